@@ -1,0 +1,63 @@
+# The verbs of this project. Each creates .venv by itself; all it needs is Python >= 3.11, make and git.
+# Another interpreter: make book PYTHON=python3.12
+
+PYTHON ?= python3
+BIN    := .venv/bin
+STAMP  := .venv/.installed
+SEEDS  ?= 0
+JOBS   ?= 1
+# One torch thread a worker: on few cores two workers beat two threads.
+WORKERS ?= auto
+
+export PYDEVD_DISABLE_FILE_VALIDATION = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help book test test-pages test-slow lint format notebooks reproduce verify bench clean
+
+help: ## list these verbs
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("grokbook needs Python 3.11 or later, found " + sys.version.split()[0] + "; choose another with PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+book: $(STAMP) ## build the book into book/_build/html; every warning is an error
+	$(BIN)/jupyter-book build -W --keep-going book/
+
+test: $(STAMP) ## unit tests, doctests, every chapter at the smoke preset and against its recorded output
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not pages"
+
+test-pages: $(STAMP) ## open the built book in headless Chromium with the network refused (after make book)
+	$(BIN)/python -m pytest -m pages tests/book
+
+test-slow: $(STAMP) ## the tests that train for minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+notebooks: $(STAMP) ## execute every chapter again and write its outputs back
+	$(BIN)/python tests/book/execute.py
+
+reproduce: $(STAMP) ## train every experiment of the paper (hours); SEEDS="0 1 2" JOBS=2
+	for name in mnist-standard mnist-perturbed modadd-standard modadd-perturbed modadd-abelian; do \
+	  $(BIN)/grokbook train $$name --preset paper --seeds $(SEEDS) --jobs $(JOBS) || exit 1; done
+
+verify: $(STAMP) ## check that the recorded runs come from this code
+	$(BIN)/grokbook verify
+
+bench: $(STAMP) ## time a training step against plain implementations
+	$(BIN)/python benchmarks/step_time.py
+
+clean: ## remove what was built (recorded runs and .venv stay)
+	rm -rf book/_build build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .jupyter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
