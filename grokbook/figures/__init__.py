@@ -1,0 +1,7 @@
+"""The figures of the paper: each a function of recorded runs that returns a matplotlib figure."""
+
+from grokbook.figures.page import show
+from grokbook.figures.section_1 import figure_1
+from grokbook.figures.style import moments
+
+__all__ = ["figure_1", "moments", "show"]
