@@ -7,7 +7,16 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grokbook.figures.style import LABELS, ROLES, WIDTH, alt_text, draw_seeds, moments, theme
+from grokbook.figures.style import (
+    LABELS,
+    ROLES,
+    WIDTH,
+    alt_text,
+    draw_seeds,
+    finish,
+    moments,
+    theme,
+)
 
 THRESHOLDS = {"MNIST": (0.5, 0.8), "Modulo addition": (0.5, 0.99)}
 """The test accuracies marked in each panel."""
@@ -37,15 +46,13 @@ def figure_1(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
             lines = _draw_panel(axes, runs, THRESHOLDS[name], logarithmic=name == "MNIST")
             axes.set_title(f"({letter}) {name}", pad=24)
         figure.legend(handles=lines, loc="outside upper center", ncols=3, columnspacing=1.2)
-    figure.set_label(
-        alt_text(
+        alt = alt_text(
             "Train and test accuracy and weight norm against training steps, two panels",
             panels,
             ("train_accuracy", "test_accuracy", "weight_norm"),
             THRESHOLDS,
         )
-    )
-    return figure
+        return finish(figure, alt)
 
 
 def _draw_panel(

@@ -89,6 +89,14 @@ def theme() -> Iterator[None]:
         yield
 
 
+def finish(figure: Figure, alt: str) -> Figure:
+    """Fix the layout, so that saving twice gives the same bytes, and label it with ``alt``."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    figure.set_label(alt)
+    return figure
+
+
 def contrast(first: str, second: str) -> float:
     """Contrast ratio of two ``#rrggbb`` colours, 1 to 21, as WCAG 2.1 defines it.
 
