@@ -1,0 +1,92 @@
+"""Every metric of the paper: pure functions of a network, or of its outputs, and tensors.
+
+They take any `torch.nn.Module`, or any callable that maps a batch of inputs (n, ...) to a matrix
+of outputs (n, d). Random numbers come from a generator that is passed in.
+"""
+
+from grokbook.metrics.accuracy import accuracy
+from grokbook.metrics.commutativity import (
+    abelian_accuracy,
+    abelian_logit_distance,
+    abelian_logit_mse,
+    mirror_share,
+    mirror_split,
+)
+from grokbook.metrics.information import (
+    Information,
+    matrix_entropy,
+    matrix_mutual_information,
+    representation_entropy,
+    representation_information,
+    representation_label_mutual_information,
+    representation_mutual_information,
+)
+from grokbook.metrics.norms import layer_norms, logit_scale, spectral_norm, weight_norm
+from grokbook.metrics.perturbed_information import (
+    entropy_difference,
+    label_mutual_information,
+    mutual_information_difference,
+    perturbed_entropy,
+    perturbed_information,
+    perturbed_mutual_information,
+)
+from grokbook.metrics.robustness import (
+    JacobianNorms,
+    input_jacobian,
+    input_jacobian_norms,
+    perturbation_error,
+)
+from grokbook.metrics.sharpness import (
+    MLPSharpness,
+    SharpnessEstimate,
+    hutchinson_sharpness,
+    mlp_sharpness,
+)
+from grokbook.metrics.spectra import (
+    count_zero_features,
+    entropy_of_spectrum,
+    feature_spectrum,
+    gram_eigenvalues,
+    hadamard_spectrum,
+    unit_features,
+)
+
+__all__ = [
+    "Information",
+    "JacobianNorms",
+    "MLPSharpness",
+    "SharpnessEstimate",
+    "abelian_accuracy",
+    "abelian_logit_distance",
+    "abelian_logit_mse",
+    "accuracy",
+    "count_zero_features",
+    "entropy_difference",
+    "entropy_of_spectrum",
+    "feature_spectrum",
+    "gram_eigenvalues",
+    "hadamard_spectrum",
+    "hutchinson_sharpness",
+    "input_jacobian",
+    "input_jacobian_norms",
+    "label_mutual_information",
+    "layer_norms",
+    "logit_scale",
+    "matrix_entropy",
+    "matrix_mutual_information",
+    "mirror_share",
+    "mirror_split",
+    "mlp_sharpness",
+    "mutual_information_difference",
+    "perturbation_error",
+    "perturbed_entropy",
+    "perturbed_information",
+    "perturbed_mutual_information",
+    "representation_entropy",
+    "representation_information",
+    "representation_label_mutual_information",
+    "representation_mutual_information",
+    "spectral_norm",
+    "unit_features",
+    "weight_norm",
+]

@@ -1,0 +1,94 @@
+"""What every metric checks about its input before computing anything."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from grokbook.errors import InputError
+
+Network = Callable[[Tensor], Tensor]
+"""Any map from a batch of inputs (n, ...) to a batch of outputs: a module or a method of one."""
+
+Order = float | Sequence[float] | Tensor
+"""One order alpha of an entropy, or several."""
+
+
+def as_orders(alpha: Order) -> Tensor:
+    """Return the orders as a float64 tensor of at most one dimension, all positive and finite."""
+    orders = torch.as_tensor(alpha, dtype=torch.float64)
+    if orders.ndim > 1 or orders.numel() == 0:
+        raise InputError(
+            f"alpha has shape {tuple(orders.shape)}, but must be one number or a non-empty list."
+        )
+    for order in orders.flatten().tolist():
+        if not 0 < order < float("inf"):
+            raise InputError(f"alpha is {order}, but must be positive and finite.")
+    return orders
+
+
+def require_finite(values: Tensor, name: str) -> None:
+    """Refuse NaN and infinity."""
+    if not torch.isfinite(values).all():
+        bad = int((~torch.isfinite(values)).sum())
+        raise InputError(
+            f"{name} holds {bad} entries that are NaN or infinite, but must be finite."
+        )
+
+
+def require_matrix(values: Tensor, name: str) -> None:
+    """Refuse anything but a real, finite, non-empty matrix."""
+    if values.ndim != 2 or values.numel() == 0:
+        raise InputError(
+            f"{name} has shape {tuple(values.shape)}, but must be two-dimensional and not empty."
+        )
+    if values.is_complex():
+        raise InputError(f"{name} is complex ({values.dtype}), but must be real.")
+    require_finite(values, name)
+
+
+def require_labels(y: Tensor, n: int, classes: int | None = None) -> None:
+    """Refuse labels that are not n integers, or not in [0, classes)."""
+    if y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
+        raise InputError(f"y has dtype {y.dtype}, but labels must be integers.")
+    if y.shape != (n,):
+        raise InputError(f"y has shape {tuple(y.shape)}, but must be ({n},), one label a sample.")
+    if n and (y.min() < 0 or (classes is not None and y.max() >= classes)):
+        top = "" if classes is None else f" and less than {classes}"
+        raise InputError(
+            f"y has labels from {int(y.min())} to {int(y.max())}, but they must be at least 0{top}."
+        )
+
+
+def require_perturbation(x: Tensor, sigma: float, draws: int) -> None:
+    """Refuse a negative or non-finite sigma, no draws, or inputs noise cannot be added to."""
+    if not 0 <= sigma < float("inf"):
+        raise InputError(f"sigma is {sigma}, but must be zero or positive, and finite.")
+    if draws < 1:
+        raise InputError(f"draws is {draws}, but must be at least 1.")
+    if not x.is_floating_point():
+        raise InputError(
+            f"x has dtype {x.dtype}, but must be floating-point, so that noise can be added."
+        )
+
+
+def perturbed(x: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
+    """Return x + Delta with Delta ~ N(0, sigma^2 I), x itself for sigma = 0."""
+    if sigma == 0:
+        return x
+    noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=generator.device)
+    return x + sigma * noise.to(x.device)
+
+
+def outputs(f: Network, x: Tensor) -> Tensor:
+    """Return f(x), refused unless a finite (n, K) matrix of real numbers."""
+    values = f(x)
+    if not isinstance(values, Tensor):
+        raise InputError(f"f returned a {type(values).__name__}, but must return a tensor.")
+    if values.ndim != 2 or values.shape[0] != x.shape[0]:
+        raise InputError(
+            f"f returned shape {tuple(values.shape)} for {x.shape[0]} inputs, but must return "
+            f"({x.shape[0]}, K), one row an input."
+        )
+    require_matrix(values, "the output of f")
+    return values

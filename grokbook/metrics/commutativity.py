@@ -1,0 +1,167 @@
+"""Whether a network of modulo addition has learned that a + b = b + a.
+
+Everything is computed from one table of logits (p, p, K) whose entry [a, b] answers "a + b =".
+Pairs are given as rows (a, b) of an integer tensor (m, 2), or as a boolean mask (p, p), or not at
+all for all p^2 pairs. A diagonal pair (a, a) is its own mirror image, so it agrees with it for any
+network: on all pairs a share 1/p of the abelian accuracy comes for free.
+"""
+
+import torch
+from torch import Tensor
+
+from grokbook.errors import InputError
+from grokbook.metrics._checks import require_finite
+
+
+def abelian_accuracy(table: Tensor, pairs: Tensor | None = None) -> float:
+    """Return the share of pairs (a, b) for which "a + b =" and "b + a =" are given the same class.
+
+    Section 4 of arXiv:2311.06597, Figure 5 (there on the training pairs). Whether the class is the
+    right one does not matter.
+
+    Parameters
+    ----------
+    table
+        Logits (p, p, K).
+    pairs
+        Rows (a, b) of shape (m, 2), or a mask (p, p), or None for all pairs.
+
+    Raises
+    ------
+    InputError
+        If the table is not a finite (p, p, K) or the pairs do not fit it.
+
+    Examples
+    --------
+    >>> table = torch.zeros(2, 2, 2)
+    >>> table[0, 1, 1] = 1.0
+    >>> abelian_accuracy(table)
+    0.5
+    """
+    forward, mirrored = _both(table, pairs)
+    return int((forward.argmax(dim=1) == mirrored.argmax(dim=1)).sum()) / len(forward)
+
+
+def abelian_logit_distance(table: Tensor, pairs: Tensor | None = None) -> float:
+    """Return the mean Euclidean distance of the logits of "a + b =" and "b + a =" over the pairs.
+
+    Section 4 of arXiv:2311.06597, Figure 7. The paper does not say which distance; see also
+    `abelian_logit_mse`. Arguments and errors are those of `abelian_accuracy`.
+
+    Examples
+    --------
+    >>> table = torch.zeros(2, 2, 2)
+    >>> table[0, 1] = torch.tensor([3.0, 4.0])
+    >>> abelian_logit_distance(table, torch.tensor([[0, 1]]))
+    5.0
+    """
+    forward, mirrored = _both(table, pairs)
+    return float(torch.linalg.vector_norm(forward - mirrored, dim=1).mean())
+
+
+def abelian_logit_mse(table: Tensor, pairs: Tensor | None = None) -> float:
+    """Return the mean square of the differences of the logits of "a + b =" and "b + a =".
+
+    The mean is over pairs and classes.
+
+    The term that the abelian objective of Figure 6 adds to the loss, before its factor of 100.
+    Arguments and errors are those of `abelian_accuracy`.
+
+    Examples
+    --------
+    >>> table = torch.zeros(2, 2, 2)
+    >>> table[0, 1] = torch.tensor([3.0, 4.0])
+    >>> abelian_logit_mse(table, torch.tensor([[0, 1]]))
+    12.5
+    """
+    forward, mirrored = _both(table, pairs)
+    return float((forward - mirrored).square().mean())
+
+
+def mirror_split(train_pairs: Tensor, p: int) -> tuple[Tensor, Tensor]:
+    """Split the test pairs by whether their mirror image (b, a) is a training pair.
+
+    The test pairs are all p^2 pairs that are not in `train_pairs`. Knowing the commutative law and
+    the training set answers exactly the first group. A diagonal test pair (a, a) belongs to the
+    second: its mirror image is itself, which is not a training pair, and commutativity says
+    nothing about it.
+
+    Parameters
+    ----------
+    train_pairs
+        Rows (a, b), shape (m, 2).
+    p
+        The modulus; tokens are 0 ... p-1.
+
+    Returns
+    -------
+    tuple of Tensor
+        Pairs whose mirror is in the training set (m1, 2), and the others (m2, 2), both in
+        lexicographic order.
+
+    Raises
+    ------
+    InputError
+        If p is below 1 or the pairs are not integers (m, 2) in [0, p).
+
+    Examples
+    --------
+    >>> seen, unseen = mirror_split(torch.tensor([[0, 1]]), 2)
+    >>> seen.tolist(), unseen.tolist()
+    ([[1, 0]], [[0, 0], [1, 1]])
+    """
+    if p < 1:
+        raise InputError(f"p is {p}, but must be at least 1.")
+    _check_pairs(train_pairs, p)
+    train = torch.zeros(p, p, dtype=torch.bool, device=train_pairs.device)
+    train[train_pairs[:, 0], train_pairs[:, 1]] = True
+    return (~train & train.T).nonzero(), (~train & ~train.T).nonzero()
+
+
+def mirror_share(train_pairs: Tensor, p: int) -> float:
+    """Return the share of the test pairs that the commutative law and the training set answer.
+
+    The height of the step that test accuracy pauses at once only commutativity is learned.
+    Arguments and errors are those of `mirror_split`; also refused if no pair is left for testing.
+
+    Examples
+    --------
+    >>> round(mirror_share(torch.tensor([[0, 1]]), 2), 4)
+    0.3333
+    """
+    seen, unseen = mirror_split(train_pairs, p)
+    if len(seen) + len(unseen) == 0:
+        raise InputError(f"train_pairs holds all {p * p} pairs, but must leave some for testing.")
+    return len(seen) / (len(seen) + len(unseen))
+
+
+def _both(table: Tensor, pairs: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return float64 logits (m, K) of the pairs and of their mirror images."""
+    if table.ndim != 3 or table.shape[0] != table.shape[1] or table.numel() == 0:
+        raise InputError(f"table has shape {tuple(table.shape)}, but must be (p, p, K).")
+    require_finite(table, "table")
+    p = table.shape[0]
+    if pairs is None:
+        pairs = torch.ones(p, p, dtype=torch.bool, device=table.device)
+    if pairs.dtype == torch.bool:
+        if pairs.shape != (p, p):
+            raise InputError(f"the mask has shape {tuple(pairs.shape)}, but must be ({p}, {p}).")
+        pairs = pairs.nonzero()
+    _check_pairs(pairs, p)
+    if len(pairs) == 0:
+        raise InputError("pairs holds 0 pairs, but must hold at least one.")
+    a, b = pairs.to(table.device).unbind(dim=1)
+    table = table.detach()
+    return table[a, b].to(torch.float64), table[b, a].to(torch.float64)
+
+
+def _check_pairs(pairs: Tensor, p: int) -> None:
+    if pairs.is_floating_point() or pairs.is_complex():
+        raise InputError(f"pairs has dtype {pairs.dtype}, but tokens must be integers.")
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise InputError(f"pairs has shape {tuple(pairs.shape)}, but must be (m, 2).")
+    if len(pairs) and (pairs.min() < 0 or pairs.max() >= p):
+        raise InputError(
+            f"pairs has tokens from {int(pairs.min())} to {int(pairs.max())}, but they must be "
+            f"at least 0 and less than {p}."
+        )

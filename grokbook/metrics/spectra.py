@@ -1,0 +1,280 @@
+"""Spectra of Gram matrices, from the features and not from the n x n matrix where that is dearer.
+
+With unit rows z_i the Gram matrix G = Z Z^T (n, n) and Z^T Z (d, d) have the same non-zero
+eigenvalues, so entropies of G need a factor of size min(n, d) only. The Hadamard product of two
+Gram matrices is the Gram matrix of the row-wise Kronecker (Khatri-Rao) product of the features,
+which has r1 r2 columns once each Z_j is replaced by a factor with rank(Z_j) columns; its spectrum
+comes from the smaller of n and r1 r2. All in float64.
+"""
+
+import torch
+from torch import Tensor
+
+from grokbook.errors import InputError
+from grokbook.metrics._checks import Order, as_orders, require_finite, require_matrix
+
+EPS = torch.finfo(torch.float64).eps
+
+
+def count_zero_features(Z: Tensor) -> int:
+    """Count the rows of Z (n, d) that are exactly zero and so have no direction.
+
+    A ReLU layer gives such rows with positive probability. `unit_features` replaces them.
+
+    Raises
+    ------
+    InputError
+        If Z is not a finite, real, non-empty matrix.
+
+    Examples
+    --------
+    >>> count_zero_features(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
+    1
+    """
+    require_matrix(Z, "Z")
+    return int((Z == 0).all(dim=1).sum())
+
+
+def unit_features(Z: Tensor) -> Tensor:
+    """Scale the rows of Z (n, d) to length one, in float64.
+
+    Zero rows become the first unit vector: a fixed choice, so that every bound on entropies of
+    perturbed features still holds (the paper's z_i = f(x_i)/||f(x_i)|| is undefined there).
+
+    Raises
+    ------
+    InputError
+        If Z is not a finite, real, non-empty matrix.
+
+    Examples
+    --------
+    >>> unit_features(torch.tensor([[0.0, 0.0], [3.0, 4.0]])).tolist()
+    [[1.0, 0.0], [0.6, 0.8]]
+    """
+    require_matrix(Z, "Z")
+    Z = Z.to(torch.float64)
+    largest = Z.abs().amax(dim=1, keepdim=True)
+    zero = largest == 0
+    # Dividing by the largest entry first keeps the squares from over- or underflowing.
+    Z = torch.where(zero, torch.eye(1, Z.shape[1], dtype=Z.dtype, device=Z.device), Z)
+    Z = Z / torch.where(zero, 1.0, largest)
+    return Z / torch.linalg.vector_norm(Z, dim=1, keepdim=True)
+
+
+def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
+    r"""Return matrix entropies of every order from one spectrum.
+
+    .. math:: H_\alpha = \frac{1}{1-\alpha} \log \sum_i \lambda_i^\alpha, \qquad
+              H_1 = -\sum_i \lambda_i \log \lambda_i, \qquad \sum_i \lambda_i = 1
+
+    (Definition 2.1 of arXiv:2311.06597), with 0 log 0 = 0. Near alpha = 1 the sum is written as
+    1 + sum_i lambda_i (exp((alpha-1) log lambda_i) - 1): the 1 is then known exactly and nothing
+    cancels.
+
+    Parameters
+    ----------
+    eigenvalues
+        Shape (r,), non-negative up to rounding; the eigenvalues of R or of any positive multiple
+        of it, since they are scaled to sum one here. Zeros may be left out.
+    alpha
+        One order or several, positive.
+
+    Returns
+    -------
+    Tensor
+        float64, in nats, of the shape of alpha.
+
+    Raises
+    ------
+    InputError
+        If an order is not positive, or the eigenvalues are not a finite vector that is
+        non-negative up to rounding with a positive sum.
+
+    Examples
+    --------
+    >>> entropy_of_spectrum(torch.tensor([0.5, 0.5]), [0.5, 1.0]).exp().round(decimals=6).tolist()
+    [2.0, 2.0]
+    """
+    orders = as_orders(alpha)
+    if eigenvalues.ndim != 1 or eigenvalues.numel() == 0:
+        raise InputError(
+            f"eigenvalues has shape {tuple(eigenvalues.shape)}, but must be a non-empty vector."
+        )
+    require_finite(eigenvalues, "eigenvalues")
+    weights = eigenvalues.to(torch.float64)
+    largest, smallest = float(weights.max()), float(weights.min())
+    if largest <= 0 or smallest < -1e-8 * largest:
+        raise InputError(
+            f"eigenvalues range from {smallest:.3g} to {largest:.3g}, but must be non-negative "
+            "with a positive sum."
+        )
+    weights = weights[weights > 0]
+    weights = weights / weights.sum()
+    logs = weights.log()
+    return torch.stack([_renyi(weights, logs, a) for a in orders.flatten().tolist()]).reshape(
+        orders.shape
+    )
+
+
+def _renyi(weights: Tensor, logs: Tensor, alpha: float) -> Tensor:
+    if alpha == 1:
+        return -(weights * logs).sum()
+    if abs(alpha - 1) < 0.1:
+        return torch.log1p((weights * torch.expm1((alpha - 1) * logs)).sum()) / (1 - alpha)
+    return torch.logsumexp(alpha * logs, dim=0) / (1 - alpha)
+
+
+def gram_eigenvalues(R: Tensor, name: str = "R") -> Tensor:
+    """Return the non-zero eigenvalues of R/n, largest first, for a Gram matrix R of unit vectors.
+
+    Eigenvalues below n * eps * (the largest) are rounding and count as zero.
+
+    Raises
+    ------
+    InputError
+        If R is not square, finite, real, symmetric, of unit diagonal and positive semi-definite.
+        Entries may be off by 1e-8 (1e-5 if R is not float64), eigenvalues by n times as much.
+
+    Examples
+    --------
+    >>> gram_eigenvalues(torch.ones(3, 3)).round(decimals=6).tolist()
+    [1.0]
+    """
+    require_matrix(R, name)
+    n = R.shape[0]
+    if R.shape != (n, n):
+        raise InputError(f"{name} has shape {tuple(R.shape)}, but must be square.")
+    tolerance = 1e-8 if R.dtype == torch.float64 else 1e-5
+    R = R.to(torch.float64)
+    asymmetry = float((R - R.T).abs().max())
+    if asymmetry > tolerance:
+        raise InputError(
+            f"{name} differs from its transpose by {asymmetry:.3g}, but must be symmetric."
+        )
+    off = float((R.diagonal() - 1).abs().max())
+    if off > tolerance:
+        raise InputError(
+            f"{name} has a diagonal that is off by {off:.3g}, but it must be all ones."
+        )
+    eigenvalues = torch.linalg.eigvalsh((R + R.T) / 2).flip(0)
+    if eigenvalues[-1] < -n * tolerance:
+        raise InputError(
+            f"{name} has the eigenvalue {float(eigenvalues[-1]):.3g}, but must be positive "
+            "semi-definite."
+        )
+    return _significant(eigenvalues, n) / n
+
+
+def feature_spectrum(Z: Tensor) -> Tensor:
+    """Return the non-zero eigenvalues of G/n, G the Gram matrix of the normalised rows of Z (n, d).
+
+    From the singular values of a min(n, d)-sized triangular factor, so that eigenvalues are right
+    down to eps^2 times the largest: O(n d min(n, d)) operations, G is never formed.
+
+    Returns
+    -------
+    Tensor
+        float64, shape (rank,), largest first, summing to one.
+
+    Examples
+    --------
+    >>> feature_spectrum(torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 5.0]]))
+    tensor([0.6667, 0.3333], dtype=torch.float64)
+    """
+    return unit_spectrum(unit_features(Z))
+
+
+def unit_spectrum(U: Tensor) -> Tensor:
+    """Return `feature_spectrum` of rows that have length one already."""
+    n, d = U.shape
+    tall = U if n >= d else U.T
+    singular = torch.linalg.svdvals(torch.linalg.qr(tall, mode="r").R)
+    return singular[singular > max(n, d) * EPS * singular[0]] ** 2 / n
+
+
+def hadamard_spectrum(Z1: Tensor, Z2: Tensor) -> Tensor:
+    """Return the non-zero eigenvalues of (G1 o G2)/n, G_j the Gram matrix of the rows of Z_j.
+
+    Z1 is (n, d1), Z2 is (n, d2); rows are normalised first. The eigenvalue problem has the size
+    min(n, rank Z1 * rank Z2).
+
+    Returns
+    -------
+    Tensor
+        float64, at most min(n, rank Z1 * rank Z2) values, largest first, summing to one.
+
+    Raises
+    ------
+    InputError
+        If Z1 or Z2 is not a finite, real, non-empty matrix, or they differ in their rows.
+    """
+    U1, U2 = unit_pair(Z1, Z2)
+    return unit_hadamard_spectrum(U1, U2, len(unit_spectrum(U1)), len(unit_spectrum(U2)))
+
+
+def unit_pair(Z1: Tensor, Z2: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both normalised by `unit_features`, refused unless they have equally many rows."""
+    U1, U2 = unit_features(Z1), unit_features(Z2)
+    if len(U1) != len(U2):
+        raise InputError(f"Z1 has {len(U1)} rows and Z2 has {len(U2)}, but they must have as many.")
+    return U1, U2
+
+
+def unit_hadamard_spectrum(U1: Tensor, U2: Tensor, rank1: int, rank2: int) -> Tensor:
+    """Return `hadamard_spectrum` of unit rows whose ranks are known."""
+    n = len(U1)
+    if n <= rank1 * rank2:
+        product = (U1 @ U1.T).mul_(U2 @ U2.T)
+    else:
+        product = _khatri_rao_gram(_range_factor(U1, rank1), _range_factor(U2, rank2))
+    return _significant(torch.linalg.eigvalsh(product).flip(0), n) / n
+
+
+def _range_factor(U: Tensor, rank: int) -> Tensor:
+    """Return a factor (n, rank) with the Gram matrix of U (n, d), whose rank is given."""
+    n, d = U.shape
+    if rank == d:
+        return U
+    R = torch.linalg.qr(U, mode="r").R if n >= d else U
+    return U @ torch.linalg.svd(R, full_matrices=False).Vh[:rank].T
+
+
+def _khatri_rao_gram(A: Tensor, B: Tensor) -> Tensor:
+    """Return K^T K (ab, ab) for the row-wise Kronecker product K of A (n, a) and B (n, b).
+
+    One (a, a) block for each unordered pair of columns of the narrower factor: half the work of
+    forming K and multiplying, and K (n, ab) is never held.
+    """
+    if B.shape[1] > A.shape[1]:
+        A, B = B, A
+    a, b = A.shape[1], B.shape[1]
+    gram = A.new_empty(b, a, b, a)
+    for i in range(b):
+        for j in range(i + 1):
+            block = A.T @ (A * (B[:, i] * B[:, j])[:, None])
+            gram[i, :, j, :] = block
+            gram[j, :, i, :] = block  # symmetric in (i, j), and each block is symmetric itself
+    return gram.reshape(a * b, a * b)
+
+
+def _significant(eigenvalues: Tensor, n: int) -> Tensor:
+    """Return the leading eigenvalues (given largest first) that are not rounding."""
+    return eigenvalues[eigenvalues > n * EPS * eigenvalues[0]]
+
+
+def unit_purity(U: Tensor) -> Tensor:
+    """Return tr((G/n)^2) = ||G||_F^2 / n^2 for unit rows U (n, d): no eigenvalues needed."""
+    n, d = U.shape
+    return (U.T @ U if d <= n else U @ U.T).square().sum() / n**2
+
+
+def unit_hadamard_purity(U1: Tensor, U2: Tensor, block: int = 1024) -> Tensor:
+    """Return ||G1 o G2||_F^2 / n^2 by blocks of rows on and right of the diagonal."""
+    n = len(U1)
+    total = U1.new_zeros(())
+    for start in range(0, n, block):
+        stop = min(start + block, n)
+        product = (U1[start:stop] @ U1[start:].T).mul_(U2[start:stop] @ U2[start:].T).square_()
+        own = product[:, : stop - start].sum()
+        total = total + 2 * product.sum() - own
+    return total / n**2
