@@ -1,0 +1,233 @@
+"""The command ``grokbook``: list, show, train, runs, verify."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import joblib
+import torch
+import tyro
+
+from grokbook.errors import GrokbookError, InputError
+from grokbook.experiments import EXPERIMENTS, PRESETS, Experiment, experiment
+from grokbook.runs import RunStore, custom_key, verify
+
+
+@dataclass
+class List:
+    """List the experiments and how many seeds of each are recorded."""
+
+
+@dataclass
+class Show:
+    """Print every setting of one experiment as JSON."""
+
+    name: tyro.conf.Positional[str]
+    preset: str = "paper"
+
+
+@dataclass
+class Train:
+    """Train an experiment, resume what was cut off, and keep the run.
+
+    Any field of the experiment can be overridden, as in `--optimizer.lr 3e-3 --dataset.p 97`; such
+    runs are kept under the preset `custom`.
+    """
+
+    name: tyro.conf.Positional[str]
+    preset: str = "paper"
+    seeds: tuple[int, ...] = (0,)
+    jobs: int = 1
+    """Processes, one a seed; the processor's threads are divided among them."""
+    device: str = "auto"
+    again: bool = False
+    """Record anew what is recorded already."""
+
+
+@dataclass
+class Runs:
+    """List the recorded runs with their state: finished, diverged, interrupted, stale, damaged."""
+
+
+@dataclass
+class Verify:
+    """Re-train the first steps of recorded runs and compare every logged metric."""
+
+    names: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Experiments; all recorded ones if none is given."""
+    preset: str = "paper"
+    seeds: tuple[int, ...] = ()
+    """All recorded ones if none is given."""
+    steps: int = 100
+
+
+Command = (
+    Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Runs, tyro.conf.subcommand("runs")]
+    | Annotated[Verify, tyro.conf.subcommand("verify")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; errors that a user can cause print one sentence and exit with 1."""
+    command, overrides = tyro.cli(
+        Command,  # type: ignore[arg-type]  # tyro reads the union as subcommands
+        prog="grokbook",
+        description="Experiments of 'Understanding Grokking Through A Robustness Viewpoint'.",
+        args=arguments,
+        return_unknown_args=True,
+    )
+    try:
+        if overrides and not isinstance(command, Train):
+            raise InputError(f"{overrides[0]} is not an option of this command; see --help.")
+        match command:
+            case List():
+                _list()
+            case Show():
+                print(json.dumps(experiment(command.name, command.preset).to_dict(), indent=1))
+            case Train():
+                _train(command, overrides)
+            case Runs():
+                _runs()
+            case Verify():
+                _verify(command)
+    except GrokbookError as error:
+        sys.exit(f"grokbook: {error}")
+    except KeyboardInterrupt:
+        sys.exit("grokbook: stopped; the same command goes on from here.")
+
+
+def _list() -> None:
+    recorded = RunStore().keys()
+    for name in EXPERIMENTS:
+        counts = (
+            f"{preset} {sum((key.preset, key.name) == (preset, name) for key in recorded)}"
+            for preset in PRESETS
+        )
+        print(f"{name:20} runs: {', '.join(counts)}")
+
+
+def _runs() -> None:
+    store = RunStore()
+    for key in store.keys():
+        print(f"{key.preset:8}{key.name:28}seed {key.seed:<4}{store.status(key)}")
+
+
+def _train(command: Train, overrides: Sequence[str]) -> None:
+    if command.jobs < 1:
+        raise InputError(f"jobs is {command.jobs}, but must be at least 1.")
+    recipes = [
+        _override(experiment(command.name, command.preset, seed), overrides)
+        for seed in command.seeds
+    ]
+    jobs = min(command.jobs, len(recipes))
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+
+    def record(recipe: Experiment) -> str:
+        # With one job, OMP_NUM_THREADS and torch's own choice are left alone.
+        if jobs > 1:
+            torch.set_num_threads(threads)
+        key = custom_key(command.name, command.preset, recipe)
+        run = RunStore().record(
+            key, recipe, device=command.device, progress=True, again=command.again
+        )
+        last = run.log.iloc[-1]
+        return (
+            f"{key}: {run.manifest['status']} at step {run.manifest['steps']},"
+            f" train accuracy {last['train_accuracy']:.4f},"
+            f" test accuracy {last['test_accuracy']:.4f}, {run.manifest['seconds']:.0f} s"
+        )
+
+    # return_as="generator" prints each line when its run is done, not when all are.
+    done = joblib.Parallel(n_jobs=jobs, return_as="generator")(
+        joblib.delayed(record)(recipe) for recipe in recipes
+    )
+    for line in done:
+        print(line, flush=True)
+
+
+def _verify(command: Verify) -> None:
+    store = RunStore()
+    for name in command.names:
+        experiment(name, command.preset)
+    keys = [
+        key
+        for key in store.keys()
+        if key.preset == command.preset
+        and (not command.names or key.name in command.names)
+        and (not command.seeds or key.seed in command.seeds)
+        and store.status(key) != "interrupted"
+    ]
+    if not keys:
+        raise InputError(
+            f"There is no recorded run to verify (preset {command.preset}, experiments"
+            f" {', '.join(command.names) or 'all'}); see `grokbook runs`."
+        )
+    failures = 0
+    for key in keys:
+        table = verify(key, command.steps)
+        wrong = table[~table["agrees"]]
+        failures += len(wrong) > 0
+        print(
+            f"{key}: {len(table) - len(wrong)} of {len(table)} values agree,"
+            f" steps 0 to {table['step'].max()}",
+            flush=True,
+        )
+        for row in wrong.itertuples():
+            print(f"  step {row.step}: {row.metric} {row.recorded:.6g}, now {row.retrained:.6g}")
+    if failures:
+        raise InputError(f"{failures} of {len(keys)} runs do not agree with this code.")
+
+
+def _override(recipe: Experiment, arguments: Sequence[str]) -> Experiment:
+    """Set fields from ``--field value`` arguments; tyro reads and checks them."""
+    if not arguments:
+        return recipe
+
+    def parse(some: Sequence[str]) -> Experiment:
+        return tyro.cli(
+            tyro.conf.AvoidSubcommands[Experiment],
+            default=recipe,
+            args=list(some),
+            console_outputs=False,
+        )
+
+    try:
+        # A refused default prints nothing here, but some tyro versions warn on stderr.
+        with contextlib.redirect_stderr(io.StringIO()):
+            return parse(arguments)
+    except SystemExit:
+        pass
+    known = ["--" + name for name in _field_names(recipe)]
+    for argument in arguments:
+        if argument.startswith("--") and argument.split("=")[0].replace("-", "_")[2:] not in (
+            name[2:] for name in known
+        ):
+            raise InputError(f"{argument} is not a field; known are {', '.join(known)}.")
+    raise InputError(
+        f"{' '.join(arguments)} could not be read: each value must be of its field's type"
+        f" (`grokbook show` prints the present values)."
+    )
+
+
+def _field_names(value: object, prefix: str = "") -> list[str]:
+    names = []
+    for field in dataclasses.fields(value):  # type: ignore[arg-type]
+        item = getattr(value, field.name)
+        if dataclasses.is_dataclass(item):
+            names += _field_names(item, f"{prefix}{field.name}.")
+        else:
+            names.append(prefix + field.name)
+    return names
+
+

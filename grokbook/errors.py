@@ -1,0 +1,17 @@
+"""The errors a user can cause: each carries one sentence that says what was wrong and what is allowed."""
+
+
+class GrokbookError(Exception):
+    """Base of every error whose message is written for the user (the CLI prints it bare)."""
+
+
+class InputError(GrokbookError, ValueError):
+    """A value is outside what is allowed."""
+
+
+class DataError(GrokbookError):
+    """A data set cannot be had, or its bytes are not the published ones."""
+
+
+class RunError(GrokbookError):
+    """A recorded run is missing, damaged, stale, or being written by another process."""

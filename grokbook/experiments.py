@@ -1,0 +1,335 @@
+"""Named experiments: the single source of every setting.
+
+An :class:`Experiment` is a frozen dataclass. Everything that changes a result is a field, nothing
+else is, and :attr:`Experiment.id` is a hash of the fields. :func:`experiment` builds the paper's
+experiments by name, in three presets.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import nn
+
+from grokbook.datasets import MNIST, Dataset, Digits, ModularAddition
+from grokbook.errors import InputError
+from grokbook.models import MLP, Transformer
+from grokbook.seeding import generator
+from grokbook.strategies import AbelianRegularized, Perturbed, Standard
+
+Preset = Literal["paper", "quick", "smoke"]
+PRESETS: tuple[str, ...] = get_args(Preset)
+
+
+@dataclass(frozen=True)
+class MLPConfig:
+    """Sizes and initial scale of :class:`grokbook.models.MLP`; input and output follow the data."""
+
+    hidden: tuple[int, ...] = (200, 200)
+    init_scale: float = 8.0
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Sizes of :class:`grokbook.models.Transformer`; the modulus follows the data."""
+
+    d: int = 128
+    heads: int = 4
+    mlp: int = 512
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Optimiser: AdamW [Loshchilov & Hutter 2019], decay on every parameter.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate.
+    weight_decay : float
+        Decoupled ℓ₂ decay: each step multiplies the weights by 1 − lr · weight_decay.
+    l1_decay : float
+        Decoupled ℓ₁ decay, for Corollary 3.4: each step moves every weight towards 0 by
+        lr · l1_decay and stops there.
+    betas : pair of float
+        Adam's two averaging rates.
+    warmup_steps : int
+        Steps of linear learning-rate warm-up.
+    """
+
+    lr: float = 1e-3
+    weight_decay: float = 0.01
+    l1_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    warmup_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.lr < float("inf"):
+            raise InputError(f"lr is {self.lr}, but must be positive and finite.")
+        for name in ("weight_decay", "l1_decay", "warmup_steps"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(
+                    f"{name} is {getattr(self, name)}, but must be finite and at least 0."
+                )
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise InputError(f"betas is {self.betas}, but both must lie in [0, 1).")
+
+
+@dataclass(frozen=True)
+class LogSchedule:
+    """At which steps a run is measured.
+
+    Parameters
+    ----------
+    spacing : "linear" or "geometric"
+        Equal distances in steps, or equal ratios.
+    points : int
+        How many points, the start apart; on a geometric schedule those that round to the same
+        step are merged.
+    dear_every : int
+        The costly metrics are computed at every ``dear_every``-th point, the first included.
+
+    Examples
+    --------
+    >>> LogSchedule("linear", 3).steps(150)
+    [0, 50, 100, 150]
+    >>> LogSchedule("geometric", 4).steps(1000)
+    [0, 1, 10, 100, 1000]
+    """
+
+    spacing: Literal["linear", "geometric"] = "linear"
+    points: int = 300
+    dear_every: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("points", "dear_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}, but must be at least 1.")
+
+    def steps(self, total: int) -> list[int]:
+        """Return the logged steps of a run of ``total`` steps, from 0 to ``total``."""
+        if self.spacing == "geometric":
+            points = np.geomspace(1, total, self.points)
+        else:
+            points = np.linspace(0, total, self.points + 1)
+        return sorted({0, total, *(int(round(step)) for step in points)})
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Which metrics a run logs, and their settings (see :mod:`grokbook.measurements`).
+
+    Parameters
+    ----------
+    groups : tuple of str
+        Families of metrics; those in ``grokbook.measurements.GROUPS``.
+    error_sigma : float
+        σ of the perturbation error (Figure 2), in units of the input.
+    information_sigma : float
+        σ of PMI, PE, MID and ED (section 5), in units of the input.
+    information_batch : int
+        Samples a batch for the information metrics.
+    probes : int
+        Hutchinson probes for the transformer's sharpness.
+    """
+
+    groups: tuple[str, ...] = ("accuracy", "norms")
+    error_sigma: float = 0.04
+    information_sigma: float = 0.1
+    information_batch: int = 200
+    probes: int = 8
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training run, complete: the same experiment gives the same run.
+
+    ``dtype`` is that of the network; losses and spectra are float64 always. ``batch_size`` None
+    means the full training set each step.
+    """
+
+    dataset: Dataset
+    model: MLPConfig | TransformerConfig
+    strategy: Standard | Perturbed | AbelianRegularized
+    loss: Literal["mse", "cross_entropy"]
+    optimizer: AdamW
+    steps: int
+    log: LogSchedule
+    measurements: Measurements
+    batch_size: int | None = None
+    seed: int = 0
+    dtype: Literal["float32", "float64"] = "float32"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise InputError(f"steps is {self.steps}, but must be at least 1.")
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}, but must be at least 0.")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise InputError(f"batch_size is {self.batch_size}, but must be at least 1, or None.")
+        pairs = isinstance(self.dataset, ModularAddition)
+        if pairs != isinstance(self.model, TransformerConfig):
+            raise InputError(
+                f"{type(self.model).__name__} cannot read {type(self.dataset).__name__}: the"
+                " transformer goes with ModularAddition, the MLP with MNIST and Digits."
+            )
+        if isinstance(self.strategy, AbelianRegularized) and not pairs:
+            raise InputError(
+                f"AbelianRegularized needs pairs (a, b), but the data set is"
+                f" {type(self.dataset).__name__}; ModularAddition is allowed."
+            )
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits: SHA-256 of the fields as canonical JSON."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Fields as plain JSON values; every nested dataclass names its class under ``type``."""
+        return _encode(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Experiment:
+        """Invert :meth:`to_dict`."""
+        return _decode(fields)
+
+    def build_model(self, inputs: int, classes: int) -> nn.Module:
+        """Return the initialised network for ``inputs`` features (MLP) and ``classes`` labels."""
+        source = generator(self.seed, "init")
+        dtype = getattr(torch, self.dtype)
+        if isinstance(self.model, MLPConfig):
+            sizes = (inputs, *self.model.hidden, classes)
+            return MLP(sizes, self.model.init_scale, generator=source, dtype=dtype)
+        config = self.model
+        return Transformer(
+            classes, config.d, config.heads, config.mlp, generator=source, dtype=dtype
+        )
+
+
+_TYPES: dict[str, type] = {
+    cls.__name__: cls
+    for cls in (
+        *(ModularAddition, MNIST, Digits, MLPConfig, TransformerConfig),
+        *(Standard, Perturbed, AbelianRegularized),
+        *(AdamW, LogSchedule, Measurements, Experiment),
+    )
+}
+
+
+def _encode(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        fields = {f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"type": type(value).__name__, **fields}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, dict):
+        fields = {key: _decode(item) for key, item in value.items() if key != "type"}
+        return _TYPES[value["type"]](**fields)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _mnist(preset: str, seed: int) -> Experiment:
+    dataset: Dataset = Digits() if preset == "smoke" else MNIST()
+    # In `quick`, five times the paper's weight decay makes the MLP grok within a minute.
+    decay = {"paper": 0.01, "quick": 0.05, "smoke": 0.05}[preset]
+    return Experiment(
+        dataset=dataset,
+        model=MLPConfig(hidden=(32, 32)) if preset == "smoke" else MLPConfig(),
+        strategy=Standard(),
+        loss="mse",
+        optimizer=AdamW(weight_decay=decay),
+        steps={"paper": 100_000, "quick": 20_000, "smoke": 200}[preset],
+        log=LogSchedule(
+            "geometric",
+            points={"paper": 240, "quick": 120, "smoke": 20}[preset],
+            dear_every={"paper": 2, "quick": 4, "smoke": 4}[preset],
+        ),
+        measurements=Measurements(_ALL_MNIST, information_sigma=0.1, information_batch=200),
+        batch_size=50 if preset == "smoke" else 200,
+        seed=seed,
+    )
+
+
+def _modadd(preset: str, seed: int) -> Experiment:
+    p, fraction = {"paper": (113, 0.3), "quick": (59, 0.4), "smoke": (13, 0.5)}[preset]
+    dataset = ModularAddition(p, fraction, seed)
+    return Experiment(
+        dataset=dataset,
+        model=TransformerConfig(d=16, mlp=32) if preset == "smoke" else TransformerConfig(),
+        strategy=Standard(),
+        loss="cross_entropy",
+        optimizer=AdamW(weight_decay=1.0, betas=(0.9, 0.98), warmup_steps=10),
+        steps={"paper": 15_000, "quick": 6_000, "smoke": 200}[preset],
+        log=LogSchedule(
+            "linear",
+            points={"paper": 300, "quick": 120, "smoke": 20}[preset],
+            dear_every={"paper": 3, "quick": 4, "smoke": 4}[preset],
+        ),
+        # Ten batches of the training set; floor, so that no remainder of a few samples is left out
+        # of proportion.
+        measurements=Measurements(
+            _ALL_MODADD, information_sigma=0.4, information_batch=max(1, dataset.train_points // 10)
+        ),
+        seed=seed,
+    )
+
+
+_ALL_MNIST = ("accuracy", "norms", "robustness", "sharpness", "information", "theory")
+_ALL_MODADD = (*_ALL_MNIST, "commutativity")
+
+
+def _with_strategy(
+    base: Callable[[str, int], Experiment], strategy: Standard | Perturbed | AbelianRegularized
+) -> Callable[[str, int], Experiment]:
+    return lambda preset, seed: dataclasses.replace(base(preset, seed), strategy=strategy)
+
+
+EXPERIMENTS: dict[str, Callable[[str, int], Experiment]] = {
+    "mnist-standard": _mnist,
+    "mnist-perturbed": _with_strategy(_mnist, Perturbed(lambda_1=0.06, lambda_2=0.03)),
+    "modadd-standard": _modadd,
+    "modadd-perturbed": _with_strategy(_modadd, Perturbed(lambda_1=0.5, lambda_2=0.4)),
+    "modadd-abelian": _with_strategy(_modadd, AbelianRegularized(100.0)),
+}
+
+
+def experiment(name: str, preset: str = "paper", seed: int = 0) -> Experiment:
+    """Return one of the paper's experiments.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``EXPERIMENTS``: "mnist-standard", "mnist-perturbed", "modadd-standard",
+        "modadd-perturbed", "modadd-abelian".
+    preset : {"paper", "quick", "smoke"}
+        The paper's own settings; a real grokking run of about a minute on two cores; seconds, on
+        ``Digits`` and p = 13, to see that everything works.
+    seed : int
+        Seed of split, initial weights, batches and noise.
+
+    Raises
+    ------
+    InputError
+        On an unknown name or preset.
+
+    Examples
+    --------
+    >>> e = experiment("modadd-standard")
+    >>> e.dataset.train_points, e.steps, e.optimizer.weight_decay
+    (3830, 15000, 1.0)
+    """
+    if name not in EXPERIMENTS:
+        raise InputError(f"There is no experiment {name!r}; known are {', '.join(EXPERIMENTS)}.")
+    if preset not in PRESETS:
+        raise InputError(f"There is no preset {preset!r}; known are {', '.join(PRESETS)}.")
+    return EXPERIMENTS[name](preset, seed)

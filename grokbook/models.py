@@ -1,0 +1,208 @@
+"""The paper's two networks: ``inputs() -> first_layer() -> logits()``.
+
+Section 3 splits the weights W = (W₁, W₂): f(x, W₁) is what :meth:`first_layer` returns, f(x, W) what
+:meth:`logits` returns, both from the *continuous* input (the image; the three embedded tokens), the
+thing that noise is added to. Both models write attention and layers out in plain matrix products, so
+that second derivatives exist.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from grokbook.errors import InputError
+
+
+class MLP(nn.Module):
+    """ReLU network of the MNIST task (section 2.1, after Liu et al. 2022b).
+
+    Every parameter, biases too, is drawn from PyTorch's default for ``nn.Linear``,
+    U(−1/√fan_in, 1/√fan_in), and multiplied by ``init_scale`` (Omnigrok's α, 8 in the paper).
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths from input to output; the paper's is (784, 200, 200, 10).
+    init_scale : float
+        Factor on every initial parameter.
+    generator : torch.Generator
+        Source of the initial weights.
+    dtype : torch.dtype
+        Parameter type.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int] = (784, 200, 200, 10),
+        init_scale: float = 8.0,
+        *,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise InputError(f"sizes is {tuple(sizes)}, but at least two positive widths are needed.")
+        self.layers = nn.ModuleList()
+        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+            layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out, dtype=dtype)
+            bound = init_scale / math.sqrt(fan_in)
+            with torch.no_grad():
+                layer.weight.uniform_(-bound, bound, generator=generator)
+                layer.bias.uniform_(-bound, bound, generator=generator)
+            self.layers.append(layer)
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """Images -> continuous input ``(n, d)``."""
+        return x.flatten(1).to(self.layers[0].weight.dtype)
+
+    def first_layer(self, inputs: Tensor) -> Tensor:
+        """f(·, W₁): first hidden layer after its ReLU, ``(n, width)``."""
+        return torch.relu(self.first_layer_before_relu(inputs))
+
+    def first_layer_before_relu(self, inputs: Tensor) -> Tensor:
+        """The alternative reading of f(·, W₁): the affine map alone, ``(n, width)``."""
+        return self.layers[0](inputs)
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """f(·, W): ``(n, K)``."""
+        hidden = inputs
+        for layer in self.layers[:-1]:
+            hidden = torch.relu(layer(hidden))
+        return self.layers[-1](hidden)
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Logits of images x, with ``noise`` ``(n, d)`` added to the continuous input if given."""
+        inputs = self.inputs(x)
+        return self.logits(inputs if noise is None else inputs + noise)
+
+    def noise_shape(self, x: Tensor) -> tuple[int, ...]:
+        """Shape of the continuous input of ``x``, without computing it."""
+        return tuple(x.flatten(1).shape)
+
+
+class Transformer(nn.Module):
+    """One-layer ReLU transformer without LayerNorm, reading a + b at "=" (after Nanda et al. 2023).
+
+    Tokens are a, b and "=" (number p); learned positions; ``heads`` attention heads of dimension
+    d / heads without biases; an MLP of ``mlp`` hidden units with biases; an unembedding to p classes.
+    Weights start as N(0, 1)/√d, the unembedding as N(0, 1)/√p, biases as 0. 226 688 parameters at
+    the paper's sizes.
+
+    The answer is read at the last position only, so only that position is computed: one query, one
+    row of the MLP. Where no noise is added, a key or value depends on a token and its position
+    alone, and is computed once per token and position (2p + 1 rows) instead of once per pair (3n).
+
+    Parameters
+    ----------
+    p, d, heads, mlp : int
+        Modulus; residual width; attention heads (must divide d); hidden units.
+    generator : torch.Generator
+        Source of the initial weights.
+    dtype : torch.dtype
+        Parameter type.
+    """
+
+    def __init__(
+        self,
+        p: int = 113,
+        d: int = 128,
+        heads: int = 4,
+        mlp: int = 512,
+        *,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        if d % heads:
+            raise InputError(f"heads is {heads}, but must divide d = {d}.")
+        self.p, self.heads = p, heads
+
+        def normal(*shape: int, scale: float) -> nn.Parameter:
+            return nn.Parameter(torch.randn(shape, generator=generator, dtype=dtype) / scale)
+
+        root = math.sqrt(d)
+        self.embedding = normal(p + 1, d, scale=root)
+        self.position = normal(3, d, scale=root)
+        self.query = normal(d, d, scale=root)  # columns grouped by head
+        self.key = normal(d, d, scale=root)
+        self.value = normal(d, d, scale=root)
+        self.output = normal(d, d, scale=root)
+        self.mlp_in = normal(d, mlp, scale=root)
+        self.mlp_in_bias = nn.Parameter(torch.zeros(mlp, dtype=dtype))
+        self.mlp_out = normal(mlp, d, scale=root)
+        self.mlp_out_bias = nn.Parameter(torch.zeros(d, dtype=dtype))
+        self.unembedding = normal(d, p, scale=math.sqrt(p))
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """Pairs ``(n, 2)`` -> embedded tokens a, b, "=" with their positions, ``(n, 3, d)``."""
+        equals = self.embedding[self.p].expand(len(x), 1, -1)
+        tokens = torch.cat((nn.functional.embedding(x, self.embedding), equals), dim=1)
+        return tokens + self.position
+
+    def token_embeddings(self, inputs: Tensor) -> Tensor:
+        """An alternative reading of f(·, W₁): the embedded tokens side by side, ``(n, 3d)``."""
+        return inputs.flatten(1)
+
+    def first_layer(self, inputs: Tensor) -> Tensor:
+        """f(·, W₁): residual stream at "=" after attention, ``(n, d)``."""
+        n, _, d = inputs.shape
+        last = inputs[:, 2]
+        # ⟨q, W_Kᵀ x_j⟩ = ⟨W_K q, x_j⟩ and Σ_j A_j W_Vᵀ x_j = W_Vᵀ (Σ_j A_j x_j), head by head: one
+        # product a pair in place of one a token.
+        query = (last @ self.query).view(n, self.heads, -1)
+        key = self.key.view(d, self.heads, -1)
+        value = self.value.view(d, self.heads, -1)
+        reader = torch.einsum("nhe,dhe->nhd", query, key)
+        scores = torch.einsum("nhd,njd->nhj", reader, inputs) / math.sqrt(d // self.heads)
+        mixed = torch.einsum("nhj,njd->nhd", scores.softmax(dim=-1), inputs)
+        heads = torch.einsum("nhd,dhe->nhe", mixed, value)
+        return last + heads.reshape(n, d) @ self.output
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """f(·, W) at "=": ``(n, p)``."""
+        return self._head(self.first_layer(inputs))
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Logits ``(n, p)`` of pairs ``x`` ``(n, 2)``; ``noise`` ``(n, 3, d)`` is added to the input."""
+        if noise is not None:
+            return self.logits(self.inputs(x) + noise)
+        return self._head(self._first_layer_of_tokens(x))
+
+    def noise_shape(self, x: Tensor) -> tuple[int, ...]:
+        """Shape of the continuous input of ``x``, without computing it."""
+        return (len(x), 3, self.embedding.shape[1])
+
+    def _first_layer_of_tokens(self, x: Tensor) -> Tensor:
+        """``first_layer(inputs(x))`` from tables over tokens and positions."""
+        d, embed = self.embedding.shape[1], nn.functional.embedding
+        first = self.embedding[: self.p] + self.position[0]  # (p, d)
+        second = self.embedding[: self.p] + self.position[1]
+        last = self.embedding[self.p] + self.position[2]  # (d,): the same for every pair
+        query = (last @ self.query).view(self.heads, -1)
+        key = self.key.view(d, self.heads, -1)
+        reader = torch.einsum("he,dhe->dh", query, key) / math.sqrt(d // self.heads)
+        a, b = x[:, 0], x[:, 1]
+        scores = torch.stack(  # (n, 3, heads)
+            (
+                embed(a, first @ reader),
+                embed(b, second @ reader),
+                (last @ reader).expand(len(x), -1),
+            ),
+            dim=1,
+        )
+        weights = scores.softmax(dim=1).unsqueeze(-1)  # (n, 3, heads, 1)
+        heads = (
+            weights[:, 0] * embed(a, first @ self.value).view(len(x), self.heads, -1)
+            + weights[:, 1] * embed(b, second @ self.value).view(len(x), self.heads, -1)
+            + weights[:, 2] * (last @ self.value).view(self.heads, -1)
+        )
+        return last + heads.reshape(len(x), d) @ self.output
+
+    def _head(self, residual: Tensor) -> Tensor:
+        """MLP and unembedding of the residual stream ``(n, d)`` -> ``(n, p)``."""
+        hidden = torch.relu(residual @ self.mlp_in + self.mlp_in_bias)
+        return (residual + hidden @ self.mlp_out + self.mlp_out_bias) @ self.unembedding

@@ -1,0 +1,347 @@
+"""The store of recorded runs: Parquet log, JSON manifest, loading, verification.
+
+``runs/<preset>/<experiment>/seed-<k>.parquet`` holds the log, ``seed-<k>.json`` beside it the manifest
+with the log's SHA-256. A run exists exactly when its manifest does: recording removes the manifest
+first and writes it last, so that nothing half-written is ever read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from grokbook.errors import InputError, RunError
+from grokbook.experiments import EXPERIMENTS, PRESETS, Experiment, experiment
+from grokbook.training import Run, train, write_atomically
+
+# Tolerances of `verify`: relative, and absolute by how a column's name begins. Other machines and
+# thread counts round differently, and a hundred steps of Adam amplify that.
+RELATIVE_TOLERANCE = 1e-3
+ABSOLUTE_TOLERANCES = {
+    "train_accuracy": 5e-3,
+    "test_accuracy": 5e-3,
+    "abelian_accuracy": 5e-3,
+    "mutual_information_difference": 1e-4,
+    "entropy_difference": 1e-4,
+}
+ABSOLUTE_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """Where a run lies: preset, experiment name (with a suffix if settings were overridden), seed."""
+
+    preset: str
+    name: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.preset}), seed {self.seed}"
+
+
+def default_root() -> Path:
+    """``GROKBOOK_RUNS`` if set, else ``runs/`` of the checkout, else ``runs/`` of the working folder."""
+    if "GROKBOOK_RUNS" in os.environ:
+        return Path(os.environ["GROKBOOK_RUNS"])
+    checkout = Path(__file__).resolve().parent.parent
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / "runs"
+    return Path.cwd() / "runs"
+
+
+class RunStore:
+    """Recorded runs under one folder.
+
+    Parameters
+    ----------
+    root : Path, optional
+        The folder; :func:`default_root` if not given.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = Path(root) if root is not None else default_root()
+
+    def keys(self) -> list[RunKey]:
+        """Every recorded or begun run, sorted."""
+        found = set()
+        for pattern in ("*/*/seed-*.json", "*/*/seed-*.checkpoint"):
+            for path in self.root.glob(pattern):
+                number = path.stem.removeprefix("seed-")
+                if number.isdecimal():
+                    found.add(RunKey(path.parent.parent.name, path.parent.name, int(number)))
+        return sorted(found, key=lambda key: (key.preset, key.name, key.seed))
+
+    def status(self, key: RunKey) -> str:
+        """ "finished", "diverged", "interrupted" (resumable), "stale", "damaged" or "missing"."""
+        if self._path(key, ".json").exists():
+            try:
+                run = self.load(key)
+            except RunError as error:
+                return "stale" if "stale" in str(error) else "damaged"
+            return str(run.manifest["status"])
+        return "interrupted" if self._path(key, ".checkpoint").exists() else "missing"
+
+    def record(
+        self,
+        key: RunKey,
+        recipe: Experiment | None = None,
+        *,
+        device: str = "auto",
+        compiled: bool | Literal["auto"] = "auto",
+        progress: bool = False,
+        again: bool = False,
+        wait: bool = False,
+    ) -> Run:
+        """Train and keep a run, resuming what was cut off; a run that is there already is returned.
+
+        Parameters
+        ----------
+        key : RunKey
+            Where to keep it.
+        recipe : Experiment, optional
+            What to train; the named experiment of ``key`` if not given.
+        device, compiled, progress
+            As in :func:`grokbook.training.train`.
+        again : bool
+            Record anew even if a current run is there.
+        wait : bool
+            Where another process is recording this run, wait for it instead of refusing.
+
+        Raises
+        ------
+        RunError
+            If another process is recording this run and ``wait`` is off, or its checkpoint is damaged.
+        """
+        recipe = recipe if recipe is not None else _recipe(key)
+        log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
+        checkpoint = self._path(key, ".checkpoint")
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        with _only_one(self._path(key, ".lock"), key, wait):
+            if manifest_path.exists() and not again:
+                run = self._read(key)
+                if run.manifest["id"] == recipe.id:
+                    return run
+            run = train(
+                recipe, device=device, compiled=compiled, progress=progress, checkpoint=checkpoint
+            )
+            buffer = BytesIO()
+            run.log.to_parquet(buffer, index=False, compression="zstd")
+            run.manifest["log_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+            text = json.dumps(run.manifest, indent=1) + "\n"
+            manifest_path.unlink(missing_ok=True)
+            write_atomically(log_path, lambda file: file.write(buffer.getvalue()))
+            write_atomically(manifest_path, lambda file: file.write(text.encode()))
+            checkpoint.unlink(missing_ok=True)
+        return run
+
+    def load(self, key: RunKey) -> Run:
+        """Read a run.
+
+        Raises
+        ------
+        RunError
+            If it is missing, damaged, or stale: recorded from other settings than today's.
+        """
+        run = self._read(key)
+        wanted, found = _expected_id(key), run.manifest["id"]
+        if not found.startswith(wanted):
+            raise RunError(
+                f"The record of {key} is stale: it has experiment id {found}, today's is {wanted};"
+                f" record it anew with `{_command(key)}`."
+            )
+        return run
+
+    def _path(self, key: RunKey, suffix: str) -> Path:
+        return self.root / key.preset / key.name / f"seed-{key.seed}{suffix}"
+
+    def _read(self, key: RunKey) -> Run:
+        log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
+        if not manifest_path.exists():
+            raise RunError(f"There is no record of {key}; make it with `{_command(key)}`.")
+        try:
+            manifest = json.loads(manifest_path.read_text())
+            content = log_path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != manifest["log_sha256"]:
+                raise ValueError("SHA-256 of the log is not the manifest's")
+            recipe = Experiment.from_dict(manifest["experiment"])
+            if recipe.id != manifest["id"]:
+                raise ValueError("experiment id is not that of the fields")
+            return Run(pd.read_parquet(BytesIO(content)), manifest)
+        except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise RunError(
+                f"The record of {key} is damaged ({log_path.name} or {manifest_path.name}:"
+                f" {reason}); record it anew with `{_command(key)} --again`."
+            ) from error
+
+
+def load_runs(
+    name: str,
+    preset: str = "paper",
+    seeds: Sequence[int] | None = None,
+    root: Path | None = None,
+) -> pd.DataFrame:
+    """Return the logs of one experiment, all seeds in one table.
+
+    Parameters
+    ----------
+    name : str
+        Experiment, as in :func:`grokbook.experiments.experiment`.
+    preset : {"paper", "quick", "smoke"}
+        Runs of the presets ``quick`` and ``smoke`` are recorded on the spot where they are missing.
+    seeds : sequence of int, optional
+        Which; all recorded ones if not given (seed 0 where none is and it can be recorded).
+    root : Path, optional
+        The store's folder.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``experiment``, ``seed``, ``step`` and one a metric.
+
+    Raises
+    ------
+    InputError
+        On an unknown experiment or preset.
+    RunError
+        If a ``paper`` run is missing, or any is damaged or stale; the message holds the command
+        that records it.
+    """
+    logs = []
+    for key, run in _load(name, preset, seeds, root):
+        log = run.log.copy()
+        log.insert(0, "experiment", key.name)
+        log.insert(1, "seed", key.seed)
+        logs.append(log)
+    return pd.concat(logs, ignore_index=True)
+
+
+def load_manifests(
+    name: str,
+    preset: str = "paper",
+    seeds: Sequence[int] | None = None,
+    root: Path | None = None,
+) -> list[dict[str, Any]]:
+    """Return the manifests of the runs that :func:`load_runs` returns, in the same order."""
+    return [run.manifest for _, run in _load(name, preset, seeds, root)]
+
+
+def _load(
+    name: str, preset: str, seeds: Sequence[int] | None, root: Path | None
+) -> Iterator[tuple[RunKey, Run]]:
+    store = RunStore(root)
+    if preset in PRESETS:
+        experiment(name, preset)  # refuses an unknown name in its own words
+    elif preset != "custom":
+        raise InputError(
+            f"There is no preset {preset!r}; known are {', '.join(PRESETS)}, and custom."
+        )
+    if seeds is None:
+        seeds = [k.seed for k in store.keys() if (k.preset, k.name) == (preset, name)] or [0]
+    elif not len(seeds):
+        raise InputError("seeds is empty; name at least one, or None for all recorded ones.")
+    for seed in seeds:
+        key = RunKey(preset, name, int(seed))
+        if preset in ("quick", "smoke"):
+            yield key, store.record(key, wait=True)
+        else:
+            yield key, store.load(key)
+
+
+def verify(
+    key: RunKey, steps: int = 100, *, root: Path | None = None, device: str = "auto"
+) -> pd.DataFrame:
+    """Re-train the first steps of a recorded run and compare every logged metric.
+
+    Parameters
+    ----------
+    key : RunKey
+        The recorded run.
+    steps : int
+        How far to re-train; more steps check more log points, but rounding differences between
+        machines grow with each.
+    root : Path, optional
+        The store's folder.
+    device : str
+        As in :func:`grokbook.training.train`.
+
+    Returns
+    -------
+    DataFrame
+        One row a logged step and metric: ``step``, ``metric``, ``recorded``, ``retrained``,
+        ``agrees``: |difference| ≤ ``RELATIVE_TOLERANCE`` · |recorded| + absolute tolerance
+        (``ABSOLUTE_TOLERANCES`` by metric, ``ABSOLUTE_TOLERANCE`` for the rest).
+
+    Raises
+    ------
+    RunError
+        As :meth:`RunStore.load`; also if today's data differ from the recorded run's.
+    """
+    recorded = RunStore(root).load(key)
+    recipe = Experiment.from_dict(recorded.manifest["experiment"])
+    fresh = train(recipe, until=steps, device=device, compiled=False)
+    if fresh.manifest["data_sha256"] != recorded.manifest["data_sha256"]:
+        raise RunError(f"The data of {key} are not those it was recorded from.")
+    rows = []
+    for (_, old), (_, new) in zip(recorded.log.iterrows(), fresh.log.iterrows(), strict=False):
+        for metric in sorted(set(old.index) | set(new.index)):
+            a, b = float(old.get(metric, np.nan)), float(new.get(metric, np.nan))
+            both_absent = np.isnan(a) and np.isnan(b)
+            absolute = ABSOLUTE_TOLERANCE
+            for start, tolerance in ABSOLUTE_TOLERANCES.items():
+                if metric.startswith(start):
+                    absolute = tolerance
+            agrees = both_absent or abs(a - b) <= RELATIVE_TOLERANCE * abs(a) + absolute
+            rows.append((int(old["step"]), metric, a, b, bool(agrees)))
+    return pd.DataFrame(rows, columns=["step", "metric", "recorded", "retrained", "agrees"])
+
+
+def custom_key(name: str, preset: str, recipe: Experiment) -> RunKey:
+    """Key of a recipe: the named one, or ``custom/<name>-<id>`` where fields were overridden."""
+    if recipe == experiment(name, preset, recipe.seed):
+        return RunKey(preset, name, recipe.seed)
+    seedless = dataclasses.replace(recipe, seed=0)
+    return RunKey("custom", f"{name}-{seedless.id[:8]}", recipe.seed)
+
+
+def _recipe(key: RunKey) -> Experiment:
+    return experiment(key.name, key.preset, key.seed)
+
+
+def _expected_id(key: RunKey) -> str:
+    """The id that a current record has; of a custom run any, as its fields are its own."""
+    if key.preset == "custom":
+        return ""
+    if key.name not in EXPERIMENTS or key.preset not in PRESETS:
+        return "none"
+    return _recipe(key).id
+
+
+def _command(key: RunKey) -> str:
+    if key.preset == "custom":
+        return f"grokbook train {key.name.rsplit('-', 1)[0]} --seeds {key.seed} (with its overrides)"
+    return f"grokbook train {key.name} --preset {key.preset} --seeds {key.seed}"
+
+
+@contextmanager
+def _only_one(path: Path, key: RunKey, wait: bool) -> Iterator[None]:
+    """Hold the run's lock; the system lets go of it however the process ends."""
+    try:
+        with FileLock(path, timeout=-1 if wait else 0):
+            yield
+    except Timeout:
+        raise RunError(
+            f"{key} is being recorded by another process; wait for it, or stop it."
+        ) from None

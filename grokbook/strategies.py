@@ -1,0 +1,154 @@
+"""The paper's three ways to train: one objective each.
+
+A strategy is a small frozen object with two methods. :meth:`noise` holds all of its randomness and
+bookkeeping; :meth:`loss` is pure arithmetic, so that it can be compiled. The trainer knows no
+strategy by name. At zero strength each one is ``Standard`` to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from grokbook.errors import InputError
+
+Criterion = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass
+class TrainingState:
+    """What a strategy may see of the training run. It never holds test data.
+
+    Attributes
+    ----------
+    step : int
+        Number of optimiser steps taken so far.
+    generator : torch.Generator
+        The run's noise stream.
+    train_accuracy : callable
+        Returns the current clean accuracy on the whole training set, in [0, 1].
+    memory : dict of str to float
+        What a strategy keeps between steps; saved in checkpoints.
+    """
+
+    step: int
+    generator: torch.Generator
+    train_accuracy: Callable[[], float]
+    memory: dict[str, float] = field(default_factory=dict)
+
+
+class Strategy(Protocol):
+    """The objective that one optimiser step descends."""
+
+    def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
+        """Draw what is added to the continuous input, or None for nothing.
+
+        ``shape`` is that of the continuous input, ``like`` a tensor of its type and device.
+        """
+
+    def loss(
+        self, model: nn.Module, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+    ) -> Tensor:
+        """Return the scalar training loss of one batch."""
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Empirical risk, (1/n) Σ ℓ(f(xᵢ, W), yᵢ) (section 2.1)."""
+
+    def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
+        """No noise."""
+        return None
+
+    def loss(
+        self, model: nn.Module, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+    ) -> Tensor:
+        """(1/n) Σ ℓ(f(xᵢ, W), yᵢ)."""
+        return criterion(model(x), y)
+
+
+@dataclass(frozen=True)
+class Perturbed:
+    """Degrokking by perturbation, (1/n) Σ ℓ(f(xᵢ + Δᵢ, W), yᵢ), Δ ~ N(0, σ²I) (section 3.2).
+
+    σ = max(λ₁ (1 − train accuracy), λ₂), the noise drawn anew each step. The paper does not say
+    which accuracy, nor how often it is taken: here the clean one on the whole training set,
+    every ``refresh`` steps.
+
+    Parameters
+    ----------
+    lambda_1, lambda_2 : float
+        λ₁ and λ₂, in units of the input; 0.06 and 0.03 on MNIST, 0.5 and 0.4 on modulo addition.
+    refresh : int
+        Steps between two updates of σ.
+    """
+
+    lambda_1: float
+    lambda_2: float
+    refresh: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("lambda_1", "lambda_2"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(
+                    f"{name} is {getattr(self, name)}, but must be finite and at least 0."
+                )
+        if self.refresh < 1:
+            raise InputError(f"refresh is {self.refresh}, but must be at least 1 step.")
+
+    def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
+        """Δ at the current σ; None where σ = 0."""
+        if state.step % self.refresh == 0 or "sigma" not in state.memory:
+            accuracy = state.train_accuracy()
+            state.memory["sigma"] = max(self.lambda_1 * (1 - accuracy), self.lambda_2)
+        sigma = state.memory["sigma"]
+        if sigma == 0:
+            return None
+        unit = torch.randn(shape, generator=state.generator, dtype=like.dtype, device=like.device)
+        return unit.mul_(sigma)
+
+    def loss(
+        self, model: nn.Module, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+    ) -> Tensor:
+        """(1/n) Σ ℓ(f(xᵢ + Δᵢ, W), yᵢ)."""
+        return criterion(model(x, noise), y)
+
+
+@dataclass(frozen=True)
+class AbelianRegularized:
+    """Abelian degrok: the commutative law as a regulariser (section 4.1, Figure 6).
+
+    The loss gains ``coefficient`` times the mean square, over training pairs and classes, of
+    logits("a+b=") − logits("b+a="). Labels of the mirrored pairs are never used. Only for pairs.
+
+    Parameters
+    ----------
+    coefficient : float
+        100 in the paper.
+    """
+
+    coefficient: float = 100.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.coefficient < float("inf"):
+            raise InputError(
+                f"coefficient is {self.coefficient}, but must be finite and at least 0."
+            )
+
+    def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
+        """No noise."""
+        return None
+
+    def loss(
+        self, model: nn.Module, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+    ) -> Tensor:
+        """(1/n) Σ ℓ(f(xᵢ, W), yᵢ) + coefficient · mean (f(a, b) − f(b, a))²."""
+        if self.coefficient == 0:
+            return criterion(model(x), y)
+        logits, mirrored = model(torch.cat((x, x.flip(1)))).chunk(2)
+        law = (logits.double() - mirrored.double()).square().mean()
+        return criterion(logits, y) + self.coefficient * law
