@@ -46,7 +46,7 @@ format: $(STAMP) ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 notebooks: $(STAMP) ## execute every chapter again and write its outputs back
-	$(BIN)/python tests/book/execute.py
+	$(BIN)/python book/execute.py
 
 reproduce: $(STAMP) ## train every experiment of the paper (hours); SEEDS="0 1 2" JOBS=2
 	for name in mnist-standard mnist-perturbed modadd-standard modadd-perturbed modadd-abelian; do \

@@ -256,12 +256,12 @@ def alt_text(
     for name, runs in panels.items():
         seeds = sorted(runs["seed"].unique())
         who = f"seed {seeds[0]}" if len(seeds) == 1 else f"median of {len(seeds)} seeds"
-        sentences.append(f"{name}, {who}, steps {runs['step'].min()} to {runs['step'].max()}:")
+        sentences.append(f"{name}, {who}, steps {runs['step'].min()} to {runs['step'].max():,}:")
         curves = []
         for column in columns:
             curve = runs.dropna(subset=[column]).groupby("step")[column].median()
             peak = (
-                f", largest {curve.max():.3g} at step {curve.idxmax()}"
+                f", largest {curve.max():.3g} at {say_step(curve.idxmax())}"
                 if column == "weight_norm"
                 else ""
             )
@@ -270,23 +270,25 @@ def alt_text(
             )
         sentences.append("; ".join(curves) + ".")
         times = moments(runs, thresholds[name]).median()
-        sentences.append(
-            f"Train accuracy reaches 100 % {_at(times['train_100'])}; "
-            + "; ".join(
-                f"test accuracy stays above {100 * t:g} % {_at(times[f'test_{100 * t:g}'], 'from')}"
-                for t in thresholds[name]
-            )
-            + "."
-        )
+        reached = [f"Train accuracy reaches 100 % at {say_step(times['train_100'])}"]
+        for percent in (f"{100 * threshold:g}" for threshold in thresholds[name]):
+            since = say_step(times[f"test_{percent}"])
+            reached.append(f"test accuracy stays above {percent} % from {since}")
+        sentences.append("; ".join(reached) + ".")
     return " ".join(sentences)
+
+
+def say_step(step: float) -> str:
+    """Write a step for a sentence; NaN, as in :func:`moments`, is a step that never came.
+
+    >>> say_step(15000), say_step(float("nan"))
+    ('step 15,000', 'no step of the run')
+    """
+    return "no step of the run" if np.isnan(step) else f"step {step:,.0f}"
 
 
 def _first(steps: np.ndarray, true: np.ndarray) -> float:
     return float(steps[int(np.argmax(true))]) if true.any() else float("nan")
-
-
-def _at(step: float, word: str = "at") -> str:
-    return "not within the run" if np.isnan(step) else f"{word} step {step:.0f}"
 
 
 def _css_name(role: str) -> str:

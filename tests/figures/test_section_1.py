@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grokbook.figures import figure_1, moments
+from grokbook.figures import figure_1, moments, norm_decay
 from grokbook.figures.page import MIME, FigureOnPage, show
 from grokbook.figures.style import LABELS, png, svg
 
@@ -89,7 +89,7 @@ def test_run_that_never_generalises_is_drawn_without_that_moment(mnist, modadd):
     flat = mnist.assign(test_accuracy=0.1)
     figure = figure_1(flat, modadd)
     assert [text.get_text() for text in figure.axes[0].texts] == ["train 100 %"]
-    assert "test accuracy stays above 80 % not within the run" in figure.get_label()
+    assert "test accuracy stays above 80 % from no step of the run" in figure.get_label()
 
 
 def test_svg_is_well_formed_scalable_labelled_and_follows_the_page(mnist, modadd):
@@ -139,3 +139,16 @@ def test_the_page_takes_only_our_figures():
     assert node.astext() == Data.string and node["format"] == "html"
     Data.mime_type = "image/svg+xml"
     assert FigureOnPage.handle_mime(None, Data, inline=False) is None
+
+
+def test_norm_decay_of_an_exponential(mnist):
+    table = norm_decay(mnist).loc[0]
+    step = moments(mnist, (0.5,)).loc[0, "test_50"]
+    assert table["peak"] == 100 and table["end"] == mnist["weight_norm"].iloc[-1]
+    assert table["at_test_50"] == pytest.approx(10 + 90 * np.exp(-step / 30_000))
+    assert table["fallen"] == pytest.approx((100 - table["at_test_50"]) / (100 - table["end"]))
+
+
+def test_norm_decay_without_a_rise_or_a_fall_is_nan(mnist):
+    assert np.isnan(norm_decay(mnist.assign(test_accuracy=0.1)).loc[0, "fallen"])
+    assert np.isnan(norm_decay(mnist.assign(weight_norm=1.0)).loc[0, "fallen"])

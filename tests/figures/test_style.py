@@ -78,7 +78,7 @@ def test_alt_text_tells_the_numbers_of_the_data():
         "Title. Panel, seed 0, steps 0 to 30: test accuracy from 0.125 to 0.75; weight norm ‖W‖₂"
         " from 2 to 1, largest 5.5 at step 10. Train accuracy reaches 100 % at step 10; test"
         " accuracy stays above 50 % from step 20;"
-        " test accuracy stays above 90 % not within the run."
+        " test accuracy stays above 90 % from no step of the run."
     )
 
 
