@@ -8,6 +8,7 @@ with their verdicts.
 from grokbook.theory import (
     corollary_3_3,
     corollary_3_4,
+    counterexamples,
     instances,
     interpolation,
     lemma_3_1,
@@ -32,6 +33,7 @@ __all__ = [
     "Statement",
     "corollary_3_3",
     "corollary_3_4",
+    "counterexamples",
     "instances",
     "interpolation",
     "lemma_3_1",

@@ -12,7 +12,7 @@ from grokbook.theory._checks import representation_pair
 
 
 def unit_rows(features: Tensor) -> Tensor:
-    """The rows scaled to length one, float64; a zero row becomes the first basis vector.
+    """Return the rows scaled to length one, float64; a zero row becomes the first basis vector.
 
     The paper's f/||f|| is undefined at f = 0. Any fixed unit vector will do: every bound here
     holds for all unit vectors.
@@ -43,12 +43,12 @@ def distances(first: Tensor, second: Tensor) -> Tensor:
 
 
 def sines(first: Tensor, second: Tensor) -> Tensor:
-    """The sine of the angle between z_i and z_i', shape (n,)."""
+    """Return the sine of the angle between z_i and z_i', shape (n,)."""
     return 0.5 * (first - second).norm(dim=1) * (first + second).norm(dim=1)
 
 
 def line_angles(first: Tensor, second: Tensor) -> Tensor:
-    """The angle between the lines through z_i and z_i', in [0, pi/2], shape (n,)."""
+    """Return the angle between the lines through z_i and z_i', in [0, pi/2], shape (n,)."""
     chord = torch.minimum((first - second).norm(dim=1), (first + second).norm(dim=1))
     return 2 * torch.asin((chord / 2).clamp(max=1.0))
 

@@ -29,7 +29,7 @@ from grokbook.theory.neighbouring_probability import half_normal_radius
 def predicted_radius(
     steps: ArrayLike, a: float = 1925.0, b: float = 500.0, L: float = 0.5
 ) -> np.ndarray:
-    """The radius min{1, 1 / (2L + max{a - b log10 t, 0})} at each step.
+    """Return the radius min{1, 1 / (2L + max{a - b log10 t, 0})} at each step.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def predicted_accuracy(
     L: float = 0.5,
     mu: float = 0.01,
 ) -> np.ndarray:
-    """The curve of Corollary 3.3 with the half-normal P; the defaults are those of Figure 3.
+    """Return the curve of Corollary 3.3 with the half-normal P; the defaults are those of Figure 3.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def steps_at_accuracy(
     L: float = 0.5,
     mu: float = 0.01,
 ) -> float:
-    """The step (a real number) at which the predicted accuracy first reaches q.
+    """Return the step (a real number) at which the predicted accuracy first reaches q.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def feasible_until(
     min_norm: float = 1.0,
     relu_depth: int | None = None,
 ) -> float:
-    """The last step (a real number) at which an interpolating network can meet the premise.
+    """Return the last step (a real number) at which an interpolating network can meet the premise.
 
     ||W||^2 S >= B, with B = K = `outputs` or the larger value for ReLU nets, needs
     a - b log10 t >= 2 sqrt(n B) / min_norm.

@@ -14,7 +14,7 @@ def epsilon(
     min_input_norm: float = 1.0,
     lipschitz: float = 0.0,
 ) -> float:
-    """The radius of Corollary 3.4, from ||W*||_1, the sum of the absolute values of all weights.
+    """Return the radius of Corollary 3.4, from ||W*||_1, the sum of all absolute values.
 
     The other parameters are those of `theorem_3_2.epsilon`.
 

@@ -43,11 +43,11 @@ class InterpolatingNetwork:
     labels: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The outputs (n, K) at inputs (n, d)."""
+        """Return the outputs (n, K) at inputs (n, d)."""
         return torch.tanh(x @ self.W1.T + self.b1) @ self.W2.T + self.b2
 
     def backward_jacobians(self) -> Tensor:
-        """Derivatives of the outputs by the first layer's pre-activations, (n, K, width)."""
+        """Return derivatives of the outputs by the first layer's pre-activations, (n, K, width)."""
         hidden = torch.tanh(self.inputs @ self.W1.T + self.b1)
         return self.W2 * (1 - hidden.square())[:, None, :]
 
@@ -97,7 +97,7 @@ class InterpolatingNetwork:
 def interpolating_network(
     n: int, d: int, width: int, outputs: int, generator: torch.Generator, scale: float = 1.0
 ) -> InterpolatingNetwork:
-    """A random tanh network through n random points, its readout the smallest that fits them.
+    """Return a random tanh network through n random points, with the smallest readout that fits.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from grokbook.theory._checks import require_count, require_positive
 
 
 def smallest_norm_times_sharpness(outputs: int, relu_depth: int | None = None) -> float:
-    """The least value of ||W||_F^2 S(W) over interpolating networks with an affine readout.
+    """Return the least value of ||W||_F^2 S(W) over interpolating networks with an affine readout.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def smallest_norm_times_sharpness(outputs: int, relu_depth: int | None = None) -
 def largest_epsilon(
     n: int, outputs: int, min_input_norm: float = 1.0, relu_depth: int | None = None
 ) -> float:
-    """The largest radius that Theorem 3.2 can give to any interpolating network.
+    """Return the largest radius that Theorem 3.2 can give to any interpolating network.
 
     min_i ||x_i|| / (2 sqrt(n B)), with B = `smallest_norm_times_sharpness`, and at most 1: the
     value of epsilon(W*) at L = 0 and the smallest possible ||W*||^2 S(W*).

@@ -43,7 +43,7 @@ class Lemma31:
     bias: float | None
 
     def as_columns(self) -> dict[str, float]:
-        """The sides under the names that a recorded run gives them."""
+        """Return the sides under the names that a recorded run gives them."""
         columns = {
             "jacobian_frobenius_sq": self.left,
             "lemma_3_1_printed": self.printed,

@@ -61,7 +61,7 @@ def nearest_distances(
 
 
 def empirical(r: Tensor | float, distances: Tensor) -> Tensor:
-    """The share of the test points whose `distances` are at most r.
+    """Return the share of the test points whose `distances` are at most r.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def empirical(r: Tensor | float, distances: Tensor) -> Tensor:
 
 
 def half_normal(r: Tensor | float, mu: float = 0.01) -> Tensor:
-    """The paper's form of P(r): erf(r / sqrt(2 mu)), with mu the variance.
+    """Return the paper's form of P(r): erf(r / sqrt(2 mu)), with mu the variance.
 
     At mu = 0 all mass is at distance 0, so P(r) = 1 for r > 0; P(0) is taken as 0, the limit of
     the values at mu > 0.
@@ -101,7 +101,7 @@ def half_normal(r: Tensor | float, mu: float = 0.01) -> Tensor:
 
 
 def half_normal_radius(q: float, mu: float = 0.01) -> float:
-    """The radius at which the half-normal form reaches probability q, 0 <= q <= 1.
+    """Return the radius at which the half-normal form reaches probability q, 0 <= q <= 1.
 
     Examples
     --------

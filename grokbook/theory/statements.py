@@ -201,7 +201,7 @@ STATEMENTS: tuple[Statement, ...] = (
 
 
 def statement(name: str) -> Statement:
-    """The statement of that name, such as "Lemma 3.1".
+    """Return the statement of that name, such as "Lemma 3.1".
 
     Examples
     --------

@@ -30,7 +30,7 @@ def epsilon(
     min_input_norm: float = 1.0,
     lipschitz: float = 0.0,
 ) -> float:
-    """The radius epsilon(W*) of Theorem 3.2 as printed.
+    """Return the radius epsilon(W*) of Theorem 3.2 as printed.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def epsilon(
 
 
 def certified_radius(jacobian_norms: Tensor | float, lipschitz: float = 0.0) -> Tensor:
-    """The radius r_i around each training point inside which its label is certain.
+    """Return the radius r_i around each training point inside which its label is certain.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def certified_radius(jacobian_norms: Tensor | float, lipschitz: float = 0.0) -> 
 
 
 def relu_radius(spectral_norms: Sequence[float] | Tensor) -> float:
-    """The certified radius of a ReLU network, 1 / (sqrt(2) prod_l ||W_l||_2).
+    """Return the certified radius of a ReLU network, 1 / (sqrt(2) prod_l ||W_l||_2).
 
     Parameters
     ----------

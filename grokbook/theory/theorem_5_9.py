@@ -59,7 +59,7 @@ def both_sides(outputs: Tensor, perturbed_outputs: Tensor) -> Theorem59:
 
 
 def clean_and_draws(outputs: Tensor, perturbed: Tensor) -> tuple[Tensor, Tensor]:
-    """The outputs (n, K) and the perturbed outputs (draws, n, K), checked, in float64."""
+    """Return the outputs (n, K) and the perturbed outputs (draws, n, K), checked, in float64."""
     draws = perturbed.unsqueeze(0) if perturbed.ndim == 2 else perturbed
     if outputs.ndim != 2 or draws.ndim != 3 or draws.shape[1:] != outputs.shape or len(draws) == 0:
         raise ValueError(
@@ -70,12 +70,12 @@ def clean_and_draws(outputs: Tensor, perturbed: Tensor) -> tuple[Tensor, Tensor]
 
 
 def mean_movement(clean: Tensor, draws: Tensor) -> float:
-    """The mean over the draws of sum_i ||f(x_i + Delta_i) - f(x_i)||."""
+    """Return the mean over the draws of sum_i ||f(x_i + Delta_i) - f(x_i)||."""
     return float((draws - clean).norm(dim=2).sum(dim=1).mean())
 
 
 def mean_relative_movement(clean: Tensor, draws: Tensor) -> float:
-    """The same with each term divided by ||f(x_i)||, and at most 1 (so 1 where f(x_i) = 0).
+    """Return the same with each term divided by ||f(x_i)||, and at most 1 (so 1 where f(x_i) = 0).
 
     Where f(x_i) and f(x_i + Delta_i) are both zero nothing has moved, and the term is 0.
     """

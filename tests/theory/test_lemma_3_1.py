@@ -141,55 +141,6 @@ def test_trace_equals_gradient_norms_for_relu_networks_off_interpolation() -> No
     assert dense["sharpness"] == pytest.approx(gradients / 4, rel=1e-12)
 
 
-# What happens when a hypothesis goes: the printed inequality fails.
-
-
-def test_counterexample_without_interpolation() -> None:
-    one = torch.ones(1, 1).double()
-    dense = dense_sides(
-        lambda x, w1, w2: w2 @ torch.tanh(w1 @ x),
-        [one, one],
-        torch.ones(1, 1).double(),
-        squared_loss(torch.tensor([[-2.0]]).double()),
-    )
-    assert dense["left"] == pytest.approx(0.176, abs=5e-4)
-    assert printed(dense) == pytest.approx(-2.02, abs=5e-3)
-
-
-def test_counterexample_with_a_skip_connection() -> None:
-    eye = torch.eye(3).double()
-    dense = dense_sides(
-        lambda x, W: x + W @ x, [torch.zeros(3, 3).double()], eye, squared_loss(eye)
-    )
-    assert dense["left"] == pytest.approx(3)
-    assert printed(dense) == 0
-
-
-def test_counterexample_with_weight_sharing() -> None:
-    """f = c + E(x1 - x2) reads both tokens with the same weights E."""
-    E = torch.tensor([[1.0], [0.0]]).double()
-    c = torch.tensor([1.0, 0.0]).double()
-    dense = dense_sides(
-        lambda x, c, E: c + E @ (x[:1] - x[1:]),
-        [c, E],
-        torch.tensor([[10.0, 10.0]]).double(),
-        squared_loss(torch.tensor([[1.0, 0.0]]).double()),
-    )
-    assert dense["left"] == pytest.approx(2)
-    assert printed(dense) == pytest.approx(0.02)
-
-
-def test_counterexample_with_cross_entropy() -> None:
-    dense = dense_sides(
-        lambda x, w: w * x,
-        [torch.tensor([2.0, -2.0]).double()],
-        torch.ones(1, 1).double(),
-        lambda outputs: torch.nn.functional.cross_entropy(outputs, torch.tensor([0])),
-    )
-    assert dense["left"] == pytest.approx(8)
-    assert printed(dense) == pytest.approx(0.283, abs=5e-4)
-
-
 def test_inputs_of_length_zero_are_refused() -> None:
     with pytest.raises(ValueError, match=r"min_input_norm is 0\.0, but must be"):
         lemma_3_1.both_sides(

@@ -1,11 +1,14 @@
 """Distances to the training set and the two forms of P(r)."""
 
 import math
+import os
 
 import pytest
 import torch
 from scipy import stats
 
+from grokbook.datasets import MNIST, Split
+from grokbook.theory import interpolation
 from grokbook.theory import neighbouring_probability as neighbours
 
 DTYPE = torch.float64
@@ -97,3 +100,23 @@ def test_label_consistent_radius_is_half_the_closest_opposed_pair() -> None:
         math.hypot(2.9, 4.0) / 2
     )
     assert neighbours.label_consistent_radius(inputs, torch.tensor([1, 1, 1])) == math.inf
+
+
+def test_no_test_image_of_mnist_is_near_enough(mnist: Split) -> None:
+    """Finding A on the paper's MNIST split: radii up to 0.0236 against distances from 1.170 on."""
+    smallest = float(mnist.train_x.double().norm(dim=1).min())
+    largest = interpolation.largest_epsilon(1000, 10, smallest)
+    distances = neighbours.nearest_distances(mnist.test_x, mnist.train_x)
+    uniform = neighbours.label_consistent_radius(mnist.train_x, mnist.train_y)
+    assert round(largest, 4) == 0.0236
+    assert round(float(distances.min()), 3) == 1.170
+    assert float(neighbours.empirical(largest, distances)) == 0
+    assert round(2 * uniform, 3) == 4.149
+    assert float(neighbours.empirical(uniform, distances)) == pytest.approx(0.0161)
+
+
+@pytest.fixture
+def mnist() -> Split:
+    if "GROKBOOK_DATA" not in os.environ:
+        pytest.skip("GROKBOOK_DATA is not set")
+    return MNIST(train_points=1000).load()

@@ -20,24 +20,6 @@ def test_both_sides_are_equal(pair: tuple[Instance, Instance]) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("n", "second_order", "first_order"), [(12, -0.0206, None), (64, -1.448, 0.693)]
-)
-def test_second_order_information_can_be_negative(n, second_order, first_order) -> None:
-    """X keeps half of the points in one block and the rest apart; Y is its complement."""
-    half = n // 2
-    X, Y = torch.eye(n).double(), torch.eye(n).double()
-    X[:half, :half] = 1
-    Y[half:, half:] = 1
-    sides = proposition_5_5.both_sides(X, Y)
-    assert sides.right == pytest.approx(second_order, abs=5e-4)
-    assert sides.left == pytest.approx(sides.right)
-    if first_order is not None:
-        assert float(metrics.matrix_mutual_information(X, Y, 1.0)) == pytest.approx(
-            first_order, abs=5e-4
-        )
-
-
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match="shapes"):
         proposition_5_5.both_sides(torch.eye(2), torch.eye(3))

@@ -5,49 +5,9 @@ import math
 import pytest
 import torch
 from hypothesis import given, settings
-from scipy import integrate, stats
 from strategies_instances import Instance, instances
 
 from grokbook.theory import theorem_5_9
-
-
-def circle(angles: torch.Tensor, c: float) -> torch.Tensor:
-    return c * torch.stack((angles.cos(), angles.sin()), dim=-1)
-
-
-def noisy_circle(c: float, draws: int = 10_000) -> theorem_5_9.Theorem59:
-    """f = c (cos x, sin x), x_1 = x_2 = 0, sigma = 1."""
-    angles = torch.randn(draws, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return theorem_5_9.both_sides(circle(torch.zeros(2).double(), c), circle(angles, c))
-
-
-def test_both_sides_of_the_counterexample_by_quadrature() -> None:
-    """ED = E log(2 / (1 + cos^2 phi)), phi ~ N(0, 2); right side 32 c E|sin(Delta/2)|."""
-    entropy_difference = integrate.quad(
-        lambda phi: math.log(2 / (1 + math.cos(phi) ** 2)) * stats.norm.pdf(phi, scale=2**0.5),
-        -15,
-        15,
-        limit=500,
-    )[0]
-    slope = (
-        2
-        * integrate.quad(
-            lambda x: 32 * math.sin(x / 2) * stats.norm.pdf(x), 0, 2 * math.pi, limit=500
-        )[0]
-    )
-    assert round(entropy_difference, 4) == 0.3104
-    assert round(slope, 2) == 11.75
-    assert round(entropy_difference / slope, 5) == 0.02641
-    sampled = noisy_circle(1.0)
-    assert sampled.left == pytest.approx(entropy_difference, rel=0.03)
-    assert sampled.printed == pytest.approx(slope, rel=0.03)
-
-
-def test_printed_bound_is_violated_by_a_small_network() -> None:
-    sides = noisy_circle(0.02)
-    assert sides.left > sides.printed
-    assert sides.left <= sides.repaired
-    assert sides.left <= noisy_circle(1.0).printed  # at length 1 the printed form holds
 
 
 @settings(deadline=None)
