@@ -45,8 +45,9 @@ format: $(STAMP) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-notebooks: $(STAMP) ## execute every chapter again and write its outputs back
+notebooks: $(STAMP) ## execute every chapter again and write its outputs back; draw README's picture
 	$(BIN)/python book/execute.py
+	$(BIN)/python book/picture.py
 
 reproduce: $(STAMP) ## train every experiment of the paper (hours); SEEDS="0 1 2" JOBS=2
 	for name in mnist-standard mnist-perturbed modadd-standard modadd-perturbed modadd-abelian; do \

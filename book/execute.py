@@ -3,8 +3,8 @@
     python book/execute.py                  every chapter
     python book/execute.py 1_introduction   some
 
-What differs between two executions of the same code, such as timings, is left out, so that executing
-twice leaves no difference.
+What differs between two executions of the same code, such as timings, is left out,
+so that executing twice leaves no difference.
 """
 
 import json
@@ -18,7 +18,7 @@ BOOK = Path(__file__).parent
 
 
 def execute(path: Path) -> None:
-    """Execute one notebook in place; an error in a cell raises and leaves the file as it was."""
+    """Execute one notebook in place; if a cell fails, the file stays as it was."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,

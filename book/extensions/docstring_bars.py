@@ -1,7 +1,7 @@
-"""Let a vertical bar in a docstring be an absolute value, as its reader in a terminal takes it.
+"""Let a vertical bar in a docstring be an absolute value, as in a terminal.
 
-reStructuredText would take ``|x - y|`` for the name of a substitution. Code, in backquotes or in an
-example, is left as it is.
+reStructuredText would take ``|x - y|`` for the name of a substitution. Code, in
+backquotes or in an example, is left as it is.
 """
 
 import re

@@ -1,0 +1,85 @@
+import ast
+import re
+
+import papermill
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_parameters_come_first_typed_and_explained(notebook, path):
+    first = code_cells(notebook)[0]
+    assert "parameters" in first.metadata.get("tags", [])
+    inferred = papermill.inspect_notebook(str(path))
+    assert "preset" in inferred
+    lines = first.source.splitlines()
+    for name, parameter in inferred.items():
+        assert parameter["inferred_type_name"] not in ("", "None"), f"{name} has no type"
+        (at,) = [i for i, line in enumerate(lines) if line.startswith(f"{name}:")]
+        assert "#" in lines[at] or lines[at - 1].startswith("#"), f"{name} has no comment"
+
+
+def test_chapters_call_and_define_nothing(notebook):
+    for cell in code_cells(notebook):
+        for node in ast.walk(ast.parse(cell.source)):
+            assert not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+
+def test_no_cell_hides_its_output_behind_a_semicolon(notebook):
+    assert not [c.source for c in code_cells(notebook) if c.source.rstrip().endswith(";")]
+
+
+def test_committed_outputs_are_complete_and_without_errors(notebook):
+    for cell in code_cells(notebook):
+        assert cell.execution_count is not None, f"not executed: {cell.source}"
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr", f"a warning reached the page: {output.text}"
+
+
+def test_every_figure_has_alt_text_and_a_caption(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert output.metadata["image/png"]["alt"] == output.data["text/plain"]
+                figure = cell.metadata["mystnb"]["figure"]
+                assert figure["name"].startswith("fig-") and len(figure["caption"]) > 40
+
+
+def test_no_output_fetches_anything_from_another_host(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            html = "".join(output.get("data", {}).get("text/html", ""))
+            assert not re.search(r"(?:src|href)\s*=\s*[\"']?(?:https?:)?//", html)
+            assert "<script" not in html
+
+
+def test_paths_of_one_machine_are_not_committed(path):
+    assert not re.findall(r"/(?:home|root|Users|tmp|private)/[\w.]+", path.read_text())
+
+
+def test_glued_values_exist(notebook):
+    prose = "\n".join(
+        [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+        + [
+            cell.metadata.get("mystnb", {}).get("figure", {}).get("caption", "")
+            for cell in code_cells(notebook)
+        ]
+    )
+    used = set(re.findall(r"\{glue:text\}`([^`:]+)(?::[^`]*)?`", prose))
+    glued = {
+        output.metadata["scrapbook"]["name"]
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if "scrapbook" in output.get("metadata", {})
+    }
+    assert used <= glued, f"never glued: {used - glued}"
+    assert glued <= used, f"glued in vain: {glued - used}"
+
+
+def test_links_between_chapters_resolve(notebook, book):
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\(([\w./-]+\.(?:ipynb|md))\)", cell.source):
+                assert (book / target).is_file(), target

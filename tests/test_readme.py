@@ -1,0 +1,30 @@
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["load", "metrics"])
+def test_examples_run_as_printed(example, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GROKBOOK_RUNS", str(tmp_path))
+    exec(compile(example, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert printed.count("\n") >= example.count("print(") and "nan" not in printed
+
+
+def test_links_and_pictures_are_there():
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_every_verb_named_exists():
+    verbs = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = set()
+    for page in ("README.md", "CONTRIBUTING.md", ".ci/run", ".github/workflows/ci.yml"):
+        text = (ROOT / page).read_text()
+        named |= set(re.findall(r"(?:^|`|run: )make ([a-z-]+)", text, flags=re.MULTILINE))
+    assert named <= verbs, named - verbs
