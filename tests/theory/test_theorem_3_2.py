@@ -20,14 +20,6 @@ def test_certified_fraction_asks_for_the_same_label() -> None:
     assert fraction == pytest.approx(1 / 3)  # the second lies at, not inside, the radius
 
 
-def lipschitz_of_tanh_gradient(network: instances.InterpolatingNetwork) -> float:
-    """|tanh''| <= c = 4/(3 sqrt 3), so ||J(x) - J(y)|| <= c ||W2|| max ||w_k|| ||W1|| ||x - y||."""
-    curvature = 4 / (3 * math.sqrt(3))
-    W1 = float(torch.linalg.matrix_norm(network.W1, 2))
-    W2 = float(torch.linalg.matrix_norm(network.W2, 2))
-    return curvature * W2 * float(network.W1.norm(dim=1).max()) * W1
-
-
 @settings(deadline=None)
 @given(
     n=st.integers(1, 5),
@@ -40,7 +32,7 @@ def test_points_inside_the_certified_radius_keep_the_label(n, d, outputs, seed) 
     network = instances.interpolating_network(n, d, 4 * n, outputs, generator)
     jacobians = network.backward_jacobians() @ network.W1
     norms = torch.linalg.matrix_norm(jacobians, 2)
-    L = lipschitz_of_tanh_gradient(network)
+    L = network.lipschitz()
     radii = theorem_3_2.certified_radius(norms, L)
     directions = torch.randn(50, n, d, generator=generator, dtype=torch.float64)
     directions /= directions.norm(dim=2, keepdim=True)
