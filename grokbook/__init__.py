@@ -1,8 +1,8 @@
 """grokbook: a reproducible companion of *Understanding Grokking Through A Robustness Viewpoint*.
 
 Tan & Huang, arXiv:2311.06597. Data walks one corridor: an :class:`Experiment` says what,
-:func:`train` does it, a :class:`Run` says what happened, :class:`RunStore` keeps it, and figures and
-claims are functions of what :func:`load_runs` returns.
+:func:`train` does it, a :class:`Run` says what happened, :class:`RunStore` keeps it, and figures
+and claims are functions of what :func:`load_runs` returns.
 """
 
 from grokbook.datasets import MNIST, Digits, ModularAddition

@@ -81,7 +81,7 @@ Command = (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; errors that a user can cause print one sentence and exit with 1."""
     command, overrides = tyro.cli(
-        Command,  # type: ignore[arg-type]  # tyro reads the union as subcommands
+        Command,  # tyro reads the union as subcommands
         prog="grokbook",
         description="Experiments of 'Understanding Grokking Through A Robustness Viewpoint'.",
         args=arguments,
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _list() -> None:
-    recorded = RunStore().keys()
+    recorded = RunStore().recorded()
     for name in EXPERIMENTS:
         counts = (
             f"{preset} {sum((key.preset, key.name) == (preset, name) for key in recorded)}"
@@ -119,7 +119,7 @@ def _list() -> None:
 
 def _runs() -> None:
     store = RunStore()
-    for key in store.keys():
+    for key in store.recorded():
         print(f"{key.preset:8}{key.name:28}seed {key.seed:<4}{store.status(key)}")
 
 
@@ -162,7 +162,7 @@ def _verify(command: Verify) -> None:
         experiment(name, command.preset)
     keys = [
         key
-        for key in store.keys()
+        for key in store.recorded()
         if key.preset == command.preset
         and (not command.names or key.name in command.names)
         and (not command.seeds or key.seed in command.seeds)
@@ -203,11 +203,15 @@ def _override(recipe: Experiment, arguments: Sequence[str]) -> Experiment:
         )
 
     try:
-        # A refused default prints nothing here, but some tyro versions warn on stderr.
-        with contextlib.redirect_stderr(io.StringIO()):
+        # tyro prints some errors in a box even when told not to.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             return parse(arguments)
-    except SystemExit:
-        pass
+    except SystemExit as refusal:
+        cause: BaseException | None = refusal
+        while cause is not None:
+            if isinstance(cause, GrokbookError):  # a field's own check, in its own words
+                raise cause from None
+            cause = cause.__context__
     known = ["--" + name for name in _field_names(recipe)]
     for argument in arguments:
         if argument.startswith("--") and argument.split("=")[0].replace("-", "_")[2:] not in (
@@ -229,5 +233,3 @@ def _field_names(value: object, prefix: str = "") -> list[str]:
         else:
             names.append(prefix + field.name)
     return names
-
-

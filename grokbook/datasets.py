@@ -58,7 +58,8 @@ class Split:
     def to(self, device: torch.device | str) -> Split:
         """Return the same split on another device."""
         tensors = (self.train_x, self.train_y, self.test_x, self.test_y)
-        return Split(*(t.to(device) for t in tensors), classes=self.classes)
+        train_x, train_y, test_x, test_y = (tensor.to(device) for tensor in tensors)
+        return Split(train_x, train_y, test_x, test_y, self.classes)
 
     def checksum(self) -> str:
         """SHA-256 over the four tensors' bytes, in order: what a run's manifest records."""
@@ -96,13 +97,15 @@ class ModularAddition:
 
     def __post_init__(self) -> None:
         if not isinstance(self.p, int) or self.p < 2:
-            raise InputError(f"p is {self.p!r}, but modulo addition needs an integer p of at least 2.")
+            raise InputError(
+                f"p is {self.p!r}, but modulo addition needs an integer p of at least 2."
+            )
         if not 0 < self.train_fraction <= 1:
             raise InputError(f"train_fraction is {self.train_fraction}, but must lie in (0, 1].")
         if self.train_points < 1:
             raise InputError(
-                f"train_fraction {self.train_fraction} of {self.p**2} pairs leaves no training pair;"
-                f" at least {1 / self.p**2:.3g} is needed."
+                f"train_fraction {self.train_fraction} of {self.p**2} pairs leaves no training"
+                f" pair; at least {1 / self.p**2:.3g} is needed."
             )
 
     @property
@@ -112,7 +115,7 @@ class ModularAddition:
         return math.floor(self.train_fraction * self.p**2 + 1e-9)
 
     def load(self) -> Split:
-        """Return the pairs in the random order of ``seed``, the first ``train_points`` for training."""
+        """Return the pairs in the random order of ``seed``, the first of them for training."""
         index = torch.randperm(self.p**2, generator=generator(self.seed, "split"))
         pairs = torch.stack((index // self.p, index % self.p), dim=1)
         labels = pairs.sum(dim=1) % self.p
@@ -124,10 +127,10 @@ class ModularAddition:
 class MNIST:
     """The first ``train_points`` MNIST training images and the whole test set of 10 000.
 
-    Pixels are scaled to [0, 1] and flattened to 784 [LeCun et al. 1998; setting of Liu et al. 2022b].
-    The files are read from the folder in ``GROKBOOK_DATA`` where that is set, else downloaded once
-    per user from two public mirrors; either way their decompressed content must have the published
-    SHA-256.
+    Pixels are scaled to [0, 1] and flattened to 784 [LeCun et al. 1998; setting of Liu et al.
+    2022b]. The files are read from the folder in ``GROKBOOK_DATA`` where that is set, else
+    downloaded once per user from two public mirrors; either way their decompressed content must
+    have the published SHA-256.
 
     Raises
     ------
@@ -223,8 +226,8 @@ def _mnist_bytes(name: str) -> bytes:
         path.unlink(missing_ok=True)  # damaged: never to be read from the cache again
         problems.append(f"{mirror} (wrong SHA-256)")
     raise DataError(
-        f"{name}.gz could not be fetched from {' or '.join(problems)}: set GROKBOOK_DATA to a folder"
-        " with the four MNIST files, or use the data set Digits, which needs no download."
+        f"{name}.gz could not be fetched from {' or '.join(problems)}: set GROKBOOK_DATA to a"
+        " folder with the four MNIST files, or use the data set Digits, which needs no download."
     )
 
 

@@ -1,4 +1,4 @@
-"""The errors a user can cause: each carries one sentence that says what was wrong and what is allowed."""
+"""The errors a user can cause: one sentence each, what was wrong and what is allowed."""
 
 
 class GrokbookError(Exception):

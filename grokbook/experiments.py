@@ -16,11 +16,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from torch import nn
 
 from grokbook.datasets import MNIST, Dataset, Digits, ModularAddition
 from grokbook.errors import InputError
-from grokbook.models import MLP, Transformer
+from grokbook.models import MLP, Network, Transformer
 from grokbook.seeding import generator
 from grokbook.strategies import AbelianRegularized, Perturbed, Standard
 
@@ -119,7 +118,7 @@ class LogSchedule:
             points = np.geomspace(1, total, self.points)
         else:
             points = np.linspace(0, total, self.points + 1)
-        return sorted({0, total, *(int(round(step)) for step in points)})
+        return sorted({0, total, *(round(step) for step in points)})
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,7 @@ class Experiment:
         """Invert :meth:`to_dict`."""
         return _decode(fields)
 
-    def build_model(self, inputs: int, classes: int) -> nn.Module:
+    def build_model(self, inputs: int, classes: int) -> Network:
         """Return the initialised network for ``inputs`` features (MLP) and ``classes`` labels."""
         source = generator(self.seed, "init")
         dtype = getattr(torch, self.dtype)

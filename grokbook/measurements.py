@@ -14,12 +14,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from grokbook import metrics
 from grokbook.datasets import Split
 from grokbook.losses import LOSSES
-from grokbook.models import MLP, Transformer
+from grokbook.models import MLP, Network
 from grokbook.seeding import generator
 from grokbook.theory import lemma_3_1, theorem_3_2, theorem_5_9, theorem_5_12
 
@@ -38,14 +38,14 @@ class Measure:
     ----------
     experiment : Experiment
         Whose ``measurements`` say what to compute.
-    model : Module
+    model : Network
         The network being trained; read, never changed.
     split : Split
         Its data.
     """
 
     experiment: Experiment
-    model: nn.Module
+    model: Network
     split: Split
 
     def __call__(self, step: int, *, dear: bool) -> dict[str, float]:
@@ -67,7 +67,7 @@ class _Moment:
     """The network at one step, with what several groups need computed once."""
 
     experiment: Experiment
-    model: nn.Module
+    model: Network
     split: Split
     step: int
 
@@ -126,7 +126,7 @@ def _norms(moment: _Moment) -> dict[str, float]:
         "logit_scale": metrics.logit_scale(moment.train_logits),
     }
     if isinstance(moment.model, MLP):
-        row["first_layer_spectral_norm"] = metrics.spectral_norm(moment.model.layers[0].weight)
+        row["first_layer_spectral_norm"] = metrics.spectral_norm(moment.model.first_weight)
     return row | {
         f"norm_{name.replace('.', '_')}": value
         for name, value in metrics.layer_norms(moment.model).items()
@@ -180,7 +180,7 @@ def _sharpness(moment: _Moment) -> dict[str, float]:
 
 
 def _information(moment: _Moment) -> dict[str, float]:
-    """PMI, PE, MID, ED for every α (Figures 8-11), PMI′ and the test entropies on MNIST (12, 13)."""
+    """PMI, PE, MID, ED for every α (Figures 8-11); on MNIST PMI′, test entropies (13, 12)."""
     settings, model, split = moment.experiment.measurements, moment.model, moment.split
     row: dict[str, float] = {}
     results = {}
@@ -201,10 +201,9 @@ def _information(moment: _Moment) -> dict[str, float]:
         "mutual_information_difference", (noisy.mutual_information - clean.mutual_information).abs()
     )
     row |= _by_order("entropy_difference", (noisy.entropy_2 - clean.entropy_2).abs())
-    other = model.first_layer_before_relu if isinstance(model, MLP) else model.token_embeddings
     row["perturbed_mutual_information_other_layer"] = float(
         metrics.perturbed_mutual_information(
-            other, model.logits, moment.inputs, settings.information_sigma, 1.0,
+            model.other_first_layer, model.logits, moment.inputs, settings.information_sigma, 1.0,
             settings.information_batch, generator=moment.noise("information"),
         )
     )  # fmt: skip
@@ -251,7 +250,7 @@ def _theory(moment: _Moment) -> dict[str, float]:
         "theorem_5_12_printed": information.printed,
         "theorem_5_12_repaired": information.repaired,
     }
-    if isinstance(model, Transformer):
+    if not isinstance(model, MLP):
         return row
     jacobian = metrics.input_jacobian_norms(model.logits, inputs)
     norm = metrics.weight_norm(model, 2)
@@ -260,7 +259,7 @@ def _theory(moment: _Moment) -> dict[str, float]:
         jacobian_frobenius_sq=float(jacobian.frobenius.square().mean()),
         weight_norm=norm,
         sharpness=moment.sharpness.total,
-        first_layer_norm=metrics.spectral_norm(model.layers[0].weight),
+        first_layer_norm=metrics.spectral_norm(model.first_weight),
         first_layer_sharpness=moment.sharpness.first_weight,
         min_input_norm=smallest,
         bias_sharpness=moment.sharpness.first_bias,
@@ -273,7 +272,7 @@ def _theory(moment: _Moment) -> dict[str, float]:
         theorem_3_2.certified_radius(jacobian.spectral).max()
     )
     row["relu_radius"] = theorem_3_2.relu_radius(
-        [metrics.spectral_norm(layer.weight) for layer in model.layers]
+        [metrics.spectral_norm(layer.weight) for layer in model.linear_layers()]
     )
     return row
 

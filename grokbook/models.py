@@ -1,14 +1,16 @@
 """The paper's two networks: ``inputs() -> first_layer() -> logits()``.
 
-Section 3 splits the weights W = (W₁, W₂): f(x, W₁) is what :meth:`first_layer` returns, f(x, W) what
-:meth:`logits` returns, both from the *continuous* input (the image; the three embedded tokens), the
-thing that noise is added to. Both models write attention and layers out in plain matrix products, so
+Section 3 splits the weights W = (W₁, W₂): f(x, W₁) is what :meth:`first_layer` returns, f(x, W)
+what :meth:`logits` returns, both from the *continuous* input (the image; the three embedded
+tokens), the thing that noise is added to. Attention is written out in plain matrix products, so
 that second derivatives exist.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -17,7 +19,31 @@ from torch import Tensor, nn
 from grokbook.errors import InputError
 
 
-class MLP(nn.Module):
+class Network(nn.Module, ABC):
+    """What both models offer; ``model(x, noise=None)`` is the fastest exact route to logits."""
+
+    @abstractmethod
+    def inputs(self, x: Tensor) -> Tensor:
+        """Return the continuous input of data ``x``, one row a sample."""
+
+    @abstractmethod
+    def first_layer(self, inputs: Tensor) -> Tensor:
+        """f(·, W₁): continuous input -> first layer's output, ``(n, width)``."""
+
+    @abstractmethod
+    def other_first_layer(self, inputs: Tensor) -> Tensor:
+        """Return another reading of "first layer", for the ablation (section 6)."""
+
+    @abstractmethod
+    def logits(self, inputs: Tensor) -> Tensor:
+        """f(·, W): continuous input -> logits, ``(n, K)``."""
+
+    @abstractmethod
+    def noise_shape(self, x: Tensor) -> tuple[int, ...]:
+        """Shape of the continuous input of ``x``, without computing it."""
+
+
+class MLP(Network):
     """ReLU network of the MNIST task (section 2.1, after Liu et al. 2022b).
 
     Every parameter, biases too, is drawn from PyTorch's default for ``nn.Linear``,
@@ -45,26 +71,38 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         if len(sizes) < 2 or min(sizes) < 1:
-            raise InputError(f"sizes is {tuple(sizes)}, but at least two positive widths are needed.")
-        self.layers = nn.ModuleList()
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+            raise InputError(
+                f"sizes is {tuple(sizes)}, but at least two positive widths are needed."
+            )
+        layers = []
+        for fan_in, fan_out in itertools.pairwise(sizes):
             layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out, dtype=dtype)
             bound = init_scale / math.sqrt(fan_in)
             with torch.no_grad():
                 layer.weight.uniform_(-bound, bound, generator=generator)
                 layer.bias.uniform_(-bound, bound, generator=generator)
-            self.layers.append(layer)
+            layers.append(layer)
+        self.layers = nn.ModuleList(layers)
 
     def inputs(self, x: Tensor) -> Tensor:
         """Images -> continuous input ``(n, d)``."""
-        return x.flatten(1).to(self.layers[0].weight.dtype)
+        return x.flatten(1).to(self.first_weight.dtype)
+
+    @property
+    def first_weight(self) -> Tensor:
+        """Weight of the first layer, ``(width, d)``."""
+        return self.linear_layers()[0].weight
+
+    def linear_layers(self) -> list[nn.Linear]:
+        """All layers, input to output."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     def first_layer(self, inputs: Tensor) -> Tensor:
         """f(·, W₁): first hidden layer after its ReLU, ``(n, width)``."""
-        return torch.relu(self.first_layer_before_relu(inputs))
+        return torch.relu(self.other_first_layer(inputs))
 
-    def first_layer_before_relu(self, inputs: Tensor) -> Tensor:
-        """The alternative reading of f(·, W₁): the affine map alone, ``(n, width)``."""
+    def other_first_layer(self, inputs: Tensor) -> Tensor:
+        """Return the first affine map alone, before its ReLU, ``(n, width)``."""
         return self.layers[0](inputs)
 
     def logits(self, inputs: Tensor) -> Tensor:
@@ -84,13 +122,13 @@ class MLP(nn.Module):
         return tuple(x.flatten(1).shape)
 
 
-class Transformer(nn.Module):
+class Transformer(Network):
     """One-layer ReLU transformer without LayerNorm, reading a + b at "=" (after Nanda et al. 2023).
 
     Tokens are a, b and "=" (number p); learned positions; ``heads`` attention heads of dimension
-    d / heads without biases; an MLP of ``mlp`` hidden units with biases; an unembedding to p classes.
-    Weights start as N(0, 1)/√d, the unembedding as N(0, 1)/√p, biases as 0. 226 688 parameters at
-    the paper's sizes.
+    d / heads without biases; an MLP of ``mlp`` hidden units with biases; an unembedding to p
+    classes. Weights start as N(0, 1)/√d, the unembedding as N(0, 1)/√p, biases as 0. 226 688
+    parameters at the paper's sizes.
 
     The answer is read at the last position only, so only that position is computed: one query, one
     row of the MLP. Where no noise is added, a key or value depends on a token and its position
@@ -143,8 +181,8 @@ class Transformer(nn.Module):
         tokens = torch.cat((nn.functional.embedding(x, self.embedding), equals), dim=1)
         return tokens + self.position
 
-    def token_embeddings(self, inputs: Tensor) -> Tensor:
-        """An alternative reading of f(·, W₁): the embedded tokens side by side, ``(n, 3d)``."""
+    def other_first_layer(self, inputs: Tensor) -> Tensor:
+        """Return the embedded tokens side by side, ``(n, 3d)``."""
         return inputs.flatten(1)
 
     def first_layer(self, inputs: Tensor) -> Tensor:
@@ -167,7 +205,7 @@ class Transformer(nn.Module):
         return self._head(self.first_layer(inputs))
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Logits ``(n, p)`` of pairs ``x`` ``(n, 2)``; ``noise`` ``(n, 3, d)`` is added to the input."""
+        """Logits ``(n, p)`` of pairs ``(n, 2)``, ``noise`` ``(n, 3, d)`` added to the input."""
         if noise is not None:
             return self.logits(self.inputs(x) + noise)
         return self._head(self._first_layer_of_tokens(x))

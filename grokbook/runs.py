@@ -1,8 +1,8 @@
 """The store of recorded runs: Parquet log, JSON manifest, loading, verification.
 
-``runs/<preset>/<experiment>/seed-<k>.parquet`` holds the log, ``seed-<k>.json`` beside it the manifest
-with the log's SHA-256. A run exists exactly when its manifest does: recording removes the manifest
-first and writes it last, so that nothing half-written is ever read.
+``runs/<preset>/<experiment>/seed-<k>.parquet`` holds the log, ``seed-<k>.json`` beside it the
+manifest with the log's SHA-256. A run exists exactly when its manifest does: recording removes the
+manifest first and writes it last, so that nothing half-written is ever read.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ABSOLUTE_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class RunKey:
-    """Where a run lies: preset, experiment name (with a suffix if settings were overridden), seed."""
+    """Where a run lies: preset, experiment (with a suffix if fields were overridden), seed."""
 
     preset: str
     name: str
@@ -52,7 +52,7 @@ class RunKey:
 
 
 def default_root() -> Path:
-    """``GROKBOOK_RUNS`` if set, else ``runs/`` of the checkout, else ``runs/`` of the working folder."""
+    """``GROKBOOK_RUNS`` if set, else ``runs/`` in the checkout or the working folder."""
     if "GROKBOOK_RUNS" in os.environ:
         return Path(os.environ["GROKBOOK_RUNS"])
     checkout = Path(__file__).resolve().parent.parent
@@ -73,7 +73,7 @@ class RunStore:
     def __init__(self, root: Path | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()
 
-    def keys(self) -> list[RunKey]:
+    def recorded(self) -> list[RunKey]:
         """Every recorded or begun run, sorted."""
         found = set()
         for pattern in ("*/*/seed-*.json", "*/*/seed-*.checkpoint"):
@@ -84,7 +84,7 @@ class RunStore:
         return sorted(found, key=lambda key: (key.preset, key.name, key.seed))
 
     def status(self, key: RunKey) -> str:
-        """ "finished", "diverged", "interrupted" (resumable), "stale", "damaged" or "missing"."""
+        """One of finished, diverged, interrupted (resumable), stale, damaged, missing."""
         if self._path(key, ".json").exists():
             try:
                 run = self.load(key)
@@ -122,7 +122,8 @@ class RunStore:
         Raises
         ------
         RunError
-            If another process is recording this run and ``wait`` is off, or its checkpoint is damaged.
+            If another process is recording this run and ``wait`` is off, or its checkpoint is
+            damaged.
         """
         recipe = recipe if recipe is not None else _recipe(key)
         log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
@@ -249,7 +250,7 @@ def _load(
             f"There is no preset {preset!r}; known are {', '.join(PRESETS)}, and custom."
         )
     if seeds is None:
-        seeds = [k.seed for k in store.keys() if (k.preset, k.name) == (preset, name)] or [0]
+        seeds = [k.seed for k in store.recorded() if (k.preset, k.name) == (preset, name)] or [0]
     elif not len(seeds):
         raise InputError("seeds is empty; name at least one, or None for all recorded ones.")
     for seed in seeds:
@@ -321,7 +322,7 @@ def _recipe(key: RunKey) -> Experiment:
 
 
 def _expected_id(key: RunKey) -> str:
-    """The id that a current record has; of a custom run any, as its fields are its own."""
+    """Id of a current record; of a custom run any, as its fields are its own."""
     if key.preset == "custom":
         return ""
     if key.name not in EXPERIMENTS or key.preset not in PRESETS:
@@ -331,7 +332,9 @@ def _expected_id(key: RunKey) -> str:
 
 def _command(key: RunKey) -> str:
     if key.preset == "custom":
-        return f"grokbook train {key.name.rsplit('-', 1)[0]} --seeds {key.seed} (with its overrides)"
+        return (
+            f"grokbook train {key.name.rsplit('-', 1)[0]} --seeds {key.seed} (with its overrides)"
+        )
     return f"grokbook train {key.name} --preset {key.preset} --seeds {key.seed}"
 
 

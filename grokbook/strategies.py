@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from grokbook.errors import InputError
+from grokbook.models import Network
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
@@ -51,7 +52,7 @@ class Strategy(Protocol):
         """
 
     def loss(
-        self, model: nn.Module, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+        self, model: Network, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
     ) -> Tensor:
         """Return the scalar training loss of one batch."""
 
@@ -65,7 +66,7 @@ class Standard:
         return None
 
     def loss(
-        self, model: nn.Module, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+        self, model: Network, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
     ) -> Tensor:
         """(1/n) Σ ℓ(f(xᵢ, W), yᵢ)."""
         return criterion(model(x), y)
@@ -112,7 +113,7 @@ class Perturbed:
         return unit.mul_(sigma)
 
     def loss(
-        self, model: nn.Module, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+        self, model: Network, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
     ) -> Tensor:
         """(1/n) Σ ℓ(f(xᵢ + Δᵢ, W), yᵢ)."""
         return criterion(model(x, noise), y)
@@ -144,7 +145,7 @@ class AbelianRegularized:
         return None
 
     def loss(
-        self, model: nn.Module, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+        self, model: Network, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
     ) -> Tensor:
         """(1/n) Σ ℓ(f(xᵢ, W), yᵢ) + coefficient · mean (f(a, b) − f(b, a))²."""
         if self.coefficient == 0:

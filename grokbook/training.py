@@ -1,8 +1,8 @@
 """The training loop: ``train(experiment) -> Run``, resumable at any moment.
 
-Read :func:`train` first; the rest serves it. A run is a function of its experiment alone: batches and
-noise come from generators of their own, whose states are part of every checkpoint, so a run that was
-killed and resumed ends in the same bits as one that was not.
+Read :func:`train` first; the rest serves it. A run is a function of its experiment alone: batches
+and noise come from generators of their own, whose states are part of every checkpoint, so a run
+that was killed and resumed ends in the same bits as one that was not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from grokbook.datasets import Split
@@ -32,6 +32,7 @@ from grokbook.errors import InputError, RunError
 from grokbook.experiments import Experiment
 from grokbook.losses import LOSSES
 from grokbook.measurements import Measure
+from grokbook.models import Network
 from grokbook.seeding import generator
 from grokbook.strategies import TrainingState
 
@@ -172,7 +173,7 @@ class _Objective:
     """The strategy's loss, compiled where that pays."""
 
     def __init__(
-        self, experiment: Experiment, model: nn.Module, compiled: bool | Literal["auto"]
+        self, experiment: Experiment, model: Network, compiled: bool | Literal["auto"]
     ) -> None:
         criterion = LOSSES[experiment.loss]
 
@@ -203,7 +204,7 @@ class _Objective:
 class _Optimizer:
     """AdamW with linear warm-up and the decoupled decays of :class:`grokbook.experiments.AdamW`."""
 
-    def __init__(self, experiment: Experiment, model: nn.Module) -> None:
+    def __init__(self, experiment: Experiment, model: Network) -> None:
         self.settings = experiment.optimizer
         self.parameters = list(model.parameters())
         self.adamw = torch.optim.AdamW(
@@ -252,7 +253,7 @@ class _Batches:
 
 
 @torch.no_grad()
-def _accuracy(model: nn.Module, split: Split) -> float:
+def _accuracy(model: Network, split: Split) -> float:
     """Clean accuracy on the training set."""
     return float((model(split.train_x).argmax(dim=1) == split.train_y).double().mean())
 
@@ -274,7 +275,7 @@ def _device(name: str) -> torch.device:
 def _save(
     path: Path,
     experiment: Experiment,
-    model: nn.Module,
+    model: Network,
     optimizer: _Optimizer,
     batches: _Batches,
     state: TrainingState,
@@ -299,7 +300,7 @@ def _save(
 def _restore(
     path: Path,
     experiment: Experiment,
-    model: nn.Module,
+    model: Network,
     optimizer: _Optimizer,
     batches: _Batches,
     state: TrainingState,

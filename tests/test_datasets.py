@@ -158,7 +158,8 @@ def test_the_download_cache_is_verified_and_healed(
 def test_digits_are_sklearn_s() -> None:
     split = Digits(200).load()
     assert split.train_y[:10].tolist() == list(range(10))
-    assert hashlib.sha256(split.train_x.numpy().tobytes()).hexdigest() == hashlib.sha256(
-        Digits(200).load().train_x.numpy().tobytes()
-    ).hexdigest()
+    assert (
+        hashlib.sha256(split.train_x.numpy().tobytes()).hexdigest()
+        == hashlib.sha256(Digits(200).load().train_x.numpy().tobytes()).hexdigest()
+    )
     assert float(split.train_x.max()) == 1 and len(split.test_x) == 1597

@@ -83,9 +83,7 @@ def state(accuracy: float, step: int = 0) -> TrainingState:
     return TrainingState(step, generator(0, "noise"), lambda: accuracy)
 
 
-@pytest.mark.parametrize(
-    ("accuracy", "sigma"), [(0.0, 0.5), (0.1, 0.45), (0.3, 0.4), (1.0, 0.4)]
-)
+@pytest.mark.parametrize(("accuracy", "sigma"), [(0.0, 0.5), (0.1, 0.45), (0.3, 0.4), (1.0, 0.4)])
 def test_sigma_follows_the_training_accuracy(accuracy: float, sigma: float) -> None:
     """σ = max(λ₁ (1 − train accuracy), λ₂), section 3.2."""
     noise = Perturbed(0.5, 0.4).noise(state(accuracy), (200, 500), torch.empty(0))

@@ -1,0 +1,106 @@
+"""The command as a user types it, in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+def grokbook(root: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "GROKBOOK_RUNS": str(root), **changes}
+    return subprocess.run(
+        [sys.executable, "-m", "grokbook", *arguments],
+        env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+
+
+def test_train_runs_verify(tmp_path: Path) -> None:
+    done = grokbook(
+        tmp_path, "train", "modadd-standard", "--preset", "smoke", "--seeds", "0", "1",
+        "--jobs", "2",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 and all("finished at step 200" in line for line in lines)
+    listed = grokbook(tmp_path, "runs").stdout.splitlines()
+    assert [line.split() for line in listed] == [
+        ["smoke", "modadd-standard", "seed", seed, "finished"] for seed in ("0", "1")
+    ]
+    checked = grokbook(tmp_path, "verify", "--preset", "smoke", "--steps", "20")
+    assert checked.returncode == 0 and checked.stdout.count("values agree") == 2
+    counts = grokbook(tmp_path, "list").stdout
+    assert "modadd-standard      runs: paper 0, quick 0, smoke 2" in counts
+
+
+def test_show_prints_the_fields() -> None:
+    shown = json.loads(grokbook(Path("."), "show", "modadd-perturbed").stdout)
+    assert shown["strategy"] == {
+        "type": "Perturbed", "lambda_1": 0.5, "lambda_2": 0.4, "refresh": 10,
+    }  # fmt: skip
+
+
+def test_overridden_fields_train_a_custom_run(tmp_path: Path) -> None:
+    done = grokbook(
+        tmp_path, "train", "modadd-standard", "--preset", "smoke",
+        "--steps", "20", "--optimizer.weight-decay", "0.5", "--dataset.p", "11",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (manifest,) = (tmp_path / "custom").glob("modadd-standard-*/seed-0.json")
+    recipe = json.loads(manifest.read_text())["experiment"]
+    assert recipe["steps"] == 20 and recipe["dataset"]["p"] == 11
+    assert recipe["optimizer"]["weight_decay"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("train", "nothing"), "no experiment 'nothing'"),
+        (("train", "mnist-standard", "--preset", "huge"), "no preset 'huge'"),
+        (("train", "mnist-standard", "--jobs", "0"), "jobs is 0"),
+        (("train", "mnist-standard", "--device", "abacus"), "no device 'abacus'"),
+        (("train", "mnist-standard", "--optimizer.speed", "3"), "--optimizer.speed is not a field"),
+        (("train", "modadd-standard", "--dataset.p", "many"), "--dataset.p many"),
+        (("train", "modadd-standard", "--dataset.p", "1"), "p is 1"),
+        (("train", "modadd-standard", "--dataset.train-fraction", "1.5"), "(0, 1]"),
+        (("show", "nothing"), "no experiment 'nothing'"),
+        (("show", "mnist-standard", "--colour", "red"), "--colour is not an option"),
+        (("verify",), "no recorded run to verify"),
+        (("verify", "nothing"), "no experiment 'nothing'"),
+    ],
+)
+def test_mistakes_get_one_sentence(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    done = grokbook(tmp_path, *arguments)
+    assert done.returncode != 0
+    message = done.stderr.strip()
+    assert words in message and "\n" not in message and message.startswith("grokbook: ")
+
+
+def test_no_data_and_no_network_is_one_sentence(tmp_path: Path) -> None:
+    done = grokbook(tmp_path, "train", "mnist-standard", GROKBOOK_DATA=str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert "GROKBOOK_DATA" in done.stderr and "Digits" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_then_the_same_command_goes_on(tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "grokbook", "train", "modadd-standard", "--preset", "smoke",
+        "--steps", "4000",
+    ]  # fmt: skip
+    environment = {**os.environ, "GROKBOOK_RUNS": str(tmp_path)}
+    victim = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    assert victim.stderr is not None
+    while "step/s" not in (line := victim.stderr.read(80)):  # the bar moves: training has begun
+        assert line, "the command ended before training began"
+    time.sleep(0.5)
+    victim.send_signal(signal.SIGINT)
+    _, errors = victim.communicate()
+    assert victim.returncode == 1 and "goes on from here" in errors and "Traceback" not in errors
+    assert "interrupted" in grokbook(tmp_path, "runs").stdout
+    again = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert again.returncode == 0 and "finished at step 4000" in again.stdout

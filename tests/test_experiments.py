@@ -1,0 +1,129 @@
+import dataclasses
+import itertools
+import json
+from dataclasses import replace
+
+import pytest
+
+from grokbook import (
+    EXPERIMENTS,
+    PRESETS,
+    Digits,
+    Experiment,
+    InputError,
+    ModularAddition,
+    experiment,
+)
+from grokbook.experiments import AdamW, LogSchedule, MLPConfig
+from grokbook.strategies import AbelianRegularized
+
+ALL = [(name, preset) for name in EXPERIMENTS for preset in PRESETS]
+
+
+@pytest.mark.parametrize(("name", "preset"), ALL)
+def test_an_experiment_survives_json(name: str, preset: str) -> None:
+    original = experiment(name, preset, seed=3)
+    again = Experiment.from_dict(json.loads(json.dumps(original.to_dict())))
+    assert again == original and again.id == original.id
+
+
+def test_ids_differ_whenever_a_field_does() -> None:
+    ids = {experiment(name, preset, seed).id for name, preset in ALL for seed in (0, 1)}
+    assert len(ids) == 2 * len(ALL)
+    base = experiment("modadd-standard")
+    for changed in (
+        replace(base, steps=14_999),
+        replace(base, dtype="float64"),
+        replace(base, optimizer=replace(base.optimizer, weight_decay=0.999)),
+        replace(base, log=replace(base.log, dear_every=1)),
+        replace(base, measurements=replace(base.measurements, error_sigma=0.05)),
+    ):
+        assert changed.id != base.id
+
+
+def test_the_id_is_stable_between_processes() -> None:
+    """A hash that Python salts, or a repr that changes, would make every record stale."""
+    simple = replace(
+        experiment("mnist-standard", "smoke"),
+        dataset=Digits(5), model=MLPConfig((2,), 1.0), optimizer=AdamW(),
+    )  # fmt: skip
+    canonical = json.dumps(simple.to_dict(), sort_keys=True, separators=(",", ":"))
+    assert canonical.startswith('{"batch_size":50,"dataset":{"train_points":5,"type":"Digits"}')
+    assert len(simple.id) == 16 and simple.id == replace(simple).id
+
+
+def test_the_paper_s_settings() -> None:
+    """Section 2.1, 3.2 and 4.1, and the works they follow."""
+    mnist, modadd = experiment("mnist-standard"), experiment("modadd-standard")
+    assert (mnist.steps, mnist.batch_size, mnist.loss) == (100_000, 200, "mse")
+    assert mnist.model == MLPConfig((200, 200), 8.0)
+    assert mnist.optimizer == AdamW(lr=1e-3, weight_decay=0.01, betas=(0.9, 0.999))
+    assert (modadd.steps, modadd.batch_size, modadd.loss) == (15_000, None, "cross_entropy")
+    assert modadd.dataset == ModularAddition(113, 0.3, 0)
+    assert (modadd.optimizer.weight_decay, modadd.optimizer.betas) == (1.0, (0.9, 0.98))
+    perturbed = experiment("mnist-perturbed").strategy, experiment("modadd-perturbed").strategy
+    assert [(s.lambda_1, s.lambda_2) for s in perturbed] == [(0.06, 0.03), (0.5, 0.4)]  # type: ignore[union-attr]
+    assert experiment("modadd-abelian").strategy == AbelianRegularized(100.0)
+
+
+def test_strategies_are_compared_like_with_like() -> None:
+    """Apart from the strategy, no field differs from the standard experiment's."""
+    for name in EXPERIMENTS:
+        task = name.split("-")[0]
+        for preset in PRESETS:
+            base = experiment(f"{task}-standard", preset)
+            assert replace(experiment(name, preset), strategy=base.strategy) == base
+
+
+@pytest.mark.parametrize("spacing", ["linear", "geometric"])
+@pytest.mark.parametrize("total", [1, 2, 7, 1000])
+@pytest.mark.parametrize("points", [1, 3, 50])
+def test_a_schedule_begins_at_0_ends_at_the_end_and_rises(
+    spacing: str, total: int, points: int
+) -> None:
+    steps = LogSchedule(spacing, points).steps(total)  # type: ignore[arg-type]
+    assert steps[0] == 0 and steps[-1] == total
+    assert all(a < b for a, b in itertools.pairwise(steps))
+    assert len(steps) <= points + 2
+
+
+def test_the_paper_s_schedules() -> None:
+    modadd = experiment("modadd-standard")
+    assert modadd.log.steps(modadd.steps) == list(range(0, 15_001, 50))
+    mnist = experiment("mnist-standard")
+    steps = mnist.log.steps(mnist.steps)
+    assert 180 <= len(steps) <= 220
+    late = [b / a for a, b in itertools.pairwise(steps) if a > 1000]
+    assert max(late[:-1]) / min(late[:-1]) < 1.01  # geometric
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: experiment("mnist"), "no experiment 'mnist'"),
+        (lambda: experiment("mnist-standard", "big"), "no preset 'big'"),
+        (lambda: experiment("mnist-standard", seed=-1), "seed is -1"),
+        (lambda: replace(experiment("mnist-standard"), steps=0), "steps is 0"),
+        (lambda: replace(experiment("mnist-standard"), batch_size=0), "batch_size is 0"),
+        (lambda: replace(experiment("mnist-standard"), dataset=ModularAddition()), "MLPConfig"),
+        (
+            lambda: replace(experiment("mnist-standard"), strategy=AbelianRegularized()),
+            "needs pairs",
+        ),
+        (lambda: AdamW(lr=0), "lr is 0"),
+        (lambda: AdamW(lr=float("nan")), "lr is nan"),
+        (lambda: AdamW(weight_decay=-1), "weight_decay is -1"),
+        (lambda: AdamW(betas=(0.9, 1.0)), "betas"),
+        (lambda: LogSchedule("linear", 0), "points is 0"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_sentence(make, words: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError) as caught:
+        make()
+    message = str(caught.value)
+    assert words in message and "\n" not in message and message.endswith(".")
+
+
+def test_experiments_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        experiment("mnist-standard").steps = 1  # type: ignore[misc]

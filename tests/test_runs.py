@@ -1,0 +1,231 @@
+import json
+import multiprocessing
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grokbook import (
+    InputError,
+    RunError,
+    RunKey,
+    RunStore,
+    experiment,
+    load_manifests,
+    load_runs,
+    verify,
+)
+from grokbook.runs import custom_key
+
+KEY = RunKey("smoke", "modadd-standard", 0)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("recorded")
+    RunStore(root).record(KEY)
+    return root
+
+
+@pytest.fixture
+def store(recorded: Path, tmp_path: Path) -> RunStore:
+    """A copy of a store with one run, free to damage."""
+    shutil.copytree(recorded, tmp_path / "runs")
+    return RunStore(tmp_path / "runs")
+
+
+def folder(store: RunStore) -> Path:
+    return store.root / "smoke" / "modadd-standard"
+
+
+def test_a_run_is_kept_as_parquet_and_manifest_and_nothing_else(store: RunStore) -> None:
+    names = {path.name for path in folder(store).iterdir() if path.suffix != ".lock"}
+    assert names == {"seed-0.parquet", "seed-0.json"}
+    manifest = json.loads((folder(store) / "seed-0.json").read_text())
+    assert manifest["status"] == "finished" and manifest["steps"] == 200
+    for field in (
+        "id",
+        "seconds",
+        "torch",
+        "python",
+        "cpu",
+        "threads",
+        "git_commit",
+        "data_sha256",
+    ):
+        assert manifest[field] is not None
+    assert store.status(KEY) == "finished" and store.recorded() == [KEY]
+
+
+def test_what_is_loaded_is_what_was_trained(store: RunStore) -> None:
+    from grokbook import train
+
+    log = load_runs("modadd-standard", "smoke", [0], root=store.root)
+    assert list(log.columns[:3]) == ["experiment", "seed", "step"]
+    assert (log["experiment"] == "modadd-standard").all() and (log["seed"] == 0).all()
+    fresh = train(experiment("modadd-standard", "smoke")).log
+    pd.testing.assert_frame_equal(log[fresh.columns], fresh, rtol=1e-6)
+    (manifest,) = load_manifests("modadd-standard", "smoke", [0], root=store.root)
+    assert manifest["id"] == experiment("modadd-standard", "smoke").id
+
+
+def test_a_recorded_run_is_not_trained_again(store: RunStore) -> None:
+    before = (folder(store) / "seed-0.json").read_bytes()
+    store.record(KEY)
+    assert (folder(store) / "seed-0.json").read_bytes() == before
+
+
+def test_a_missing_paper_run_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="grokbook train mnist-standard --preset paper --seeds 7"):
+        load_runs("mnist-standard", seeds=[7], root=tmp_path)
+
+
+def test_small_presets_are_recorded_on_the_spot(tmp_path: Path) -> None:
+    log = load_runs("mnist-standard", "smoke", [1], root=tmp_path)
+    assert log["step"].max() == 200
+    assert RunStore(tmp_path).status(RunKey("smoke", "mnist-standard", 1)) == "finished"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (("nothing",), InputError, "no experiment 'nothing'"),
+        (("mnist-standard", "large"), InputError, "no preset 'large'"),
+        (("mnist-standard", "smoke", []), InputError, "seeds is empty"),
+        (("mnist-standard", "smoke", [-1]), InputError, "seed is -1"),
+    ],
+)
+def test_bad_requests_are_refused(arguments, error, words: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(error, match=words):
+        load_runs(*arguments, root=tmp_path)
+
+
+def truncate(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize("file", ["seed-0.parquet", "seed-0.json"])
+@pytest.mark.parametrize("damage", [truncate, flip, Path.unlink, lambda p: p.write_bytes(b"")])
+def test_a_damaged_record_is_never_read(file: str, damage, store: RunStore) -> None:  # type: ignore[no-untyped-def]
+    path = folder(store) / file
+    damage(path)
+    if file.endswith("json") and not path.exists():
+        assert store.status(KEY) == "missing"
+        return
+    with pytest.raises(RunError) as caught:
+        store.load(KEY)
+    message = str(caught.value)
+    assert "damaged" in message and "grokbook train" in message and "\n" not in message
+    assert store.status(KEY) == "damaged"
+
+
+def test_a_damaged_record_can_be_recorded_again(store: RunStore) -> None:
+    truncate(folder(store) / "seed-0.parquet")
+    with pytest.raises(RunError):
+        store.record(KEY)
+    store.record(KEY, again=True)
+    assert store.status(KEY) == "finished"
+
+
+def test_a_stale_record_is_refused_by_name(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Yesterday's settings: 200 steps. Today's: 201."""
+    from grokbook import experiments
+
+    old = experiments.EXPERIMENTS["modadd-standard"]
+    monkeypatch.setitem(
+        experiments.EXPERIMENTS, "modadd-standard", lambda p, s: replace(old(p, s), steps=201)
+    )
+    with pytest.raises(RunError, match=r"stale.*grokbook train modadd-standard --preset smoke"):
+        store.load(KEY)
+    assert store.status(KEY) == "stale"
+    assert store.record(KEY).manifest["steps"] == 201  # and is replaced when recorded
+    assert store.status(KEY) == "finished"
+
+
+def _hold(root: str, ready, release) -> None:  # type: ignore[no-untyped-def]
+    from grokbook.runs import _only_one
+
+    with _only_one(Path(root) / "smoke" / "modadd-standard" / "seed-0.lock", KEY, wait=False):
+        ready.set()
+        release.wait(60)
+
+
+def test_two_processes_cannot_record_the_same_run(store: RunStore) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, release = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(str(store.root), ready, release))
+    other.start()
+    assert ready.wait(60)
+    with pytest.raises(RunError, match="being recorded by another process"):
+        store.record(KEY, again=True)
+    assert store.status(KEY) == "finished"  # nothing lost
+    other.kill()  # even killed, it lets go
+    other.join()
+    assert store.record(KEY, again=True).manifest["status"] == "finished"
+
+
+def test_verify_agrees_with_its_own_record(store: RunStore) -> None:
+    table = verify(KEY, 50, root=store.root)
+    assert table["agrees"].all() and table["step"].max() == 50
+    assert {"sharpness", "perturbed_entropy", "weight_norm"} <= set(table["metric"])
+
+
+@pytest.mark.parametrize("metric", ["train_loss", "weight_norm", "perturbed_entropy", "sharpness"])
+def test_verify_sees_one_changed_number(metric: str, store: RunStore) -> None:
+    """Someone edits one value of the log by 0.3 % and mends the checksum."""
+    import hashlib
+    from io import BytesIO
+
+    log_path, manifest_path = (folder(store) / f"seed-0.{end}" for end in ("parquet", "json"))
+    log = pd.read_parquet(log_path)
+    log.loc[0, metric] *= 1.003
+    buffer = BytesIO()
+    log.to_parquet(buffer, index=False)
+    log_path.write_bytes(buffer.getvalue())
+    manifest = json.loads(manifest_path.read_text())
+    manifest["log_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    manifest_path.write_text(json.dumps(manifest))
+    table = verify(KEY, 10, root=store.root)
+    wrong = table[~table["agrees"]]
+    assert wrong[["step", "metric"]].to_numpy().tolist() == [[0, metric]]
+
+
+def test_verify_refuses_other_data(store: RunStore) -> None:
+    path = folder(store) / "seed-0.json"
+    manifest = json.loads(path.read_text())
+    manifest["data_sha256"] = "0" * 64
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(RunError, match="not those it was recorded from"):
+        verify(KEY, 1, root=store.root)
+
+
+def test_overridden_experiments_are_kept_apart(tmp_path: Path) -> None:
+    base = experiment("modadd-standard", "smoke", 2)
+    assert custom_key("modadd-standard", "smoke", base) == RunKey("smoke", "modadd-standard", 2)
+    changed = replace(base, steps=20)
+    key = custom_key("modadd-standard", "smoke", changed)
+    assert key.preset == "custom" and key.seed == 2
+    store = RunStore(tmp_path)
+    store.record(key, changed)
+    assert store.status(key) == "finished"
+    log = load_runs(key.name, "custom", root=tmp_path)
+    assert log["step"].max() == 20 and (log["seed"] == 2).all()
+
+
+def test_all_recorded_seeds_are_loaded_by_default(recorded: Path, tmp_path: Path) -> None:
+    shutil.copytree(recorded, tmp_path / "runs")
+    RunStore(tmp_path / "runs").record(RunKey("smoke", "modadd-standard", 4))
+    log = load_runs("modadd-standard", "smoke", root=tmp_path / "runs")
+    assert np.unique(log["seed"]).tolist() == [0, 4]
