@@ -283,7 +283,7 @@ def _batches(n: int, batch_size: int | None) -> Iterator[slice]:
 def _entropy(U: Tensor, orders: Tensor) -> Tensor:
     """Return entropies of unit rows U, of the shape of orders."""
     if (orders == 2).all():
-        return -unit_purity(U).log().expand(orders.shape)
+        return -unit_purity(U).log().cpu().expand(orders.shape)
     return entropy_of_spectrum(unit_spectrum(U), orders)
 
 
@@ -291,7 +291,7 @@ def _joint(U1: Tensor, U2: Tensor, orders: Tensor) -> Tensor:
     """Return entropies of G1, of G2 and of their Hadamard product, stacked."""
     if (orders == 2).all():
         purities = torch.stack([unit_purity(U1), unit_purity(U2), unit_hadamard_purity(U1, U2)])
-        return -purities.log().reshape(3, *[1] * orders.ndim).expand(3, *orders.shape)
+        return -purities.log().cpu().reshape(3, *[1] * orders.ndim).expand(3, *orders.shape)
     first, second = unit_spectrum(U1), unit_spectrum(U2)
     product = unit_hadamard_spectrum(U1, U2, len(first), len(second))
     return torch.stack([entropy_of_spectrum(s, orders) for s in (first, second, product)])
@@ -305,7 +305,7 @@ def _label_information(U: Tensor, y: Tensor, orders: Tensor) -> Tensor:
     label_entropy = entropy_of_spectrum(shares, orders)
     if (orders == 2).all():
         purities = torch.stack([unit_purity(members) for members in classes])
-        joint = -(purities * shares**2).sum().log().expand(orders.shape)
+        joint = -(purities.cpu() * shares**2).sum().log().expand(orders.shape)
     else:
         spectra = [p * unit_spectrum(members) for p, members in zip(shares, classes, strict=True)]
         joint = entropy_of_spectrum(torch.cat(spectra), orders)

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import torch
 from curvlinops import HessianLinearOperator
 from torch import Tensor
+from torch.autograd.graph import Node
 from torch.func import functional_call
 from torch.nn import Linear, Module
 
 from grokbook.errors import InputError
 from grokbook.metrics._checks import outputs, require_finite
-
 
 PROBES_AT_ONCE = 4  # one at a time was slower, eight no faster and held twice the activations
 
@@ -53,17 +53,15 @@ class MLPSharpness:
         return self.biases.get(next(iter(self.weights)), 0.0)
 
 
-# Autograd nodes through which the output stays affine in each single weight: the network is
-# piecewise linear along it, and second derivatives vanish at almost every point.
+# Autograd nodes through which the output stays affine in each single weight, so that second
+# derivatives vanish at almost every point, and which keep samples apart.
 _PIECEWISE_LINEAR = {
-    *("Addmm", "Mm", "T", "Transpose", "Permute", "AccumulateGrad"),
+    *("Addmm", "Mm", "T", "AccumulateGrad", "Add", "Sub", "Neg", "Mul", "Div"),
     *("Relu", "LeakyRelu", "Hardtanh", "Threshold", "Clamp", "ClampMin", "ClampMax", "Abs"),
     *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Alias", "Clone", "ToCopy"),
-    *("Add", "Sub", "Neg", "Mul", "Div", "Cat", "Select", "Slice", "Sum", "Mean"),
 }
 
 
-@torch.enable_grad()  # also when called under no_grad, as measurements are
 def mlp_sharpness(model: Module, x: Tensor) -> MLPSharpness:
     r"""Return the exact trace of the Hessian of L for a ReLU network of linear layers.
 
@@ -112,7 +110,7 @@ def mlp_sharpness(model: Module, x: Tensor) -> MLPSharpness:
     finally:
         for handle in handles:
             handle.remove()
-    _check_calls(calls, layers)
+    _check_calls(calls, layers, len(x))
     _check_graph(values, leaves)
 
     squared = torch.zeros(len(calls), len(x), dtype=torch.float64, device=x.device)
@@ -144,15 +142,18 @@ def _linear_layers(model: Module) -> dict[str, Linear]:
     return layers
 
 
-def _check_calls(calls: list[tuple[str, Tensor, Tensor]], layers: dict[str, Linear]) -> None:
+def _check_calls(
+    calls: list[tuple[str, Tensor, Tensor]], layers: dict[str, Linear], n: int
+) -> None:
     counts = Counter(name for name, _, _ in calls)
     for name in layers:
         if counts[name] != 1:
             raise InputError(f"layer {name!r} was applied {counts[name]} times, but must be once.")
     for name, h, _ in calls:
-        if h.ndim != 2:
+        if h.ndim != 2 or len(h) != n:
             raise InputError(
-                f"layer {name!r} was applied to shape {tuple(h.shape)}, but must be to a matrix."
+                f"layer {name!r} was applied to shape {tuple(h.shape)}, but must be to ({n}, d), "
+                "one row a sample."
             )
 
 
@@ -160,27 +161,41 @@ def _check_graph(values: Tensor, leaves: dict[str, Tensor]) -> None:
     """Refuse graphs in which the output may not be affine in each single weight."""
     names = {id(leaf): name for name, leaf in leaves.items()}
     uses: Counter[str] = Counter()
-    seen, stack = set(), [values.grad_fn]
+    seen: set[Node] = set()
+    stack = [values.grad_fn]
     while stack:
         node = stack.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
-        kind = re.sub(r"(Backward)?\d*$", "", node.name().rpartition("::")[2])
+        kind = _kind(node)
         inputs = [source for source, _ in node.next_functions]
         varying = [source for source in inputs if source is not None]
-        if kind not in _PIECEWISE_LINEAR or (kind == "Mul" and len(varying) > 1):
+        # A product of matrices is a layer's if its right factor is a transposed parameter.
+        right = inputs[-1] if kind in ("Addmm", "Mm", "Div") and len(inputs) > 1 else None
+        of_parameter = right is None or _sources(right) == ["AccumulateGrad"]
+        nonlinear = not of_parameter or (kind == "Mul" and len(varying) > 1)
+        if nonlinear or kind not in _PIECEWISE_LINEAR:
             raise InputError(
-                f"model computes {kind}, but exact sharpness needs linear layers and piecewise "
-                "linear operations; use hutchinson_sharpness."
+                f"model computes {kind} of what depends on its weights, but exact sharpness allows "
+                "linear layers and piecewise linear operations; use hutchinson_sharpness."
             )
         for source in varying:
-            if hasattr(source, "variable"):
-                uses[names.get(id(source.variable), "")] += 1
+            if isinstance(leaf := getattr(source, "variable", None), Tensor):
+                uses[names[id(leaf)]] += 1
         stack.extend(varying)
     for name, count in uses.items():
         if count != 1:
             raise InputError(f"parameter {name} is used {count} times, but must be once.")
+
+
+def _sources(node: Node) -> list[str]:
+    return [_kind(source) for source, _ in node.next_functions if source is not None]
+
+
+def _kind(node: Node) -> str:
+    """Return the name of an autograd node without namespace, "Backward" and version."""
+    return re.sub(r"(Backward)?\d*$", "", node.name().rpartition("::")[2])
 
 
 class SharpnessEstimate(NamedTuple):

@@ -52,7 +52,7 @@ def unit_features(Z: Tensor) -> Tensor:
     [[1.0, 0.0], [0.6, 0.8]]
     """
     require_matrix(Z, "Z")
-    Z = Z.to(torch.float64)
+    Z = Z.detach().to(torch.float64)
     largest = Z.abs().amax(dim=1, keepdim=True)
     zero = largest == 0
     # Dividing by the largest entry first keeps the squares from over- or underflowing.
@@ -101,7 +101,7 @@ def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
             f"eigenvalues has shape {tuple(eigenvalues.shape)}, but must be a non-empty vector."
         )
     require_finite(eigenvalues, "eigenvalues")
-    weights = eigenvalues.to(torch.float64)
+    weights = eigenvalues.to("cpu", torch.float64)
     largest, smallest = float(weights.max()), float(weights.min())
     if largest <= 0 or smallest < -1e-8 * largest:
         raise InputError(
@@ -242,18 +242,25 @@ def _range_factor(U: Tensor, rank: int) -> Tensor:
 def _khatri_rao_gram(A: Tensor, B: Tensor) -> Tensor:
     """Return K^T K (ab, ab) for the row-wise Kronecker product K of A (n, a) and B (n, b).
 
-    One (a, a) block for each unordered pair of columns of the narrower factor: half the work of
-    forming K and multiplying, and K (n, ab) is never held.
+    Its entry ((j, i), (l, k)) is sum_s A_si A_sk B_sj B_sl, symmetric in i, k and in j, l: products
+    of unordered pairs of columns suffice, a quarter of the work, and K is never held.
     """
     if B.shape[1] > A.shape[1]:
         A, B = B, A
     a, b = A.shape[1], B.shape[1]
+    j, l = torch.tril_indices(b, b)  # noqa: E741
+    pairs_of_B = (B[:, j] * B[:, l]).T.contiguous().T  # (n, b(b+1)/2), each column contiguous
+    A = A.T.contiguous()
+    buffer = torch.empty_like(A)  # one for all rows: allocating it anew costs as much as using it
+    rows = [torch.mul(A[i], A[: i + 1], out=buffer[: i + 1]) @ pairs_of_B for i in range(a)]
+    entries = torch.cat(rows).T  # (b(b+1)/2, a(a+1)/2)
+    i, k = torch.tril_indices(a, a)
+    blocks = A.new_empty(len(j), a, a)
+    blocks[:, i, k] = entries
+    blocks[:, k, i] = entries
     gram = A.new_empty(b, a, b, a)
-    for i in range(b):
-        for j in range(i + 1):
-            block = A.T @ (A * (B[:, i] * B[:, j])[:, None])
-            gram[i, :, j, :] = block
-            gram[j, :, i, :] = block  # symmetric in (i, j), and each block is symmetric itself
+    gram[j, :, l] = blocks
+    gram[l, :, j] = blocks
     return gram.reshape(a * b, a * b)
 
 
