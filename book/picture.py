@@ -1,4 +1,4 @@
-"""Draw the picture of the README from the recorded runs (`make notebooks` calls this)."""
+"""Draw the README's picture from the recorded runs (`make notebooks`)."""
 
 from pathlib import Path
 

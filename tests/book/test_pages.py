@@ -1,0 +1,182 @@
+"""The built book as a reader opens it: from disk, in a browser, without a network.
+
+``make test-pages`` runs this after ``make book``. With ``GROKBOOK_SHOTS`` set to a folder, a
+screenshot of every page is kept there, in light and dark mode and at the width of a phone.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.pages
+
+HTML = Path(__file__).parents[2] / "book" / "_build" / "html"
+PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.glob("*.html")) or ["index.html"]
+MODES = {"light": 1280, "dark": 1280, "phone": 400}
+TEX = re.compile(
+    r"\\\(|\\\[|\$\$|\$[^$\n]{1,80}\$|\\(?:frac|sum|mathcal|mathbf|Delta|sigma|begin)\b"
+)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    assert (HTML / "index.html").is_file(), "the book is not built: run `make book` first"
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next((found for found in map(shutil.which, names) if found), None)
+    if chromium is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium on this machine")
+        pytest.skip("no Chromium on this machine; Debian: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+class Reader:
+    """One page, open, with everything that went wrong on it."""
+
+    def __init__(self, browser, name: str, mode: str = "light") -> None:
+        scheme = "dark" if mode == "dark" else "light"
+        self.context = browser.new_context(
+            viewport={"width": MODES[mode], "height": 900}, color_scheme=scheme
+        )
+        self.outside: list[str] = []
+        self.failed: list[str] = []
+        self.errors: list[str] = []
+        self.context.route("**/*", self._route)
+        self.page = self.context.new_page()
+        self.page.on("requestfailed", lambda request: self.failed.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._listen)
+        page, _, query = name.partition("?")
+        self.page.goto(f"{(HTML / page).as_uri()}?{query}".rstrip("?"), wait_until="load")
+        self.page.evaluate("() => window.MathJax?.startup?.promise")
+
+    def _route(self, route) -> None:
+        if urlsplit(route.request.url).scheme in ("file", "data", "blob"):
+            route.continue_()
+        else:
+            self.outside.append(route.request.url)
+            route.abort()
+
+    def _listen(self, message) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+
+@pytest.fixture
+def read(browser):
+    readers = []
+
+    def open_page(name: str, mode: str = "light") -> Reader:
+        readers.append(Reader(browser, name, mode))
+        return readers[-1]
+
+    yield open_page
+    for reader in readers:
+        reader.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_whole_without_a_network(read, name):
+    reader = read(name)
+    assert not reader.outside, "requests to another host"
+    assert not reader.failed and not reader.errors
+
+    prose = reader.page.evaluate(
+        """() => {
+            const body = document.querySelector("article, main").cloneNode(true);
+            for (const node of body.querySelectorAll("pre, code, script, mjx-container"))
+                node.remove();
+            return body.textContent;
+        }"""
+    )
+    assert not TEX.findall(prose), "TeX that was not typeset"
+    assert reader.page.locator("mjx-merror").count() == 0, "TeX that could not be typeset"
+    assert "{glue:" not in prose and "{numref}" not in prose and "??" not in prose
+
+    broken = reader.page.eval_on_selector_all(
+        "img", "all => all.filter(i => !i.complete || !i.naturalWidth || !i.alt).map(i => i.src)"
+    )
+    assert not broken, "images that are missing or have no alternative text"
+    nameless = reader.page.eval_on_selector_all(
+        "figure svg, .cell_output svg",
+        "all => all.filter(s => !s.closest('button') && (s.getAttribute('role') !== 'img' "
+        "|| (s.getAttribute('aria-label') || '').length < 40)).length",
+    )
+    assert nameless == 0, "drawings without an accessible name"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_wider_than_a_phone(read, name):
+    page = read(name, "phone").page
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= MODES["phone"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_internal_links_resolve(read, name):
+    links = read(name).page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
+    for link in set(links):
+        parts = urlsplit(link)
+        if parts.scheme != "file":
+            continue
+        target = Path(unquote(parts.path))
+        assert target.is_file(), link
+        if parts.fragment and target.suffix == ".html":
+            fragment = re.escape(unquote(parts.fragment))
+            assert re.search(rf'(?:id|name)="{fragment}"', target.read_text()), link
+
+
+def test_figures_follow_the_mode_of_the_page(read):
+    """Text and curves of a drawing keep a contrast of 3 : 1 or better in both modes."""
+    from grokbook.figures.style import contrast
+
+    for mode in ("light", "dark"):
+        reader = read("1_introduction.html", mode)
+        background, colours = reader.page.evaluate(
+            """() => {
+                const figure = document.querySelector("svg.grokbook-figure");
+                const shown = [...figure.querySelectorAll("text, path")].map((node) => {
+                    const style = getComputedStyle(node);
+                    return node.tagName === "text" ? style.fill : style.stroke;
+                });
+                return [getComputedStyle(document.body).backgroundColor, [...new Set(shown)]];
+            }"""
+        )
+        colours = [as_hex(colour) for colour in colours if colour.startswith("rgb")]
+        grid = {"light": "#d8dde3", "dark": "#3a4048"}[mode]
+        assert grid in colours, "the drawing is coloured for this mode"
+        assert len(colours) >= 5
+        for colour in set(colours) - {grid}:
+            assert contrast(colour, as_hex(background)) >= 3, (mode, colour)
+
+
+def as_hex(colour: str) -> str:
+    channels = [float(value) for value in re.findall(r"[\d.]+", colour)]
+    return "#" + "".join(f"{round(value):02x}" for value in channels[:3])
+
+
+def test_search_finds_a_chapter(read):
+    page = read("search.html?q=grokking").page
+    page.wait_for_selector("#search-results li a", timeout=10_000)
+    assert page.locator("#search-results li a").count() > 1
+
+
+@pytest.mark.skipif("GROKBOOK_SHOTS" not in os.environ, reason="GROKBOOK_SHOTS names no folder")
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", PAGES)
+def test_screenshots(read, name, mode):
+    folder = Path(os.environ["GROKBOOK_SHOTS"])
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{Path(name).stem}-{mode}.png"
+    read(name, mode).page.screenshot(path=target, full_page=True)
+    assert target.stat().st_size > 0
