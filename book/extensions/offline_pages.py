@@ -1,7 +1,7 @@
 """Take out of the built pages what a page without server and network cannot use.
 
 The theme asks the browser to preload its icon fonts as from another origin, which a
-browser refuses for a file and reports as an error; the fonts then load all the same.
+browser refuses for a file and reports as an error; the fonts load all the same.
 jupyter-book puts thebe, which runs cells on a remote kernel, into every page even
 where it is switched off, and that twice, which is an error too.
 """
