@@ -46,7 +46,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Definition 2.2",
         "Matrix mutual information",
         "true",
-        "Well defined because the entrywise product of Gram matrices is one again; I_2 can be "
+        "Well defined because the entrywise product of Gram matrices is one again; I₂ can be "
         "negative.",
         (
             "grokbook.metrics.matrix_mutual_information",
@@ -65,8 +65,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Theorem 3.2",
         "Test points near the training set are classified rightly",
         "false as printed",
-        "The near training point must have the test point's label; with that it holds, with a "
-        "larger radius than printed, but certifies no test point of either experiment.",
+        "The near training point must have the test point's label; with that it holds, even with a "
+        "larger radius, but the printed radius reaches no test point of either experiment.",
         (
             "grokbook.theory.theorem_3_2.epsilon",
             "grokbook.theory.theorem_3_2.certified_radius",
@@ -83,7 +83,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Corollary 3.3",
         "Predicted test accuracy against training steps",
         "vacuous where used",
-        "The substitution is right, but interpolation forces ||W||^2 S >= K, which the assumed "
+        "The substitution is right, but interpolation forces ‖W‖² S ≥ K, which the assumed "
         "decline breaks long before the predicted rise.",
         (
             "grokbook.theory.corollary_3_3.predicted_accuracy",
@@ -97,9 +97,9 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(
         "Corollary 3.4",
-        "Theorem 3.2 with the l1 norm",
+        "Theorem 3.2 with the ℓ₁ norm",
         "true as repaired",
-        "Follows from the repaired Theorem 3.2, and never says more, since ||W||_1 >= ||W||_2.",
+        "Follows from the repaired Theorem 3.2, and never says more, since ‖W‖₁ ≥ ‖W‖₂.",
         ("grokbook.theory.corollary_3_4.epsilon",),
     ),
     Statement(
@@ -142,7 +142,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Proposition 5.6",
         "Entropy of order 2 by the Frobenius norm",
         "true as repaired",
-        "Needs a symmetric matrix, since it is tr(K^2) that equals the squared Frobenius norm.",
+        "Needs a symmetric matrix, since it is tr K² that equals the squared Frobenius norm.",
         ("grokbook.theory.proposition_5_6.both_sides",),
     ),
     Statement(
