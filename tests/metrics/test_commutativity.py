@@ -1,0 +1,124 @@
+"""Commutativity against loops over pairs, and on tables whose answer is known."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from grokbook.errors import InputError
+from grokbook.metrics import (
+    abelian_accuracy,
+    abelian_logit_distance,
+    abelian_logit_mse,
+    mirror_share,
+    mirror_split,
+)
+
+
+def random_table(p: int, k: int, seed: int) -> Tensor:
+    return torch.randn(p, p, k, generator=torch.Generator().manual_seed(seed))
+
+
+@given(st.integers(1, 6), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_pair_by_pair(p: int, k: int, seed: int) -> None:
+    table = random_table(p, k, seed)
+    generator = torch.Generator().manual_seed(seed)
+    pairs = torch.randint(p, (9, 2), generator=generator)
+    gaps, agree = [], 0
+    for a, b in pairs.tolist():
+        forward, mirrored = table[a, b].tolist(), table[b, a].tolist()
+        gaps.append([s - t for s, t in zip(forward, mirrored, strict=True)])
+        agree += forward.index(max(forward)) == mirrored.index(max(mirrored))
+    assert abelian_accuracy(table, pairs) == agree / 9
+    distance = sum(math.hypot(*gap) for gap in gaps) / 9
+    assert abelian_logit_distance(table, pairs) == pytest.approx(distance, abs=1e-12)
+    mse = sum(g * g for gap in gaps for g in gap) / (9 * k)
+    assert abelian_logit_mse(table, pairs) == pytest.approx(mse, abs=1e-12)
+
+
+def test_a_mask_a_list_and_all_pairs_mean_the_same() -> None:
+    table = random_table(5, 4, 0)
+    everything = torch.cartesian_prod(torch.arange(5), torch.arange(5))
+    mask = torch.ones(5, 5, dtype=torch.bool)
+    for metric in (abelian_accuracy, abelian_logit_distance, abelian_logit_mse):
+        assert metric(table) == metric(table, mask) == metric(table, everything)
+    mask[2] = False
+    kept = everything[everything[:, 0] != 2]
+    assert abelian_logit_mse(table, mask) == abelian_logit_mse(table, kept)
+
+
+def test_a_commutative_table_passes_and_an_anticommutative_one_fails_off_the_diagonal() -> None:
+    table = random_table(7, 7, 0)
+    symmetric = table + table.transpose(0, 1)
+    assert abelian_accuracy(symmetric) == 1
+    assert abelian_logit_distance(symmetric) == abelian_logit_mse(symmetric) == 0
+    # Answer a - b mod 7: equal to b - a only where a = b, since 7 is odd.
+    difference = (torch.arange(7)[:, None] - torch.arange(7)) % 7
+    assert abelian_accuracy(torch.nn.functional.one_hot(difference).float()) == 1 / 7
+
+
+@given(st.integers(1, 8), st.floats(0, 1), st.integers(0, 2**32 - 1))
+def test_mirror_split_pair_by_pair(p: int, share: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    train = (torch.rand(p, p, generator=generator) < share).nonzero()
+    known = {tuple(pair) for pair in train.tolist()}
+    test = [(a, b) for a in range(p) for b in range(p) if (a, b) not in known]
+    seen, unseen = mirror_split(train, p)
+    assert [tuple(pair) for pair in seen.tolist()] == [(a, b) for a, b in test if (b, a) in known]
+    assert [tuple(pair) for pair in unseen.tolist()] == [
+        (a, b) for a, b in test if (b, a) not in known
+    ]
+    if test:
+        assert mirror_share(train, p) == len(seen) / len(test)
+
+
+def test_a_diagonal_test_pair_is_not_answered_by_commutativity() -> None:
+    seen, unseen = mirror_split(torch.tensor([[0, 1], [1, 1]]), 2)
+    assert seen.tolist() == [[1, 0]]
+    assert unseen.tolist() == [[0, 0]]
+
+
+def test_share_in_the_papers_split_is_what_chance_gives() -> None:
+    """An off-diagonal test pair has its mirror in training with chance 3830 / (113^2 - 1)."""
+    p, m = 113, 3830
+    order = torch.randperm(p * p, generator=torch.Generator().manual_seed(0))[:m]
+    train = torch.stack([order // p, order % p], dim=1)
+    off_diagonal = (p * p - p) / (p * p)
+    assert mirror_share(train, p) == pytest.approx(off_diagonal * m / (p * p - 1), abs=0.01)
+
+
+TABLE = torch.zeros(2, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("table", "pairs", "message"),
+    [
+        (torch.zeros(2, 3, 3), None, r"table has shape \(2, 3, 3\), but must be \(p, p, K\)"),
+        (torch.zeros(4, 3), None, "table has shape"),
+        (TABLE / 0, None, "table holds 12 entries that are NaN"),
+        (TABLE, torch.zeros(0, 2).long(), "pairs holds 0 pairs"),
+        (TABLE, torch.zeros(2, 2, dtype=torch.bool), "pairs holds 0 pairs"),
+        (TABLE, torch.ones(3, 3, dtype=torch.bool), r"mask has shape \(3, 3\)"),
+        (TABLE, torch.zeros(2, 3).long(), r"pairs has shape \(2, 3\), but must be \(m, 2\)"),
+        (TABLE, torch.zeros(1, 2), "tokens must be integers"),
+        (TABLE, torch.tensor([[0, 2]]), "tokens from 0 to 2, but they must be .* less than 2"),
+    ],
+)
+def test_bad_tables_and_pairs_are_refused(
+    table: Tensor, pairs: Tensor | None, message: str
+) -> None:
+    for metric in (abelian_accuracy, abelian_logit_distance, abelian_logit_mse):
+        with pytest.raises(InputError, match=message):
+            metric(table, pairs)
+
+
+def test_bad_splits_are_refused() -> None:
+    with pytest.raises(InputError, match="p is 0, but must be at least 1"):
+        mirror_split(torch.zeros(0, 2).long(), 0)
+    with pytest.raises(InputError, match="tokens from -1 to 0"):
+        mirror_split(torch.tensor([[0, -1]]), 2)
+    with pytest.raises(InputError, match="holds all 1 pairs, but must leave some for testing"):
+        mirror_share(torch.tensor([[0, 0]]), 1)
