@@ -93,7 +93,11 @@ class LogSchedule:
         How many points, the start apart; on a geometric schedule those that round to the same
         step are merged.
     dear_every : int
-        The costly metrics are computed at every ``dear_every``-th point, the first included.
+        The costly metrics are computed at every ``dear_every``-th of these points, the first
+        included.
+    early_every, early_until : int
+        Besides, everything is computed every ``early_every`` steps up to ``early_until``: the
+        phase before training accuracy reaches 100 % is what section 5.2 looks at.
 
     Examples
     --------
@@ -101,24 +105,39 @@ class LogSchedule:
     [0, 50, 100, 150]
     >>> LogSchedule("geometric", 4).steps(1000)
     [0, 1, 10, 100, 1000]
+    >>> early = LogSchedule("linear", 3, dear_every=3, early_every=20, early_until=60)
+    >>> early.steps(150), early.dear_steps(150)
+    ([0, 20, 40, 50, 60, 100, 150], [0, 20, 40, 60, 150])
     """
 
     spacing: Literal["linear", "geometric"] = "linear"
     points: int = 300
     dear_every: int = 1
+    early_every: int = 1
+    early_until: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("points", "dear_every"):
+        for name in ("points", "dear_every", "early_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, but must be at least 1.")
 
     def steps(self, total: int) -> list[int]:
         """Return the logged steps of a run of ``total`` steps, from 0 to ``total``."""
+        return sorted({*self._regular(total), *self._early(total)})
+
+    def dear_steps(self, total: int) -> list[int]:
+        """Return those of :meth:`steps` at which the costly metrics are computed too."""
+        return sorted({*self._regular(total)[:: self.dear_every], *self._early(total)})
+
+    def _regular(self, total: int) -> list[int]:
         if self.spacing == "geometric":
             points = np.geomspace(1, total, self.points)
         else:
             points = np.linspace(0, total, self.points + 1)
-        return sorted({0, total, *(round(step) for step in points)})
+        return sorted({0, total, *(round(step) for step in points.tolist())})
+
+    def _early(self, total: int) -> range:
+        return range(0, min(self.early_until, total) + 1, self.early_every)
 
 
 @dataclass(frozen=True)
@@ -143,7 +162,7 @@ class Measurements:
     error_sigma: float = 0.04
     information_sigma: float = 0.1
     information_batch: int = 200
-    probes: int = 8
+    probes: int = 4
 
 
 @dataclass(frozen=True)
@@ -272,7 +291,9 @@ def _modadd(preset: str, seed: int) -> Experiment:
         log=LogSchedule(
             "linear",
             points={"paper": 300, "quick": 120, "smoke": 20}[preset],
-            dear_every={"paper": 3, "quick": 4, "smoke": 4}[preset],
+            dear_every={"paper": 5, "quick": 4, "smoke": 4}[preset],
+            early_every={"paper": 10, "quick": 20, "smoke": 20}[preset],
+            early_until={"paper": 300, "quick": 300, "smoke": 60}[preset],
         ),
         # Ten batches of the training set; floor, so that no remainder of a few samples is left out
         # of proportion.

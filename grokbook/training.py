@@ -32,7 +32,7 @@ from grokbook.errors import InputError, RunError
 from grokbook.experiments import Experiment
 from grokbook.losses import LOSSES
 from grokbook.measurements import Measure
-from grokbook.models import Network
+from grokbook.models import Network, Transformer
 from grokbook.seeding import generator
 from grokbook.strategies import TrainingState
 
@@ -107,7 +107,7 @@ def train(
     objective = _Objective(experiment, model, compiled)
     measure = Measure(experiment, model, split)
     due = experiment.log.steps(experiment.steps)
-    dear = set(due[:: experiment.log.dear_every])
+    dear = set(experiment.log.dear_steps(experiment.steps))
     log: list[dict[str, float]] = []
     seconds_before = 0.0
 
@@ -181,8 +181,9 @@ class _Objective:
             return experiment.strategy.loss(model, x, y, noise, criterion)
 
         self._eager = self._call = loss
-        # Compiling takes half a minute, so short runs are better off without.
-        self.is_compiled = compiled is True or (compiled == "auto" and experiment.steps >= 10_000)
+        # Compiling takes half a minute and gains nothing on the MLP's few products.
+        worth_it = experiment.steps >= 10_000 and isinstance(model, Transformer)
+        self.is_compiled = worth_it if compiled == "auto" else compiled
         if self.is_compiled:
             self._call = torch.compile(loss, dynamic=False)
 
