@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grokbook.theory import corollary_3_3 as corollary
@@ -59,6 +59,7 @@ def test_the_premise_fails_long_before_the_rise() -> None:
     assert slope[0] >= 1 and slope[1] == 1
 
 
+@settings(deadline=None)
 @given(
     n=st.integers(1, 5000),
     outputs=st.integers(2, 120),
@@ -78,6 +79,7 @@ parameters = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(parameters=parameters, q=st.floats(0, 1))
 def test_the_inverse_inverts(parameters, q) -> None:
     a, b, L, mu = parameters
@@ -91,6 +93,7 @@ def test_the_inverse_inverts(parameters, q) -> None:
         )
 
 
+@settings(deadline=None)
 @given(parameters=parameters)
 def test_the_curve_rises_and_stays_a_probability(parameters) -> None:
     a, b, L, mu = parameters
@@ -99,6 +102,7 @@ def test_the_curve_rises_and_stays_a_probability(parameters) -> None:
     assert bool(np.all(np.diff(curve) >= -1e-15)) and bool(np.all((curve >= 0) & (curve <= 1)))
 
 
+@settings(deadline=None)
 @given(parameters=parameters, factor=st.floats(0.5, 20))
 def test_three_parameters_shape_the_curve(parameters, factor) -> None:
     a, b, L, mu = parameters

@@ -1,7 +1,7 @@
 """Lemma 5.10 and its best constant."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grokbook.theory import lemma_5_10
@@ -9,6 +9,7 @@ from grokbook.theory import lemma_5_10
 number = st.floats(-1, 1)
 
 
+@settings(deadline=None)
 @given(a=number, b=number, a_prime=number, b_prime=number)
 def test_it_holds(a, b, a_prime, b_prime) -> None:
     sides = lemma_5_10.both_sides(a, b, a_prime, b_prime)

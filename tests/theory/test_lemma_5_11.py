@@ -27,6 +27,7 @@ def test_every_bound_holds(pair: tuple[Instance, Instance]) -> None:
     assert sides["sine"] <= sides["sine_simple"] * (1 + 1e-9)
 
 
+@settings(deadline=None)
 @given(pair=layer_pairs())
 def test_angles_of_the_product_are_those_of_the_khatri_rao_rows(pair) -> None:
     first, second = pair

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from strategies_instances import Instance, instances
 
 from grokbook.theory import lemma_5_7
 
 
+@settings(deadline=None)
 @given(example=instances())
 def test_both_constants_hold(example: Instance) -> None:
     z, moved = example.unit, example.unit_perturbed

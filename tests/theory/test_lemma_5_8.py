@@ -25,6 +25,7 @@ def test_every_bound_holds(example: Instance) -> None:
     assert sides["repaired"] <= sides["printed"]
 
 
+@settings(deadline=None)
 @given(example=instances())
 def test_signs_do_not_matter_to_sine_and_geodesic(example: Instance) -> None:
     """G does not change when a row changes sign, and neither do the two sharp bounds."""

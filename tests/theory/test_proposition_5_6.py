@@ -4,13 +4,14 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from strategies_instances import Instance, instances
 
 from grokbook import metrics
 from grokbook.theory import proposition_5_6
 
 
+@settings(deadline=None)
 @given(example=instances())
 def test_both_sides_are_equal_for_gram_matrices(example: Instance) -> None:
     sides = proposition_5_6.both_sides(example.gram)

@@ -82,6 +82,7 @@ def test_relu_radius_bounds_how_far_outputs_move(seed, depth) -> None:
     assert float(moved.norm()) <= 1 / math.sqrt(2) * (1 + 1e-9)
 
 
+@settings(deadline=None)
 @given(
     weights=st.lists(st.floats(-10, 10), min_size=1, max_size=20),
     sharpness=st.floats(0, 1e6),
@@ -95,6 +96,7 @@ def test_corollary_3_4_never_says_more(weights, sharpness, n, L) -> None:
     assert l1 <= l2 * (1 + 1e-9)
 
 
+@settings(deadline=None)
 @given(
     weight_norm=st.floats(0, 1e3),
     sharpness=st.floats(0, 1e6),

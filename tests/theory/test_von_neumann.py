@@ -44,6 +44,7 @@ def test_trace_distance_is_at_most_the_mean_sine() -> None:
         assert distance <= float((1 - cosines.square()).sqrt().mean()) + 1e-12
 
 
+@settings(deadline=None)
 @given(rank=st.integers(1, 50), lower=st.floats(0, 2), higher=st.floats(0, 2))
 def test_audenaert_rises_up_to_the_logarithm_of_the_rank(rank, lower, higher) -> None:
     lower, higher = sorted((lower, higher))
