@@ -134,9 +134,8 @@ def train(
                     status = "diverged"
                     break
                 log.append({"step": state.step, **row})
-                bar.set_postfix(
-                    train=f"{row['train_accuracy']:.3f}", test=f"{row['test_accuracy']:.3f}"
-                )
+                shown = {"train": row["train_accuracy"], "test": row["test_accuracy"]}
+                bar.set_postfix({k: f"{v:.3f}" for k, v in shown.items()}, refresh=False)
             if state.step >= last:
                 break
             x, y = batches.next()
