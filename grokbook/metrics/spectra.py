@@ -226,7 +226,7 @@ def unit_hadamard_spectrum(U1: Tensor, U2: Tensor, rank1: int, rank2: int) -> Te
     if n <= rank1 * rank2:
         product = (U1 @ U1.T).mul_(U2 @ U2.T)
     else:
-        product = _khatri_rao_gram(_range_factor(U1, rank1), _range_factor(U2, rank2))
+        product = khatri_rao_gram(_range_factor(U1, rank1), _range_factor(U2, rank2))
     return _significant(torch.linalg.eigvalsh(product).flip(0), n) / n
 
 
@@ -239,7 +239,7 @@ def _range_factor(U: Tensor, rank: int) -> Tensor:
     return U @ torch.linalg.svd(R, full_matrices=False).Vh[:rank].T
 
 
-def _khatri_rao_gram(A: Tensor, B: Tensor) -> Tensor:
+def khatri_rao_gram(A: Tensor, B: Tensor) -> Tensor:
     """Return K^T K (ab, ab) for the row-wise Kronecker product K of A (n, a) and B (n, b).
 
     Its entry ((j, i), (l, k)) is sum_s A_si A_sk B_sj B_sl, symmetric in i, k and in j, l: products

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -10,6 +10,7 @@ from grokbook.errors import InputError
 from grokbook.metrics import accuracy
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(1, 6), st.integers(0, 2**32 - 1))
 def test_accuracy_counts_right_answers(n: int, k: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

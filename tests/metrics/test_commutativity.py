@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -22,6 +22,7 @@ def random_table(p: int, k: int, seed: int) -> Tensor:
     return torch.randn(p, p, k, generator=torch.Generator().manual_seed(seed))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_pair_by_pair(p: int, k: int, seed: int) -> None:
     table = random_table(p, k, seed)
@@ -60,6 +61,7 @@ def test_a_commutative_table_passes_and_an_anticommutative_one_fails_off_the_dia
     assert abelian_accuracy(torch.nn.functional.one_hot(difference).float()) == 1 / 7
 
 
+@settings(deadline=None)
 @given(st.integers(1, 8), st.floats(0, 1), st.integers(0, 2**32 - 1))
 def test_mirror_split_pair_by_pair(p: int, share: float, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -105,6 +105,9 @@ def test_both_layers_see_the_same_noise() -> None:
 def test_without_noise_nothing_is_drawn_and_differences_vanish() -> None:
     source = seeded()
     state = source.get_state()
+    calls = []
+    perturbed_entropy(lambda x: calls.append(1) or NETWORK(x), X, 0.0, draws=5, generator=source)
+    assert len(calls) == 1
     assert float(entropy_difference(NETWORK, X, 0.0, draws=5, generator=source)) == 0
     assert (
         float(mutual_information_difference(FIRST, NETWORK, X, 0.0, draws=5, generator=source)) == 0
