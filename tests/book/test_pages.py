@@ -7,6 +7,7 @@ screenshot of every page is kept there, in light and dark mode and at the width 
 import os
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -73,17 +74,10 @@ class Reader:
             self.errors.append(message.text)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def read(browser):
-    readers = []
-
-    def open_page(name: str, mode: str = "light") -> Reader:
-        readers.append(Reader(browser, name, mode))
-        return readers[-1]
-
-    yield open_page
-    for reader in readers:
-        reader.context.close()
+    """Open a page, each only once."""
+    return cache(lambda name, mode="light": Reader(browser, name, mode))
 
 
 @pytest.mark.parametrize("name", PAGES)
