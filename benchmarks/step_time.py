@@ -13,6 +13,7 @@ of the peak that one large float32 matrix product reaches on the same machine in
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -24,9 +25,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from grokbook import experiment
 from grokbook.experiments import Experiment
+from grokbook.provenance import cpu_name
 from grokbook.seeding import generator
 from grokbook.strategies import TrainingState
-from grokbook.training import _Batches, _cpu_name, _Objective, _Optimizer
+from grokbook.training import _Batches, _Objective, _Optimizer
 
 
 @dataclass
@@ -106,9 +108,7 @@ def _noise(sigma: float, tokens: Tensor, dtype: torch.dtype) -> Tensor | None:
 
 
 def _plain_loop(logits: Callable[[], Tensor], model: nn.Module, y: Tensor) -> Callable[[], object]:
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=1e-3, weight_decay=1.0, betas=(0.9, 0.98)
-    )
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1.0, betas=(0.9, 0.98))
 
     def step() -> None:
         loss = nn.functional.cross_entropy(logits().double(), y)
@@ -143,7 +143,7 @@ def data_loader(device: str) -> Callable[[], object]:
     data = TensorDataset(split.train_x.double(), split.train_y)
     loader = DataLoader(data, batch_size=200, shuffle=True)
     widths = (784, 200, 200, 10)
-    layers = [nn.Linear(a, b, dtype=torch.float64) for a, b in zip(widths, widths[1:], strict=False)]
+    layers = [nn.Linear(a, b, dtype=torch.float64) for a, b in itertools.pairwise(widths)]
     model = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
     one_hots = torch.eye(10, dtype=torch.float64, device=device)
@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     device = options.device
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else _cpu_name()
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else cpu_name()
     top = peak(device)
     print(
         f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__};"

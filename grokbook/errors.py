@@ -15,3 +15,8 @@ class DataError(GrokbookError):
 
 class RunError(GrokbookError):
     """A recorded run is missing, damaged, stale, or being written by another process."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its kind where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

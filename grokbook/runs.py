@@ -22,9 +22,10 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from grokbook.errors import InputError, RunError
+from grokbook.errors import InputError, RunError, first_line
 from grokbook.experiments import EXPERIMENTS, PRESETS, Experiment, experiment
-from grokbook.training import Run, train, write_atomically
+from grokbook.files import write_atomically
+from grokbook.training import Run, train
 
 # Tolerances of `verify`: relative, and absolute by how a column's name begins. Other machines and
 # thread counts round differently, and a hundred steps of Adam amplify that.
@@ -181,10 +182,9 @@ class RunStore:
                 raise ValueError("experiment id is not that of the fields")
             return Run(pd.read_parquet(BytesIO(content)), manifest)
         except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise RunError(
                 f"The record of {key} is damaged ({log_path.name} or {manifest_path.name}:"
-                f" {reason}); record it anew with `{_command(key)} --again`."
+                f" {first_line(error)}); record it anew with `{_command(key)} --again`."
             ) from error
 
 

@@ -8,17 +8,9 @@ that was killed and resumed ends in the same bits as one that was not.
 from __future__ import annotations
 
 import math
-import os
-import platform
-import subprocess
-import sys
-import tempfile
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,11 +20,13 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from grokbook.datasets import Split
-from grokbook.errors import InputError, RunError
+from grokbook.errors import InputError, RunError, first_line
 from grokbook.experiments import Experiment
+from grokbook.files import write_atomically
 from grokbook.losses import LOSSES
 from grokbook.measurements import Measure
 from grokbook.models import Network, Transformer
+from grokbook.provenance import provenance
 from grokbook.seeding import generator
 from grokbook.strategies import TrainingState
 
@@ -93,34 +87,26 @@ def train(
     KeyboardInterrupt
         On Ctrl-C, after the checkpoint is written.
     """
-    began = time.perf_counter()
     place = _device(device)
+    made_by = provenance(place)  # now: the checkout may have moved on by the end
     split = experiment.dataset.load().to(place)
     model = experiment.build_model(split.train_x.shape[1], split.classes).to(place)
-    optimizer = _Optimizer(experiment, model)
-    batches = _Batches(experiment, split)
     state = TrainingState(
         step=0,
         generator=generator(experiment.seed, "noise", place),
         train_accuracy=lambda: _accuracy(model, split),
     )
+    course = _Course(
+        experiment, model, _Optimizer(experiment, model), _Batches(experiment, split), state
+    )
     objective = _Objective(experiment, model, compiled)
     measure = Measure(experiment, model, split)
-    due = experiment.log.steps(experiment.steps)
+    due = set(experiment.log.steps(experiment.steps))
     dear = set(experiment.log.dear_steps(experiment.steps))
-    log: list[dict[str, float]] = []
-    seconds_before = 0.0
-
-    def save() -> None:
-        if checkpoint is not None:
-            spent = seconds_before + time.perf_counter() - began
-            _save(checkpoint, experiment, model, optimizer, batches, state, log, spent)
-
     if checkpoint is not None and checkpoint.exists():
-        log, seconds_before = _restore(checkpoint, experiment, model, optimizer, batches, state)
+        course.restore(checkpoint)
 
     last = experiment.steps if until is None else min(until, experiment.steps)
-    due_set = set(due)
     status, saved = "finished", time.perf_counter()
     bar = tqdm(
         total=last, initial=state.step, disable=not progress, unit="step", mininterval=1.0,
@@ -128,30 +114,31 @@ def train(
     )  # fmt: skip
     try:
         while True:
-            if state.step in due_set and (not log or log[-1]["step"] < state.step):
+            if state.step in due and not course.is_logged:
                 row = measure(state.step, dear=state.step in dear)
                 if not math.isfinite(row["train_loss"]):
                     status = "diverged"
                     break
-                log.append({"step": state.step, **row})
+                course.log.append({"step": state.step, **row})
                 shown = {"train": row["train_accuracy"], "test": row["test_accuracy"]}
                 bar.set_postfix({k: f"{v:.3f}" for k, v in shown.items()}, refresh=False)
             if state.step >= last:
                 break
-            x, y = batches.next()
-            noise = experiment.strategy.noise(state, model.noise_shape(x), optimizer.parameters[0])
+            x, y = course.batches.next()
+            noise = experiment.strategy.noise(state, model.noise_shape(x), course.like)
             loss = objective(x, y, noise)
             if not math.isfinite(loss.item()):
                 status = "diverged"
                 break
-            optimizer.step(loss, state.step)
+            course.optimizer.step(loss, state.step)
             state.step += 1
             bar.update()
-            if time.perf_counter() - saved > checkpoint_seconds:
-                save()
+            if checkpoint is not None and time.perf_counter() - saved > checkpoint_seconds:
+                course.save(checkpoint)
                 saved = time.perf_counter()
     except KeyboardInterrupt:
-        save()
+        if checkpoint is not None:
+            course.save(checkpoint)
         raise
     finally:
         bar.close()
@@ -160,12 +147,83 @@ def train(
         "id": experiment.id,
         "status": status,
         "steps": state.step,
-        "seconds": round(seconds_before + time.perf_counter() - began, 3),
+        "seconds": round(course.seconds, 3),
         "data_sha256": split.checksum(),
         "compiled": objective.is_compiled,
-        **_provenance(place),
+        **made_by,
     }
-    return Run(pd.DataFrame(log), manifest)
+    return Run(pd.DataFrame(course.log), manifest)
+
+
+@dataclass(eq=False)
+class _Course:
+    """Everything that moves during training, so that a checkpoint holds all of it."""
+
+    experiment: Experiment
+    model: Network
+    optimizer: _Optimizer
+    batches: _Batches
+    state: TrainingState
+    log: list[dict[str, float]] = field(default_factory=list)
+    seconds_before: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the network's type and device."""
+        return self.optimizer.parameters[0]
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether the present step is in the log already, as it may be after a resume."""
+        return bool(self.log) and self.log[-1]["step"] >= self.state.step
+
+    @property
+    def seconds(self) -> float:
+        """Wall time so far, over all sessions."""
+        return self.seconds_before + time.perf_counter() - self.began
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, whole or not at all."""
+        batches, state = self.batches, self.state
+        content = {
+            "id": self.experiment.id,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.adamw.state_dict(),
+            "batches": (batches.generator.get_state(), batches.order, batches.position),
+            "noise": state.generator.get_state(),
+            "memory": state.memory,
+            "step": state.step,
+            "log": self.log,
+            "seconds": self.seconds,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda file: torch.save(content, file))
+
+    def restore(self, path: Path) -> None:
+        """Set everything back to the checkpoint."""
+        batches, state = self.batches, self.state
+        try:
+            content = torch.load(path, weights_only=True)
+            if content["id"] == self.experiment.id:
+                self.model.load_state_dict(content["model"])
+                self.optimizer.adamw.load_state_dict(content["optimizer"])
+                generator_state, batches.order, batches.position = content["batches"]
+                batches.generator.set_state(generator_state)
+                state.generator.set_state(content["noise"])
+                state.memory.update(content["memory"])
+                state.step = content["step"]
+                self.log, self.seconds_before = content["log"], content["seconds"]
+        except Exception as error:  # zip, pickle and tensor errors share no base class
+            raise RunError(
+                f"{path} is not a readable checkpoint ({first_line(error)}); remove it to start"
+                " anew."
+            ) from error
+        if content["id"] != self.experiment.id:
+            raise RunError(
+                f"{path} is the checkpoint of experiment {content['id']}, not of"
+                f" {self.experiment.id}: its settings have changed since; remove it to start anew."
+            )
 
 
 class _Objective:
@@ -193,7 +251,7 @@ class _Objective:
             return self._call(x, y, noise)
         except torch._dynamo.exc.BackendCompilerFailed as error:
             warnings.warn(
-                f"torch.compile is not at hand ({_first_line(error)}); training goes on without it,"
+                f"torch.compile is not at hand ({first_line(error)}); training goes on without it,"
                 " the same but slower.",
                 stacklevel=2,
             )
@@ -270,121 +328,3 @@ def _device(name: str) -> torch.device:
             " used, or auto."
         ) from None
     return place
-
-
-def _save(
-    path: Path,
-    experiment: Experiment,
-    model: Network,
-    optimizer: _Optimizer,
-    batches: _Batches,
-    state: TrainingState,
-    log: list[dict[str, float]],
-    seconds: float,
-) -> None:
-    content = {
-        "id": experiment.id,
-        "model": model.state_dict(),
-        "optimizer": optimizer.adamw.state_dict(),
-        "batches": (batches.generator.get_state(), batches.order, batches.position),
-        "noise": state.generator.get_state(),
-        "memory": state.memory,
-        "step": state.step,
-        "log": log,
-        "seconds": seconds,
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: torch.save(content, file))
-
-
-def _restore(
-    path: Path,
-    experiment: Experiment,
-    model: Network,
-    optimizer: _Optimizer,
-    batches: _Batches,
-    state: TrainingState,
-) -> tuple[list[dict[str, float]], float]:
-    """Set everything back to the checkpoint; return its log and the seconds it had taken."""
-    try:
-        content = torch.load(path, weights_only=True)
-        if content["id"] != experiment.id:
-            raise RunError(
-                f"{path} is the checkpoint of experiment {content['id']}, not of {experiment.id}:"
-                " its settings have changed since; remove it to start anew."
-            )
-        model.load_state_dict(content["model"])
-        optimizer.adamw.load_state_dict(content["optimizer"])
-        generator_state, batches.order, batches.position = content["batches"]
-        batches.generator.set_state(generator_state)
-        state.generator.set_state(content["noise"])
-        state.memory.update(content["memory"])
-        state.step = content["step"]
-        return content["log"], content["seconds"]
-    except RunError:
-        raise
-    except Exception as error:  # zip, pickle and tensor errors share no base class
-        raise RunError(
-            f"{path} is not a readable checkpoint ({_first_line(error)}); remove it to start anew."
-        ) from error
-
-
-def write_atomically(path: Path, write: Callable[[Any], object]) -> None:
-    """Call ``write(binary file)`` so that ``path`` holds either its old content or all of the new.
-
-    The temporary file lies in the same folder, is flushed to disk, and is then renamed.
-    """
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
-    ) as file:
-        try:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    os.chmod(file.name, 0o644)  # temporary files are private by default, records are not
-    os.replace(file.name, path)
-
-
-def _provenance(device: torch.device) -> dict[str, Any]:
-    commit, dirty = _git()
-    return {
-        "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
-        "grokbook": version("grokbook"),
-        "git_commit": commit,
-        "git_dirty": dirty,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "cpu": _cpu_name(),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def _git() -> tuple[str | None, bool | None]:
-    """Commit of the checkout this package lies in, and whether its code was changed since."""
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), *arguments],
-            capture_output=True, text=True, check=True,
-        ).stdout.strip()  # fmt: skip
-
-    try:
-        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", "."))
-    except (OSError, subprocess.CalledProcessError):
-        return None, None
-
-
-def _cpu_name() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

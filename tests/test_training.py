@@ -15,8 +15,8 @@ import torch
 
 from grokbook import Experiment, InputError, RunError, experiment, train
 from grokbook.experiments import AdamW, LogSchedule, Measurements
+from grokbook.files import write_atomically
 from grokbook.losses import mse
-from grokbook.training import write_atomically
 
 CHEAP = Measurements(("accuracy", "norms"))
 
