@@ -207,8 +207,7 @@ class Experiment:
     @property
     def id(self) -> str:
         """Sixteen hexadecimal digits: SHA-256 of the fields as canonical JSON."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return id_of_fields(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Fields as plain JSON values; every nested dataclass names its class under ``type``."""
@@ -230,6 +229,12 @@ class Experiment:
         return Transformer(
             classes, config.d, config.heads, config.mlp, generator=source, dtype=dtype
         )
+
+
+def id_of_fields(fields: dict[str, Any]) -> str:
+    """Return the id of an experiment given by its :meth:`Experiment.to_dict`, of any version."""
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 _TYPES: dict[str, type] = {

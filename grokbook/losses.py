@@ -24,6 +24,7 @@ def mse(logits: Tensor, y: Tensor) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> float(mse(torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([0, 1])))
     0.25
     """
@@ -43,6 +44,7 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> round(float(cross_entropy(torch.zeros(1, 2), torch.tensor([0]))), 6)
     0.693147
     """

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from grokbook.datasets import Split
 from grokbook.errors import InputError, RunError, first_line

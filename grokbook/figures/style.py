@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -59,7 +59,7 @@ WIDTH = 5.2
 def theme() -> Iterator[None]:
     """Draw with the book's type and colours, and with nothing that differs between two runs."""
     text, quiet, grid = (ROLES[role].light for role in ("text", "quiet", "grid"))
-    settings = {
+    settings: dict[Any, Any] = {
         "figure.facecolor": "none",
         "axes.facecolor": "none",
         "savefig.facecolor": "none",
@@ -261,7 +261,7 @@ def alt_text(
         for column in columns:
             curve = runs.dropna(subset=[column]).groupby("step")[column].median()
             peak = (
-                f", largest {curve.max():.3g} at {say_step(curve.idxmax())}"
+                f", largest {curve.max():.3g} at {say_step(float(curve.index[int(curve.argmax())]))}"
                 if column == "weight_norm"
                 else ""
             )
