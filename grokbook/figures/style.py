@@ -260,10 +260,9 @@ def alt_text(
         curves = []
         for column in columns:
             curve = runs.dropna(subset=[column]).groupby("step")[column].median()
+            top = float(curve.index[int(curve.argmax())])
             peak = (
-                f", largest {curve.max():.3g} at {say_step(float(curve.index[int(curve.argmax())]))}"
-                if column == "weight_norm"
-                else ""
+                f", largest {curve.max():.3g} at {say_step(top)}" if column == "weight_norm" else ""
             )
             curves.append(
                 f"{LABELS[column]} from {curve.iloc[0]:.3g} to {curve.iloc[-1]:.3g}{peak}"
