@@ -56,8 +56,9 @@ reproduce: $(STAMP) ## train every experiment of the paper (hours); SEEDS="0 1 2
 verify: $(STAMP) ## check that the recorded runs come from this code
 	$(BIN)/grokbook verify
 
-bench: $(STAMP) ## time a training step against plain implementations
+bench: $(STAMP) ## time training steps and metrics against plain implementations
 	$(BIN)/python benchmarks/step_time.py
+	$(BIN)/python benchmarks/metrics.py
 
 clean: ## remove what was built (recorded runs and .venv stay)
 	rm -rf book/_build build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .jupyter_cache
