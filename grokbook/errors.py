@@ -14,7 +14,11 @@ class DataError(GrokbookError):
 
 
 class RunError(GrokbookError):
-    """A recorded run is missing, damaged, stale, or being written by another process."""
+    """A recorded run is missing, damaged, or being written by another process."""
+
+
+class StaleRunError(RunError):
+    """A recorded run was made from other settings than today's."""
 
 
 def first_line(error: BaseException) -> str:

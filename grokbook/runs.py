@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from grokbook.errors import InputError, RunError, first_line
+from grokbook.errors import InputError, RunError, StaleRunError, first_line
 from grokbook.experiments import EXPERIMENTS, PRESETS, Experiment, experiment, id_of_fields
 from grokbook.files import write_atomically
 from grokbook.training import Run, train
@@ -89,8 +89,10 @@ class RunStore:
         if self._path(key, ".json").exists():
             try:
                 run = self.load(key)
-            except RunError as error:
-                return "stale" if "stale" in str(error) else "damaged"
+            except StaleRunError:
+                return "stale"
+            except RunError:
+                return "damaged"
             return str(run.manifest["status"])
         return "interrupted" if self._path(key, ".checkpoint").exists() else "missing"
 
@@ -159,7 +161,7 @@ class RunStore:
         run = self._read(key)
         wanted, found = _expected_id(key), run.manifest["id"]
         if not found.startswith(wanted):
-            raise RunError(
+            raise StaleRunError(
                 f"The record of {key} is stale: it has experiment id {found}, today's is {wanted};"
                 f" record it anew with `{_command(key)}`."
             )
