@@ -3,11 +3,12 @@
     python benchmarks/step_time.py [--rounds 7] [--steps 10] [--device cpu]
 
 Modulo addition, p = 113, 3830 pairs: our step (noise-free and perturbed) against the transformer
-written in the usual way, all positions and all queries, in float32 and float64, and against
-TransformerLens's HookedTransformer where that is installed. MNIST, batches of 200: our step against
-a DataLoader loop in float64, the way Omnigrok's notebook trains. Variants take turns, a few steps
-each, for some rounds; the medians are printed, the ratio to the plain step, GFLOP/s, and the share
-of the peak that one large float32 matrix product reaches on the same machine in the same run.
+written in the usual way, all positions and all queries, in float64 and float32, with ``nn.Linear``
+and with einsum over heads; and against TransformerLens's HookedTransformer where that is installed.
+MNIST, batches of 200: our step against a DataLoader loop in float64, the way Omnigrok's notebook
+trains. Variants take turns, a few steps each, for some rounds; printed are medians, the time of the
+last row over that of each, GFLOP/s, and the share of the peak that one large float32 matrix product
+reaches on the same machine in the same run.
 """
 
 from __future__ import annotations
@@ -93,11 +94,54 @@ class PlainTransformer(nn.Module):
         return self.unembed(stream)
 
 
-def plain(dtype: torch.dtype, device: str, sigma: float = 0.0) -> Callable[[], object]:
+class EinsumTransformer(nn.Module):
+    """The same network with weights a head and einsum throughout, as interpretability code has it.
+
+    Layout of weights and order of contractions are those described for the network of Nanda et al.
+    (2023): keys, queries and values (head, d_head, d_model), everything at all positions.
+    """
+
+    def __init__(self, dtype: torch.dtype, p: int = 113, d: int = 128, mlp: int = 512) -> None:
+        super().__init__()
+
+        def normal(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.randn(shape, dtype=dtype) / d**0.5)
+
+        self.embed, self.position, self.unembed = normal(d, p + 1), normal(3, d), normal(d, p)
+        self.key, self.query, self.value = (normal(4, d // 4, d) for _ in range(3))
+        self.output, self.mlp_in, self.mlp_out = normal(d, d), normal(mlp, d), normal(d, mlp)
+        self.bias_in, self.bias_out = (nn.Parameter(torch.zeros(k, dtype=dtype)) for k in (mlp, d))
+        self.register_buffer("mask", torch.tril(torch.ones(3, 3, dtype=dtype)))
+
+    def forward(self, tokens: Tensor, noise: Tensor | None = None) -> Tensor:
+        stream = torch.einsum("dbp->bpd", self.embed[:, tokens]) + self.position
+        if noise is not None:
+            stream = stream + noise
+        k, q, v = (
+            torch.einsum("ihd,bpd->biph", weight, stream)
+            for weight in (self.key, self.query, self.value)
+        )
+        scores = torch.einsum("biph,biqh->biqp", k, q)
+        masked = torch.tril(scores) - 1e10 * (1 - self.mask)
+        weights = (masked / k.shape[-1] ** 0.5).softmax(-1)
+        mixed = torch.einsum("biph,biqp->biqh", v, weights)  # (b, head, query, d_head)
+        flat = mixed.transpose(1, 2).flatten(2)
+        stream = stream + torch.einsum("df,bqf->bqd", self.output, flat)
+        hidden = torch.relu(torch.einsum("md,bpd->bpm", self.mlp_in, stream) + self.bias_in)
+        stream = stream + torch.einsum("dm,bpm->bpd", self.mlp_out, hidden) + self.bias_out
+        return stream @ self.unembed
+
+
+def plain(
+    dtype: torch.dtype,
+    device: str,
+    sigma: float = 0.0,
+    network: type[PlainTransformer | EinsumTransformer] = PlainTransformer,
+) -> Callable[[], object]:
     split = experiment("modadd-standard").dataset.load().to(device)
     equals = torch.full((len(split.train_x), 1), 113, device=device)
     tokens, y = torch.cat((split.train_x, equals), 1), split.train_y
-    model = PlainTransformer(dtype).to(device)
+    model = network(dtype).to(device)
     return _plain_loop(lambda: model(tokens, _noise(sigma, tokens, dtype))[:, -1], model, y)
 
 
@@ -200,7 +244,7 @@ def compare(variants: list[Variant], rounds: int, steps: int, device: str) -> di
 def report(title: str, variants: list[Variant], medians: dict[str, float], top: float) -> None:
     reference = medians[variants[-1].name]
     print(f"\n### {title}\n")
-    print("| step | ms | times faster | GFLOP/s | share of peak |")
+    print("| step | ms | plain / this | GFLOP/s | share of peak |")
     print("|---|---:|---:|---:|---:|")
     for variant in variants:
         ms = medians[variant.name]
@@ -229,6 +273,7 @@ def main() -> None:
     clean = [
         Variant("grokbook, noise-free", ours("modadd-standard", device), 3 * (product * d + head)),
         Variant("plain, float64", plain(torch.float64, device)),
+        Variant("plain, einsum, float32", plain(torch.float32, device, 0.0, EinsumTransformer)),
     ]
     lens = transformer_lens(device)
     if lens is not None:
@@ -240,6 +285,7 @@ def main() -> None:
         Variant(
             "grokbook, perturbed", ours("modadd-perturbed", device), 3 * (4 * product * d + head)
         ),
+        Variant("plain, einsum, float32", plain(torch.float32, device, 0.4, EinsumTransformer)),
         Variant("plain, float32", plain(torch.float32, device, 0.4)),
     ]
     medians = compare(noisy, options.rounds, options.steps, device)
