@@ -119,7 +119,7 @@ def _list() -> None:
 
 def _runs() -> None:
     store = RunStore()
-    for key in store.recorded():
+    for key in store.recorded() + store.interrupted():
         print(f"{key.preset:8}{key.name:28}seed {key.seed:<4}{store.status(key)}")
 
 
@@ -166,7 +166,6 @@ def _verify(command: Verify) -> None:
         if key.preset == command.preset
         and (not command.names or key.name in command.names)
         and (not command.seeds or key.seed in command.seeds)
-        and store.status(key) != "interrupted"
     ]
     if not keys:
         raise InputError(

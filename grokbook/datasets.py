@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pooch
 import torch
 from torch import Tensor
 
@@ -211,6 +210,8 @@ def _mnist_bytes(name: str) -> bytes:
                 f" {_MNIST_SHA256[name]}."
             )
         return content
+    import pooch  # slow to import, and only a download needs it
+
     cache = Path(pooch.os_cache("grokbook")) / "mnist"
     problems = []
     for mirror in _MNIST_MIRRORS:

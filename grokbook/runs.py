@@ -75,13 +75,19 @@ class RunStore:
         self.root = Path(root) if root is not None else default_root()
 
     def recorded(self) -> list[RunKey]:
-        """Every recorded or begun run, sorted."""
-        found = set()
-        for pattern in ("*/*/seed-*.json", "*/*/seed-*.checkpoint"):
-            for path in self.root.glob(pattern):
-                number = path.stem.removeprefix("seed-")
-                if number.isdecimal():
-                    found.add(RunKey(path.parent.parent.name, path.parent.name, int(number)))
+        """Every recorded run, sorted."""
+        return self._keys("json")
+
+    def interrupted(self) -> list[RunKey]:
+        """Every run that was begun and not recorded: one that can be resumed, or is under way."""
+        return [key for key in self._keys("checkpoint") if not self._path(key, ".json").exists()]
+
+    def _keys(self, suffix: str) -> list[RunKey]:
+        found = [
+            RunKey(path.parent.parent.name, path.parent.name, int(number))
+            for path in self.root.glob(f"*/*/seed-*.{suffix}")
+            if (number := path.stem.removeprefix("seed-")).isdecimal()
+        ]
         return sorted(found, key=lambda key: (key.preset, key.name, key.seed))
 
     def status(self, key: RunKey) -> str:

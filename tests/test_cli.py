@@ -107,5 +107,6 @@ def test_ctrl_c_then_the_same_command_goes_on(tmp_path: Path) -> None:
     _, errors = victim.communicate()
     assert victim.returncode == 1 and "goes on from here" in errors and "Traceback" not in errors
     assert "interrupted" in grokbook(tmp_path, "runs").stdout
+    assert "smoke 0" in grokbook(tmp_path, "list").stdout  # begun is not recorded
     again = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert again.returncode == 0 and "finished at step 4000" in again.stdout
