@@ -66,7 +66,7 @@ class Verify:
     preset: str = "paper"
     seeds: tuple[int, ...] = ()
     """All recorded ones if none is given."""
-    steps: int = 100
+    steps: int = 10
 
 
 Command = (
