@@ -263,7 +263,7 @@ def _decode(value: Any) -> Any:
 
 def _mnist(preset: str, seed: int) -> Experiment:
     dataset: Dataset = Digits() if preset == "smoke" else MNIST()
-    # In `quick`, five times the paper's weight decay makes the MLP grok within a minute.
+    # In `quick`, five times the paper's weight decay makes the MLP grok within two minutes.
     decay = {"paper": 0.01, "quick": 0.05, "smoke": 0.05}[preset]
     return Experiment(
         dataset=dataset,
@@ -337,7 +337,7 @@ def experiment(name: str, preset: str = "paper", seed: int = 0) -> Experiment:
         A key of ``EXPERIMENTS``: "mnist-standard", "mnist-perturbed", "modadd-standard",
         "modadd-perturbed", "modadd-abelian".
     preset : {"paper", "quick", "smoke"}
-        The paper's own settings; a real grokking run of about a minute on two cores; seconds, on
+        The paper's own settings; a real grokking run of one to two minutes on two cores; seconds, on
         ``Digits`` and p = 13, to see that everything works.
     seed : int
         Seed of split, initial weights, batches and noise.
