@@ -337,7 +337,7 @@ def experiment(name: str, preset: str = "paper", seed: int = 0) -> Experiment:
         A key of ``EXPERIMENTS``: "mnist-standard", "mnist-perturbed", "modadd-standard",
         "modadd-perturbed", "modadd-abelian".
     preset : {"paper", "quick", "smoke"}
-        The paper's own settings; a real grokking run of one to two minutes on two cores; seconds, on
+        The paper's own settings; a real grokking run of one to two minutes; seconds, on
         ``Digits`` and p = 13, to see that everything works.
     seed : int
         Seed of split, initial weights, batches and noise.
