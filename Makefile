@@ -49,7 +49,7 @@ notebooks: $(STAMP) ## execute every chapter again and write its outputs back; d
 	$(BIN)/python book/execute.py
 	$(BIN)/python book/picture.py
 
-reproduce: $(STAMP) ## train every experiment of the paper (hours); SEEDS="0 1 2" JOBS=2
+reproduce: $(STAMP) ## train every experiment of the paper (long); SEEDS="0 1 2" JOBS=2
 	for name in mnist-standard mnist-perturbed modadd-standard modadd-perturbed modadd-abelian; do \
 	  $(BIN)/grokbook train $$name --preset paper --seeds $(SEEDS) --jobs $(JOBS) || exit 1; done
 

@@ -1,7 +1,7 @@
 """The two training losses (section 2.1), evaluated in float64 whatever the network's type.
 
 In float32 the log-softmax of a memorised training set rounds to exact zeros and the run shows
-slingshots that the paper's curves do not have; the head is a vanishing share of a step's cost.
+slingshots that the paper's curves do not have.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from grokbook.provenance import provenance
 from grokbook.seeding import generator
 from grokbook.strategies import TrainingState
 
-CHECKPOINT_SECONDS = 20.0  # work that a kill -9 can cost; a checkpoint takes some 20 ms
+CHECKPOINT_SECONDS = 20.0  # of work that a kill -9 can cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +238,7 @@ class _Objective:
             return experiment.strategy.loss(model, x, y, noise, criterion)
 
         self._eager = self._call = loss
-        # Compiling takes half a minute and gains nothing on the MLP's few products.
+        # Compiling costs time before the first step and gained nothing on the MLP's few products.
         worth_it = experiment.steps >= 10_000 and isinstance(model, Transformer)
         self.is_compiled = worth_it if compiled == "auto" else compiled
         if self.is_compiled:
