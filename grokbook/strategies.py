@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from grokbook.errors import InputError
-from grokbook.models import Network
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
+Forward = Callable[..., Tensor]
+"""``model(x)`` or ``model(x, noise)``: a network, or one of several trained together."""
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Strategy(Protocol):
         """
 
     def loss(
-        self, model: Network, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+        self, model: Forward, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
     ) -> Tensor:
         """Return the scalar training loss of one batch."""
 
@@ -66,7 +67,7 @@ class Standard:
         return None
 
     def loss(
-        self, model: Network, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+        self, model: Forward, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
     ) -> Tensor:
         """(1/n) Σ ℓ(f(xᵢ, W), yᵢ)."""
         return criterion(model(x), y)
@@ -113,7 +114,7 @@ class Perturbed:
         return unit.mul_(sigma)
 
     def loss(
-        self, model: Network, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+        self, model: Forward, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
     ) -> Tensor:
         """(1/n) Σ ℓ(f(xᵢ + Δᵢ, W), yᵢ)."""
         return criterion(model(x, noise), y)
@@ -145,7 +146,7 @@ class AbelianRegularized:
         return None
 
     def loss(
-        self, model: Network, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+        self, model: Forward, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
     ) -> Tensor:
         """(1/n) Σ ℓ(f(xᵢ, W), yᵢ) + coefficient · mean (f(a, b) − f(b, a))²."""
         if self.coefficient == 0:

@@ -7,9 +7,10 @@ that was killed and resumed ends in the same bits as one that was not.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,15 +20,15 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from grokbook.datasets import Split
+from grokbook.datasets import ModularAddition, Split
 from grokbook.errors import InputError, RunError, first_line
-from grokbook.experiments import Experiment
+from grokbook.experiments import Experiment, Measurements
 from grokbook.files import write_atomically
-from grokbook.losses import LOSSES
 from grokbook.measurements import Measure
-from grokbook.models import Network, Transformer
+from grokbook.models import Network
 from grokbook.provenance import provenance
 from grokbook.seeding import generator
+from grokbook.steps import Batches, Objective, Optimizer
 from grokbook.strategies import TrainingState
 
 CHECKPOINT_SECONDS = 20.0  # of work that a kill -9 can cost
@@ -42,7 +43,8 @@ class Run:
     log : DataFrame
         Column ``step`` and one column a metric; NaN where a costly metric was not due.
     manifest : dict
-        Experiment fields and id, status ("finished" or "diverged"), wall time, versions, machine.
+        Experiment fields and id, status ("finished", "diverged" or "interrupted"), wall time,
+        versions, machine.
     """
 
     log: pd.DataFrame
@@ -58,6 +60,8 @@ def train(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     compiled: bool | Literal["auto"] = "auto",
     progress: bool = False,
+    on_log: Callable[[dict[str, float]], None] | None = None,
+    stop: Callable[[int], bool] | None = None,
 ) -> Run:
     """Train one experiment and return its log.
 
@@ -71,12 +75,19 @@ def train(
         Stop after this many steps instead of ``experiment.steps``; the log schedule is unchanged.
     checkpoint : Path, optional
         File that holds the state while training runs: resumed from if it exists, written every
-        ``checkpoint_seconds`` and on Ctrl-C. The caller removes it once the run is safe.
+        ``checkpoint_seconds``, on Ctrl-C and where ``stop`` says so. The caller removes it once
+        the run is safe.
     compiled : bool or "auto"
         Use ``torch.compile``; "auto" where it pays. Without a C++ compiler the run is the same
         but slower, which is said once.
     progress : bool
         Show a bar with rate and time left.
+    on_log : callable, optional
+        Given every row of the log as soon as it is there; after a resume, first the rows that the
+        checkpoint holds. It may keep and change what it is given.
+    stop : callable, optional
+        Asked before every step, with the number of steps taken. On True the checkpoint is written
+        and the run returned as it is, with status "interrupted"; the same call goes on with it.
 
     Raises
     ------
@@ -87,109 +98,206 @@ def train(
     KeyboardInterrupt
         On Ctrl-C, after the checkpoint is written.
     """
-    place = _device(device)
-    made_by = provenance(place)  # now: the checkout may have moved on by the end
-    split = experiment.dataset.load().to(place)
-    model = experiment.build_model(split.train_x.shape[1], split.classes).to(place)
-    state = TrainingState(
-        step=0,
-        generator=generator(experiment.seed, "noise", place),
-        train_accuracy=lambda: _accuracy(model, split),
+    (run,) = train_together(
+        [experiment],
+        device=device,
+        until=until,
+        checkpoints=None if checkpoint is None else [checkpoint],
+        checkpoint_seconds=checkpoint_seconds,
+        compiled=compiled,
+        progress=progress,
+        on_log=None if on_log is None else lambda _, row: on_log(row),
+        stop=stop,
     )
-    course = _Course(
-        experiment, model, _Optimizer(experiment, model), _Batches(experiment, split), state
-    )
-    objective = _Objective(experiment, model, compiled)
-    measure = Measure(experiment, model, split)
-    due = set(experiment.log.steps(experiment.steps))
-    dear = set(experiment.log.dear_steps(experiment.steps))
-    if checkpoint is not None and checkpoint.exists():
-        course.restore(checkpoint)
+    return run
 
-    last = experiment.steps if until is None else min(until, experiment.steps)
-    status, saved = "finished", time.perf_counter()
+
+def train_together(
+    experiments: Sequence[Experiment],
+    *,
+    device: str = "auto",
+    until: int | None = None,
+    checkpoints: Sequence[Path] | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    compiled: bool | Literal["auto"] = "auto",
+    progress: bool = False,
+    on_log: Callable[[int, dict[str, float]], None] | None = None,
+    stop: Callable[[int], bool] | None = None,
+) -> list[Run]:
+    """Train several seeds of one experiment at once, each as if it were alone.
+
+    All parameters of the same name are one tensor with the seeds as first axis, and a step is one
+    batched forward and backward pass (`torch.func.vmap`) and one optimiser step. Each seed has its
+    own data, initial weights, batches and noise, drawn as when trained alone; the runs agree with
+    those up to rounding.
+
+    Parameters
+    ----------
+    experiments : sequence of Experiment
+        Alike but for their seeds (of the run and, on modulo addition, of the split).
+    checkpoints : sequence of Path, optional
+        One file a seed, of the same form as :func:`train`'s; all at the same step.
+    on_log : callable, optional
+        As in :func:`train`, but given the place of the seed in ``experiments`` first.
+    device, until, checkpoint_seconds, compiled, progress, stop
+        As in :func:`train`.
+
+    Returns
+    -------
+    list of Run
+        In the order of ``experiments``. ``seconds`` in a manifest is the time of all together.
+
+    Raises
+    ------
+    InputError
+        If the experiments differ in more than their seeds, there is none, or there is no such
+        device; if the device's memory does not suffice for so many.
+    RunError
+        If a checkpoint is damaged, belongs to another experiment, or is at another step.
+    """
+    _require_alike(experiments)
+    place, first = _device(device), experiments[0]
+    made_by = provenance(place)  # now: the checkout may have moved on by the end
+    if place.type == "cuda" and len(experiments) > 1:
+        _require_memory(experiments, place)
+    courses = [_Course.begin(experiment, place) for experiment in experiments]
+    models = [course.model for course in courses]
+    optimizer, objective = Optimizer(first, models), Objective(first, models, compiled)
+    if checkpoints is not None and any(path.exists() for path in checkpoints):
+        optimizer.restore(
+            [course.restore(path) for course, path in zip(courses, checkpoints, strict=True)]
+        )
+        if len({course.state.step for course in courses}) > 1:
+            raise RunError(
+                f"The checkpoints are at steps {', '.join(str(c.state.step) for c in courses)};"
+                " only seeds at the same step can be trained together."
+            )
+    due, dear = set(first.log.steps(first.steps)), set(first.log.dear_steps(first.steps))
+
+    def save() -> None:
+        for seed, (course, path) in enumerate(zip(courses, checkpoints or (), strict=False)):
+            course.save(path, optimizer.state(seed))
+
+    if on_log is not None:
+        for seed, course in enumerate(courses):
+            for row in course.log:
+                on_log(seed, dict(row))
+    interrupted = False
+    last = first.steps if until is None else min(until, first.steps)
+    step, saved = courses[0].state.step, time.perf_counter()
     bar = tqdm(
-        total=last, initial=state.step, disable=not progress, unit="step", mininterval=1.0,
+        total=last, initial=step, disable=not progress, unit="step", mininterval=1.0,
         dynamic_ncols=True,
     )  # fmt: skip
     try:
         while True:
-            if state.step in due and not course.is_logged:
-                row = measure(state.step, dear=state.step in dear)
-                if not math.isfinite(row["train_loss"]):
-                    status = "diverged"
+            if step in due:
+                for seed, course in enumerate(courses):
+                    if course.measure_once(dear=step in dear) and on_log is not None:
+                        on_log(seed, dict(course.log[-1]))
+                bar.set_postfix(_shown(courses), refresh=False)
+            if step >= last or all(course.diverged for course in courses):
+                break
+            if stop is not None and stop(step):
+                interrupted = True
+                save()
+                break
+            batches = [course.batches.next() for course in courses]
+            noises = [course.noise(x) for course, (x, _) in zip(courses, batches, strict=True)]
+            losses = objective(batches, noises)  # (seeds,)
+            # On a GPU to look at a loss is to wait for it: there it is left to the logged steps.
+            if place.type == "cpu":
+                for course, loss in zip(courses, losses.tolist(), strict=True):
+                    course.diverged |= not math.isfinite(loss)
+                if all(course.diverged for course in courses):
                     break
-                course.log.append({"step": state.step, **row})
-                shown = {"train": row["train_accuracy"], "test": row["test_accuracy"]}
-                bar.set_postfix({k: f"{v:.3f}" for k, v in shown.items()}, refresh=False)
-            if state.step >= last:
-                break
-            x, y = course.batches.next()
-            noise = experiment.strategy.noise(state, model.noise_shape(x), course.like)
-            loss = objective(x, y, noise)
-            if not math.isfinite(loss.item()):
-                status = "diverged"
-                break
-            course.optimizer.step(loss, state.step)
-            state.step += 1
+            optimizer.step(losses.sum(), step)
+            step += 1
+            for course in courses:
+                course.state.step += not course.diverged
             bar.update()
-            if checkpoint is not None and time.perf_counter() - saved > checkpoint_seconds:
-                course.save(checkpoint)
+            if checkpoints is not None and time.perf_counter() - saved > checkpoint_seconds:
+                save()
                 saved = time.perf_counter()
     except KeyboardInterrupt:
-        if checkpoint is not None:
-            course.save(checkpoint)
+        save()
         raise
     finally:
         bar.close()
-    manifest = {
-        "experiment": experiment.to_dict(),
-        "id": experiment.id,
-        "status": status,
-        "steps": state.step,
-        "seconds": round(course.seconds, 3),
-        "data_sha256": split.checksum(),
-        "compiled": objective.is_compiled,
-        **made_by,
-    }
-    return Run(pd.DataFrame(course.log), manifest)
+    status = "interrupted" if interrupted else "finished"
+    return [course.finish(status, objective.is_compiled, made_by) for course in courses]
 
 
 @dataclass(eq=False)
 class _Course:
-    """Everything that moves during training, so that a checkpoint holds all of it."""
+    """Everything of one seed that moves during training, the optimiser apart."""
 
     experiment: Experiment
+    split: Split
     model: Network
-    optimizer: _Optimizer
-    batches: _Batches
+    batches: Batches
     state: TrainingState
+    measure: Measure
     log: list[dict[str, float]] = field(default_factory=list)
+    diverged: bool = False
     seconds_before: float = 0.0
     began: float = field(default_factory=time.perf_counter)
 
-    @property
-    def like(self) -> Tensor:
-        """A tensor of the network's type and device."""
-        return self.optimizer.parameters[0]
+    @classmethod
+    def begin(cls, experiment: Experiment, place: torch.device) -> _Course:
+        """Return the course at step 0."""
+        split = experiment.dataset.load().to(place)
+        model = experiment.build_model(split.train_x.shape[1], split.classes).to(place)
+        state = TrainingState(
+            step=0,
+            generator=generator(experiment.seed, "noise", place),
+            train_accuracy=lambda: _accuracy(model, split),
+        )
+        measure = Measure(experiment, model, split)
+        return cls(experiment, split, model, Batches(experiment, split), state, measure)
 
-    @property
-    def is_logged(self) -> bool:
-        """Whether the present step is in the log already, as it may be after a resume."""
-        return bool(self.log) and self.log[-1]["step"] >= self.state.step
+    def measure_once(self, dear: bool) -> bool:
+        """Log the present step and say so; not if it is there already, as after a resume."""
+        if self.diverged or (self.log and self.log[-1]["step"] >= self.state.step):
+            return False
+        row = self.measure(self.state.step, dear=dear)
+        self.diverged = not math.isfinite(row["train_loss"])
+        if not self.diverged:
+            self.log.append({"step": self.state.step, **row})
+        return not self.diverged
+
+    def noise(self, x: Tensor) -> Tensor | None:
+        """Draw the strategy's noise for a batch."""
+        like = next(self.model.parameters())
+        return self.experiment.strategy.noise(self.state, self.model.noise_shape(x), like)
 
     @property
     def seconds(self) -> float:
         """Wall time so far, over all sessions."""
         return self.seconds_before + time.perf_counter() - self.began
 
-    def save(self, path: Path) -> None:
+    def finish(self, status: str, compiled: bool, made_by: dict[str, Any]) -> Run:
+        """Return the run."""
+        manifest = {
+            "experiment": self.experiment.to_dict(),
+            "id": self.experiment.id,
+            "status": "diverged" if self.diverged else status,
+            "steps": self.state.step,
+            "seconds": round(self.seconds, 3),
+            "data_sha256": self.split.checksum(),
+            "compiled": compiled,
+            **made_by,
+        }
+        return Run(pd.DataFrame(self.log), manifest)
+
+    def save(self, path: Path, optimizer: dict[str, Any]) -> None:
         """Write the checkpoint, whole or not at all."""
         batches, state = self.batches, self.state
         content = {
             "id": self.experiment.id,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.adamw.state_dict(),
+            # Cloned: of several seeds a weight is a view, and the whole would be written.
+            "model": {name: value.clone() for name, value in self.model.state_dict().items()},
+            "optimizer": optimizer,
             "batches": (batches.generator.get_state(), batches.order, batches.position),
             "noise": state.generator.get_state(),
             "memory": state.memory,
@@ -200,20 +308,20 @@ class _Course:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda file: torch.save(content, file))
 
-    def restore(self, path: Path) -> None:
-        """Set everything back to the checkpoint."""
+    def restore(self, path: Path) -> dict[str, Any]:
+        """Set everything back to the checkpoint and return the optimiser's part of it."""
         batches, state = self.batches, self.state
         try:
             content = torch.load(path, weights_only=True)
             if content["id"] == self.experiment.id:
                 self.model.load_state_dict(content["model"])
-                self.optimizer.adamw.load_state_dict(content["optimizer"])
                 generator_state, batches.order, batches.position = content["batches"]
                 batches.generator.set_state(generator_state)
                 state.generator.set_state(content["noise"])
                 state.memory.update(content["memory"])
                 state.step = content["step"]
                 self.log, self.seconds_before = content["log"], content["seconds"]
+                optimizer: dict[str, Any] = content["optimizer"]
         except Exception as error:  # zip, pickle and tensor errors share no base class
             raise RunError(
                 f"{path} is not a readable checkpoint ({first_line(error)}); remove it to start"
@@ -224,90 +332,63 @@ class _Course:
                 f"{path} is the checkpoint of experiment {content['id']}, not of"
                 f" {self.experiment.id}: its settings have changed since; remove it to start anew."
             )
+        return optimizer
 
 
-class _Objective:
-    """The strategy's loss, compiled where that pays."""
+def _require_alike(experiments: Sequence[Experiment]) -> None:
+    """Refuse experiments that differ in more than their seeds."""
+    if not experiments:
+        raise InputError("There is no experiment to train; name at least one seed.")
 
-    def __init__(
-        self, experiment: Experiment, model: Network, compiled: bool | Literal["auto"]
-    ) -> None:
-        criterion = LOSSES[experiment.loss]
+    def seedless(experiment: Experiment) -> Experiment:
+        dataset = experiment.dataset
+        if isinstance(dataset, ModularAddition):
+            dataset = dataclasses.replace(dataset, seed=0)
+        return dataclasses.replace(experiment, seed=0, dataset=dataset)
 
-        def loss(x: Tensor, y: Tensor, noise: Tensor | None) -> Tensor:
-            return experiment.strategy.loss(model, x, y, noise, criterion)
-
-        self._eager = self._call = loss
-        # Compiling costs time before the first step and gained nothing on the MLP's few products.
-        worth_it = experiment.steps >= 10_000 and isinstance(model, Transformer)
-        self.is_compiled = worth_it if compiled == "auto" else compiled
-        if self.is_compiled:
-            self._call = torch.compile(loss, dynamic=False)
-
-    def __call__(self, x: Tensor, y: Tensor, noise: Tensor | None) -> Tensor:
-        if not self.is_compiled:
-            return self._eager(x, y, noise)
-        try:
-            return self._call(x, y, noise)
-        except torch._dynamo.exc.BackendCompilerFailed as error:
-            warnings.warn(
-                f"torch.compile is not at hand ({first_line(error)}); training goes on without it,"
-                " the same but slower.",
-                stacklevel=2,
+    for experiment in experiments:
+        if seedless(experiment) != seedless(experiments[0]):
+            raise InputError(
+                f"Experiments {experiments[0].id} and {experiment.id} differ in more than their"
+                " seeds; only seeds of one experiment can be trained together."
             )
-            self.is_compiled = False
-            return self._eager(x, y, noise)
 
 
-class _Optimizer:
-    """AdamW with linear warm-up and the decoupled decays of :class:`grokbook.experiments.AdamW`."""
+def _shown(courses: list[_Course]) -> dict[str, str]:
+    """Mean accuracies of the seeds, for the progress bar."""
+    rows = [course.log[-1] for course in courses if course.log]
+    return {
+        name: f"{sum(row[f'{name}_accuracy'] for row in rows) / len(rows):.3f}"
+        for name in ("train", "test")
+        if rows
+    }
 
-    def __init__(self, experiment: Experiment, model: Network) -> None:
-        self.settings = experiment.optimizer
-        self.parameters = list(model.parameters())
-        self.adamw = torch.optim.AdamW(
-            self.parameters,
-            lr=self.settings.lr,
-            betas=self.settings.betas,
-            weight_decay=self.settings.weight_decay,
-            fused=True,
+
+def seeds_that_fit(free: int, one_seed: int) -> int:
+    """Return how many seeds fit into ``free`` bytes if a step of one takes ``one_seed``.
+
+    A tenth is kept back, for what an allocator cannot use.
+
+    >>> seeds_that_fit(free=100_000, one_seed=9_000)
+    10
+    """
+    return int(0.9 * free // max(1, one_seed))
+
+
+def _require_memory(experiments: Sequence[Experiment], place: torch.device) -> None:
+    """Refuse more seeds than a GPU's memory holds, by what one step of one of them takes."""
+    torch.cuda.reset_peak_memory_stats(place)
+    before = torch.cuda.memory_allocated(place)
+    free, _ = torch.cuda.mem_get_info(place)
+    train(
+        dataclasses.replace(experiments[0], measurements=Measurements()), device=str(place), until=1
+    )
+    fitting = seeds_that_fit(free, torch.cuda.max_memory_allocated(place) - before)
+    if len(experiments) > fitting:
+        raise InputError(
+            f"{len(experiments)} seeds at once need more memory than {place} has free; about"
+            f" {fitting} would fit."
         )
-
-    def step(self, loss: Tensor, taken: int) -> None:
-        """Descend ``loss`` once, as step number ``taken`` counted from 0."""
-        settings = self.settings
-        lr = settings.lr * min(1.0, (taken + 1) / max(1, settings.warmup_steps))
-        self.adamw.param_groups[0]["lr"] = lr
-        self.adamw.zero_grad(set_to_none=True)
-        loss.backward()
-        self.adamw.step()
-        if settings.l1_decay:
-            with torch.no_grad():
-                for parameter in self.parameters:
-                    shrunk = (parameter.abs() - lr * settings.l1_decay).clamp_(min=0)
-                    parameter.copy_(shrunk.mul_(parameter.sign()))
-
-
-class _Batches:
-    """Mini-batches, reshuffled each epoch; or the full training set as it stands."""
-
-    def __init__(self, experiment: Experiment, split: Split) -> None:
-        self.x, self.y = split.train_x, split.train_y
-        self.size = experiment.batch_size
-        self.generator = generator(experiment.seed, "batches")
-        self.order = torch.empty(0, dtype=torch.int64)
-        self.position = 0
-
-    def next(self) -> tuple[Tensor, Tensor]:
-        """Return the next batch ``(x, y)``."""
-        if self.size is None or self.size >= len(self.x):
-            return self.x, self.y
-        if self.position >= len(self.order):
-            self.order = torch.randperm(len(self.x), generator=self.generator)
-            self.position = 0
-        chosen = self.order[self.position : self.position + self.size].to(self.x.device)
-        self.position += self.size
-        return self.x[chosen], self.y[chosen]
 
 
 @torch.no_grad()

@@ -14,10 +14,10 @@ from grokbook import (
     ModularAddition,
     experiment,
 )
-from grokbook.experiments import AdamW, LogSchedule, MLPConfig
+from grokbook.experiments import CONTROLS, AdamW, LogSchedule, MLPConfig
 from grokbook.strategies import AbelianRegularized
 
-ALL = [(name, preset) for name in EXPERIMENTS for preset in PRESETS]
+ALL = [(name, preset) for name in (*EXPERIMENTS, *CONTROLS) for preset in PRESETS]
 
 
 @pytest.mark.parametrize(("name", "preset"), ALL)
@@ -73,6 +73,24 @@ def test_strategies_are_compared_like_with_like() -> None:
         for preset in PRESETS:
             base = experiment(f"{task}-standard", preset)
             assert replace(experiment(name, preset), strategy=base.strategy) == base
+
+
+def test_controls_differ_from_the_standard_experiment_in_what_they_are_named_after() -> None:
+    for preset in PRESETS:
+        for name in CONTROLS:
+            base, control = (
+                experiment(f"{name.split('-')[0]}-standard", preset),
+                experiment(name, preset),
+            )
+            changed = replace(base.optimizer, weight_decay=0.0)
+            if name == "mnist-unit-init":
+                assert isinstance(base.model, MLPConfig)
+                assert control == replace(base, model=replace(base.model, init_scale=1.0))
+                continue
+            if name.endswith("-l1"):
+                assert control.optimizer.l1_decay > 0
+                changed = replace(changed, l1_decay=control.optimizer.l1_decay)
+            assert control == replace(base, optimizer=changed)
 
 
 @pytest.mark.parametrize("spacing", ["linear", "geometric"])

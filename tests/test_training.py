@@ -54,12 +54,12 @@ def test_training_is_plain_pytorch_training() -> None:
 
 def test_warm_up_is_linear_and_decay_is_decoupled() -> None:
     """With a zero gradient only the decays act: their products are known in closed form."""
-    from grokbook.training import _Optimizer
+    from grokbook.steps import Optimizer
 
     settings = AdamW(lr=0.1, weight_decay=0.5, l1_decay=0.0, warmup_steps=4)
     model = torch.nn.Linear(1, 1, bias=False).double()
     torch.nn.init.ones_(model.weight)
-    optimizer = _Optimizer(replace(cheap("mnist-standard"), optimizer=settings), model)
+    optimizer = Optimizer(replace(cheap("mnist-standard"), optimizer=settings), [model])
     expected = 1.0
     for step in range(6):
         optimizer.step((0 * model.weight).sum(), step)
@@ -68,13 +68,13 @@ def test_warm_up_is_linear_and_decay_is_decoupled() -> None:
 
 
 def test_l1_decay_shrinks_by_a_constant_and_stops_at_zero() -> None:
-    from grokbook.training import _Optimizer
+    from grokbook.steps import Optimizer
 
     settings = AdamW(lr=0.1, weight_decay=0.0, l1_decay=2.0)
     model = torch.nn.Linear(2, 1, bias=False).double()
     with torch.no_grad():
         model.weight.copy_(torch.tensor([[0.5, -0.3]], dtype=torch.float64))
-    optimizer = _Optimizer(replace(cheap("mnist-standard"), optimizer=settings), model)
+    optimizer = Optimizer(replace(cheap("mnist-standard"), optimizer=settings), [model])
     for step, expected in enumerate([(0.3, -0.1), (0.1, 0.0), (0.0, 0.0)]):
         optimizer.step((0 * model.weight).sum(), step)
         assert model.weight[0].tolist() == pytest.approx(expected, abs=1e-12)
@@ -188,6 +188,27 @@ def test_ctrl_c_leaves_a_resumable_state(tmp_path: Path, one_thread: None) -> No
     assert 0 < torch.load(checkpoint, weights_only=True)["step"] < 9000
     run = train(recipe, until=0, checkpoint=checkpoint)  # reads it, and its log so far
     assert run.log["step"].tolist() == [0]
+
+
+def test_a_run_that_is_watched_and_stopped_and_resumed_has_the_same_bits(tmp_path: Path) -> None:
+    """Stopped on a logged step, off one, and before the first; the observer spoils what it gets."""
+    recipe = cheap("mnist-perturbed")
+    whole = train(recipe).log
+    checkpoint = tmp_path / "run.checkpoint"
+    rows: list[dict[str, float]] = []
+
+    def watch(row: dict[str, float]) -> None:
+        rows.append(dict(row))
+        row.clear()
+
+    for last in (0, 10, 23, 40):
+        rows.clear()
+        run = train(recipe, checkpoint=checkpoint, on_log=watch, stop=lambda k, n=last: k >= n)
+        assert run.manifest["steps"] == last
+        assert run.manifest["status"] == ("interrupted" if last < 40 else "finished")
+        pd.testing.assert_frame_equal(run.log, whole[whole["step"] <= last], check_exact=True)
+        pd.testing.assert_frame_equal(pd.DataFrame(rows), run.log, check_exact=True)
+        assert torch.load(checkpoint, weights_only=True)["step"] == min(last, 23), "of the stop"
 
 
 def test_a_diverging_run_stops_and_keeps_its_log() -> None:
