@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -20,16 +20,22 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from filelock import FileLock, Timeout
 
 from grokbook.errors import InputError, RunError, StaleRunError, first_line
-from grokbook.experiments import EXPERIMENTS, PRESETS, Experiment, experiment, id_of_fields
+from grokbook.experiments import PRESETS, Experiment, experiment, id_of_fields
 from grokbook.files import write_atomically
-from grokbook.training import Run, train
+from grokbook.training import CHECKPOINT_SECONDS, Run, train, train_together
 
 # Tolerances of `verify`: relative, and absolute by how a column's name begins. They leave room for
 # other machines, thread counts and compilers, which round differently.
 RELATIVE_TOLERANCE = 1e-3
+RELATIVE_TOLERANCES = {
+    # The spread of four probes: what rounding does to each is small beside the probe, not beside
+    # their differences.
+    "sharpness_standard_error": 5e-2,
+}
 ABSOLUTE_TOLERANCES = {
     "train_accuracy": 5e-3,
     "test_accuracy": 5e-3,
@@ -38,6 +44,8 @@ ABSOLUTE_TOLERANCES = {
     "entropy_difference": 1e-4,
 }
 ABSOLUTE_TOLERANCE = 1e-6
+_CHECKOUT = Path(__file__).resolve().parent.parent
+_TO_TRAIN = ("missing", "interrupted", "stale")
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,18 @@ def default_root() -> Path:
     """``GROKBOOK_RUNS`` if set, else ``runs/`` in the checkout or the working folder."""
     if "GROKBOOK_RUNS" in os.environ:
         return Path(os.environ["GROKBOOK_RUNS"])
-    checkout = Path(__file__).resolve().parent.parent
-    if (checkout / "pyproject.toml").is_file():
-        return checkout / "runs"
+    if (_CHECKOUT / "pyproject.toml").is_file():
+        return _CHECKOUT / "runs"
     return Path.cwd() / "runs"
+
+
+def roots(root: Path | None = None) -> list[Path]:
+    """Return the folders where a table that comes with the book is looked for, in order.
+
+    ``root`` alone if given; else :func:`default_root`, then the checkout's ``runs/``: another store
+    of runs does not hide what the book brings along.
+    """
+    return [default_root(), _CHECKOUT / "runs"] if root is None else [root]
 
 
 class RunStore:
@@ -112,6 +128,7 @@ class RunStore:
         progress: bool = False,
         again: bool = False,
         wait: bool = False,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> Run:
         """Train and keep a run, resuming what was cut off; a run that is there already is returned.
 
@@ -121,7 +138,7 @@ class RunStore:
             Where to keep it.
         recipe : Experiment, optional
             What to train; the named experiment of ``key`` if not given.
-        device, compiled, progress
+        device, compiled, progress, checkpoint_seconds
             As in :func:`grokbook.training.train`.
         again : bool
             Record anew even if a current run is there.
@@ -135,26 +152,90 @@ class RunStore:
             damaged.
         """
         recipe = recipe if recipe is not None else _recipe(key)
-        log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
-        checkpoint = self._path(key, ".checkpoint")
-        log_path.parent.mkdir(parents=True, exist_ok=True)
+        manifest_path, checkpoint = self._path(key, ".json"), self._path(key, ".checkpoint")
+        manifest_path.parent.mkdir(parents=True, exist_ok=True)
         with _only_one(self._path(key, ".lock"), key, wait):
             if manifest_path.exists() and not again:
                 run = self._read(key)
                 if run.manifest["id"] == recipe.id:
                     return run
             run = train(
-                recipe, device=device, compiled=compiled, progress=progress, checkpoint=checkpoint
-            )
-            buffer = BytesIO()
-            run.log.to_parquet(buffer, index=False, compression="zstd")
-            run.manifest["log_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
-            text = json.dumps(run.manifest, indent=1) + "\n"
-            manifest_path.unlink(missing_ok=True)
-            write_atomically(log_path, lambda file: file.write(buffer.getvalue()))
-            write_atomically(manifest_path, lambda file: file.write(text.encode()))
-            checkpoint.unlink(missing_ok=True)
+                recipe, device=device, compiled=compiled, progress=progress,
+                checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
+            )  # fmt: skip
+            self._keep(key, run)
         return run
+
+    def record_together(
+        self,
+        wanted: Sequence[tuple[RunKey, Experiment]],
+        *,
+        device: str = "auto",
+        compiled: bool | Literal["auto"] = "auto",
+        progress: bool = False,
+        again: bool = False,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> list[Run]:
+        """Train several seeds of one experiment at once and keep each as a run of its own.
+
+        Those recorded already are returned as they are. Seeds that were cut off at different steps
+        are trained one after the other.
+
+        Parameters
+        ----------
+        wanted : sequence of (RunKey, Experiment)
+            Where each is kept and what it trains.
+        device, compiled, progress, again, checkpoint_seconds
+            As in :meth:`record`.
+
+        Raises
+        ------
+        InputError, RunError
+            As :meth:`record` and :func:`grokbook.training.train_together`.
+        """
+        how: dict[str, Any] = {
+            "device": device,
+            "compiled": compiled,
+            "progress": progress,
+            "checkpoint_seconds": checkpoint_seconds,
+        }
+        missing = [
+            (key, recipe) for key, recipe in wanted if again or self.status(key) in _TO_TRAIN
+        ]
+        steps = {self._step_reached(key) for key, _ in missing}
+        if len(steps) == 1:
+            with ExitStack() as locks:
+                for key, _ in missing:
+                    self._path(key, ".lock").parent.mkdir(parents=True, exist_ok=True)
+                    locks.enter_context(_only_one(self._path(key, ".lock"), key, wait=False))
+                runs = train_together(
+                    [recipe for _, recipe in missing],
+                    checkpoints=[self._path(key, ".checkpoint") for key, _ in missing],
+                    **how,
+                )
+                for (key, _), run in zip(missing, runs, strict=True):
+                    self._keep(key, run)
+        again = again and len(steps) > 1
+        return [self.record(key, recipe, again=again, **how) for key, recipe in wanted]
+
+    def _step_reached(self, key: RunKey) -> int:
+        """Step of the run's checkpoint, 0 if there is none that can be read."""
+        try:
+            return int(torch.load(self._path(key, ".checkpoint"), weights_only=True)["step"])
+        except Exception:  # missing or damaged: the run itself will say which
+            return 0
+
+    def _keep(self, key: RunKey, run: Run) -> None:
+        """Write log and manifest, whole or not at all, and remove the checkpoint."""
+        log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
+        buffer = BytesIO()
+        run.log.to_parquet(buffer, index=False, compression="zstd")
+        run.manifest["log_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+        text = json.dumps(run.manifest, indent=1) + "\n"
+        manifest_path.unlink(missing_ok=True)
+        write_atomically(log_path, lambda file: file.write(buffer.getvalue()))
+        write_atomically(manifest_path, lambda file: file.write(text.encode()))
+        self._path(key, ".checkpoint").unlink(missing_ok=True)
 
     def load(self, key: RunKey) -> Run:
         """Read a run.
@@ -291,8 +372,9 @@ def verify(
     -------
     DataFrame
         One row a logged step and metric: ``step``, ``metric``, ``recorded``, ``retrained``,
-        ``agrees``: |difference| ≤ ``RELATIVE_TOLERANCE`` · |recorded| + absolute tolerance
-        (``ABSOLUTE_TOLERANCES`` by metric, ``ABSOLUTE_TOLERANCE`` for the rest).
+        ``agrees``: |difference| ≤ relative tolerance · |recorded| + absolute tolerance
+        (``RELATIVE_TOLERANCES`` and ``ABSOLUTE_TOLERANCES`` by metric, ``RELATIVE_TOLERANCE`` and
+        ``ABSOLUTE_TOLERANCE`` for the rest).
 
     Raises
     ------
@@ -313,7 +395,8 @@ def verify(
             for start, tolerance in ABSOLUTE_TOLERANCES.items():
                 if metric.startswith(start):
                     absolute = tolerance
-            agrees = both_absent or abs(a - b) <= RELATIVE_TOLERANCE * abs(a) + absolute
+            relative = RELATIVE_TOLERANCES.get(metric, RELATIVE_TOLERANCE)
+            agrees = both_absent or abs(a - b) <= relative * abs(a) + absolute
             rows.append((int(old["step"]), metric, a, b, bool(agrees)))
     return pd.DataFrame(rows, columns=["step", "metric", "recorded", "retrained", "agrees"])
 
@@ -334,9 +417,10 @@ def _expected_id(key: RunKey) -> str:
     """Id of a current record; of a custom run any, as its fields are its own."""
     if key.preset == "custom":
         return ""
-    if key.name not in EXPERIMENTS or key.preset not in PRESETS:
+    try:
+        return _recipe(key).id
+    except InputError:  # a name or preset of another version
         return "none"
-    return _recipe(key).id
 
 
 def _command(key: RunKey) -> str:
