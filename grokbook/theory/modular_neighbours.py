@@ -53,6 +53,19 @@ class Reachable:
         return int(self.same_label.sum()) / self.test_pairs
 
 
+def training_mask(pairs: Tensor, p: int) -> Tensor:
+    """Return the (p, p) bool matrix that is True at [a, b] for each of the (n, 2) ``pairs``.
+
+    Examples
+    --------
+    >>> training_mask(torch.tensor([[0, 1], [1, 1]]), 2).tolist()
+    [[False, True], [False, True]]
+    """
+    mask = torch.zeros(p, p, dtype=torch.bool)
+    mask[pairs[:, 0], pairs[:, 1]] = True
+    return mask
+
+
 def reachable_test_pairs(train_mask: Tensor) -> Reachable:
     """Apply the argument above to one training set.
 
