@@ -1,0 +1,121 @@
+"""Claims of section 4: the commutative law on modulo addition (C10 to C13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from grokbook import staircase
+from grokbook.claims.rules import Check, Claim, Records
+from grokbook.claims.statistics import (
+    first_steps,
+    grokked,
+    per_seed,
+    ratio,
+    train_100,
+)
+
+_BOTH = ("mnist-standard", "modadd-standard")
+
+
+def _c10(runs: Records) -> list[Check]:
+    log = runs["modadd-perturbed"]
+    steps, censored = grokked(log, "modadd")
+    length = staircase.plateau(log)["length"]
+    return [
+        Check(
+            "length of the longest plateau / step of grokking (a tenth)",
+            length / steps, ">", 0.1, censored,
+        )
+    ]  # fmt: skip
+
+
+def _c11(runs: Records) -> list[Check]:
+    learned = {}
+    for name in ("standard", "perturbed"):
+        log = runs[f"modadd-{name}"]
+        # "test_99" of a table whose test accuracy is the abelian one: from then on it stays.
+        learned[name] = first_steps(
+            log.assign(test_accuracy=log["abelian_accuracy_train"]), "test_99", 0.99
+        )
+    return [
+        ratio(
+            "standard: step from which abelian accuracy stays 99 % / step of grokking"
+            " (not before: 0.9)",
+            learned["standard"], grokked(runs["modadd-standard"], "modadd"), ">", 0.9,
+        ),
+        ratio(
+            "perturbed: the same step / step of train 100 % (right after: within twice)",
+            learned["perturbed"], train_100(runs["modadd-perturbed"]), "<", 2,
+        ),
+    ]  # fmt: skip
+
+
+def _c12(runs: Records) -> list[Check]:
+    return [
+        ratio(
+            "step of grokking, perturbed / abelian",
+            grokked(runs["modadd-perturbed"], "modadd"),
+            grokked(runs["modadd-abelian"], "modadd"), ">", 1,
+        )
+    ]  # fmt: skip
+
+
+def _c13(runs: Records) -> list[Check]:
+    column = "abelian_logit_distance_train"
+
+    def after(name: str, number: Callable[[pd.Series[float], float], float]) -> pd.Series[float]:
+        """Apply ``number`` to the distances after grokking and the largest distance of the run."""
+        log = runs[f"modadd-{name}"]
+        steps = grokked(log, "modadd")[0]
+        return per_seed(
+            log,
+            lambda run: number(
+                run.loc[run["step"] >= steps[run["seed"].iloc[0]], column],
+                float(run[column].max()),
+            ),
+        )
+
+    def wandering(late: pd.Series[float], largest: float) -> float:
+        span = late.max() - late.min()
+        return float(late.diff().abs().sum() / span) if span > 0 else 0.0
+
+    return [
+        Check(
+            "standard: largest logit distance after grokking / of the run (near 0: a tenth)",
+            after("standard", lambda late, largest: float(late.max()) / largest), "<", 0.1,
+        ),
+        Check(
+            "perturbed: the same ratio (not near 0)",
+            after("perturbed", lambda late, largest: float(late.max()) / largest), ">", 0.1,
+        ),
+        Check(
+            "perturbed: total variation after grokking / range (chaotic: three times)",
+            after("perturbed", wandering), ">", 3,
+        ),
+    ]  # fmt: skip
+
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "C10", "Under perturbed training, test accuracy on modulo addition climbs a staircase.",
+        "4_1_commutative_law", ("modadd-perturbed",), _c10,
+    ),
+    Claim(
+        "C11",
+        "Standard training learns the commutative law on training pairs not before it groks,"
+        " perturbed training right after train accuracy has reached 100 %.",
+        "4_1_commutative_law", ("modadd-standard", "modadd-perturbed"), _c11,
+    ),
+    Claim(
+        "C12", "The commutativity regulariser speeds up generalisation more than perturbation.",
+        "4_1_commutative_law", ("modadd-perturbed", "modadd-abelian"), _c12,
+    ),
+    Claim(
+        "C13",
+        "After grokking, the logit distance of mirrored pairs stays at 0 under standard training"
+        " and is chaotic under perturbed training.",
+        "4_2_representation", ("modadd-standard", "modadd-perturbed"), _c13,
+    ),
+)  # fmt: skip

@@ -1,0 +1,141 @@
+"""Claims of sections 5 and 6 and appendix B: the information metrics (C14 to C16)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from grokbook import timeliness
+from grokbook.claims.rules import Check, Claim, Records
+from grokbook.claims.statistics import (
+    TASKS,
+    per_seed,
+    rank_correlation,
+    train_100,
+    value_at,
+)
+from grokbook.moments import moments
+
+_BOTH = ("mnist-standard", "modadd-standard")
+
+
+def _c14(runs: Records) -> list[Check]:
+    checks = []
+    for name, task in TASKS.items():
+        log = runs[f"{task}-standard"]
+        norm = timeliness.lag(log, "weight_norm")
+        for short, column in (
+            ("PMI", "perturbed_mutual_information"),
+            ("PE", "perturbed_entropy"),
+        ):
+            rate = timeliness.sharpness_of_change(log, column, logarithmic=task == "mnist")
+            checks += [
+                Check(
+                    f"{name}, {short}: rate of change while test accuracy rises / otherwise"
+                    " (sharply: twice)",
+                    rate, ">", 2,
+                ),
+                Check(
+                    f"{name}, {short}: lag of the weight norm - lag of {short}, decades of steps",
+                    norm - timeliness.lag(log, column), ">", 0,
+                ),
+            ]  # fmt: skip
+    return checks
+
+
+def _c15(runs: Records) -> list[Check]:
+    checks = []
+    small = 0.05  # of log B, the largest value that PMI and PE can take on batches of B
+    for short, column in (
+        ("MID", "mutual_information_difference"),
+        ("ED", "entropy_difference"),
+    ):
+        mnist = runs["mnist-standard"]
+        checks.append(
+            Check(
+                f"MNIST, {short}: largest of the run / log B (small: 0.05)",
+                mnist.groupby("seed")[column].max() / np.log(200),
+                "<", small,
+            )
+        )  # fmt: skip
+        fall = _early_fall(runs["modadd-standard"], column)
+        checks.append(
+            Check(
+                f"modulo addition, {short}: at train 100 % / largest before it (sharp fall: half)",
+                fall, "<", 0.5,
+            )
+        )  # fmt: skip
+        right = [
+            ((_early_fall(log, column) < 0.5) == moments(log, (0.99,))["test_99"].notna())
+            for name in ("modadd-standard", "modadd-no-decay")
+            for log in [runs[name]]
+        ]
+        checks.append(
+            Check(
+                f"modulo addition, {short}: share of runs with and without decay that an early"
+                " fall foretells rightly (all)",
+                (right[0].astype(float) + right[1].astype(float)).dropna() / 2, ">", 0.99,
+            )
+        )  # fmt: skip
+    return checks
+
+
+def _early_fall(runs: pd.DataFrame, column: str) -> pd.Series[float]:
+    """Divide a column when train accuracy first is 100 % by its largest value until then."""
+    steps, _ = train_100(runs)
+    then = value_at(runs, column, steps)
+    logged = runs.dropna(subset=[column])
+    largest = per_seed(
+        logged,
+        lambda run: float(run.loc[run["step"] <= steps[run["seed"].iloc[0]], column].max()),
+    )
+    return then / np.maximum(largest, then)
+
+
+def _c16(runs: Records) -> list[Check]:
+    log = runs["mnist-standard"]
+    orders = pd.concat(
+        [
+            rank_correlation(log, f"test_entropy_alpha_{alpha}", "test_entropy")
+            for alpha in ("0.5", "2", "3")
+        ],
+        axis=1,
+    )
+    late = timeliness.lag(log, "perturbed_label_mutual_information")
+    return [
+        Check(
+            "smallest rank correlation of the test entropy at α = 0.5, 2, 3 with that at 1"
+            " (same tendency: 0.9)",
+            orders.min(axis=1), ">", 0.9,
+        ),
+        Check(
+            "rank correlation of the entropies of training and test set",
+            rank_correlation(log, "entropy", "test_entropy"), ">", 0.9,
+        ),
+        Check(
+            "lag of PMI′ - lag of PMI, decades of steps",
+            late - timeliness.lag(log, "perturbed_mutual_information"), ">", 0,
+        ),
+    ]  # fmt: skip
+
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "C14",
+        "PMI and PE change sharply when test accuracy rises, and are timelier than the weight"
+        " norm.",
+        "5_1_new_metrics", _BOTH, _c14,
+    ),
+    Claim(
+        "C15",
+        "MID and ED foretell grokking: before train accuracy reaches 100 % they fall sharply, and"
+        " on MNIST they are small throughout.",
+        "5_2_predict_grokking", (*_BOTH, "modadd-no-decay"), _c15,
+    ),
+    Claim(
+        "C16",
+        "The tendencies depend neither on α nor on train or test data; PMI′ is less timely than"
+        " PMI.",
+        "6_ablation", ("mnist-standard",), _c16,
+    ),
+)  # fmt: skip

@@ -1,0 +1,259 @@
+"""Claims are judged by rules: a world in which all hold, and worlds in which one fails."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grokbook import claims
+from grokbook.claims import CLAIMS, Check, Records
+from grokbook.errors import InputError
+from grokbook.theory import predicted_accuracy
+
+ROOT = Path(__file__).parents[1]
+SEEDS = range(5)
+
+
+def step_up(steps: np.ndarray, middle: float, width: float = 0.02) -> np.ndarray:
+    """From 0 to 1 around ``middle``, in decades; exactly 0 and 1 far from it."""
+    decades = np.log10(np.maximum(steps, 1) / middle)
+    return np.clip(0.5 + decades / (4 * width), 0, 1)
+
+
+def common(steps: np.ndarray, fit: float, grok: float, top: float, seed: int) -> pd.DataFrame:
+    """Accuracies and norm of a network that fits at ``fit`` and groks at ``grok``."""
+    return pd.DataFrame(
+        {
+            "seed": seed,
+            "step": steps,
+            "train_accuracy": np.minimum(1, 0.5 + 0.5 * steps / fit),
+            "test_accuracy": 0.1 + (top - 0.1) * step_up(steps, grok),
+            # Largest at first, half fallen long before the network groks.
+            "weight_norm": 10 + 90 / (1 + (steps / (2 * fit)) ** 1.5),
+        }
+    )
+
+
+def mnist(seed: int, grok: float = 30_000) -> pd.DataFrame:
+    steps = np.unique(np.geomspace(1, 100_000, 200).astype(int))
+    grok *= 1 + seed / 50
+    log = common(steps, 2000, grok, 0.9, seed)
+    rise = step_up(steps, grok)
+    falling = np.linspace(2, 1, len(steps))
+    return log.assign(
+        perturbation_error=falling,
+        sharpness=falling,
+        jacobian_frobenius_sq=falling,
+        lemma_3_1_printed=100 * falling,
+        epsilon=0.01,
+        perturbed_mutual_information=2 + rise,
+        perturbed_entropy=3 - rise,
+        perturbed_label_mutual_information=2 + step_up(steps, 2 * grok),
+        mutual_information_difference=0.01,
+        entropy_difference=0.01,
+        entropy=falling,
+        test_entropy=falling**2,
+        **{f"test_entropy_alpha_{alpha}": falling**3 for alpha in ("0.5", "2", "3")},
+    )
+
+
+def modadd(seed: int, grok: float = 6600, *, stairs: bool = False) -> pd.DataFrame:
+    steps = np.unique(np.r_[np.arange(0, 300, 10), np.arange(0, 15_001, 50)])
+    grok *= 1 + seed / 500
+    log = common(steps, 150, grok, 1.0, seed)
+    log["test_accuracy"] = predicted_accuracy(steps, a=500 * np.log10(grok / 0.94))
+    rise = step_up(steps, grok)
+    if stairs:
+        log["test_accuracy"] = np.where(steps < 400, 0.0, 0.3 + 0.7 * rise)
+    falling = np.linspace(2, 1, len(steps))
+    return log.assign(
+        perturbation_error=falling,
+        sharpness=falling,
+        abelian_accuracy_train=0.2 + 0.8 * rise,
+        abelian_logit_distance_train=np.where(steps < 0.9 * grok, 1.0, 0.01),
+        perturbed_mutual_information=2 + rise,
+        perturbed_entropy=3 - rise,
+        mutual_information_difference=np.where(steps < 100, 1.0, 0.1),
+        entropy_difference=np.where(steps < 100, 1.0, 0.1),
+    )
+
+
+def flat(log: pd.DataFrame) -> pd.DataFrame:
+    """The same run without its end: test accuracy stays at chance."""
+    return log.assign(test_accuracy=0.01)
+
+
+def world() -> dict[str, pd.DataFrame]:
+    """Runs in which all that the paper claims is so."""
+    chaos = np.sin(np.arange(331) * 1.7)
+    perturbed = [modadd(seed, 5000, stairs=True) for seed in SEEDS]
+    for log in perturbed:
+        log["abelian_accuracy_train"] = np.where(log["step"] < 200, 0.2, 1.0)
+        log["abelian_logit_distance_train"] = 1 + 0.5 * chaos[: len(log)]
+    no_decay = [
+        flat(modadd(seed)).assign(mutual_information_difference=1.0, entropy_difference=1.0)
+        for seed in range(3)
+    ]
+    return {
+        "mnist-standard": pd.concat([mnist(seed) for seed in SEEDS]),
+        "mnist-perturbed": pd.concat([mnist(seed, 15_000) for seed in SEEDS]),
+        "modadd-standard": pd.concat([modadd(seed) for seed in SEEDS]),
+        "modadd-perturbed": pd.concat(perturbed),
+        "modadd-abelian": pd.concat([modadd(seed, 3000, stairs=True) for seed in SEEDS]),
+        "mnist-l1": pd.concat([mnist(seed, 40_000) for seed in range(3)]),
+        "modadd-l1": pd.concat([modadd(seed, 8000) for seed in range(3)]),
+        "modadd-no-decay": pd.concat(no_decay),
+    }
+
+
+def verdict(name: str, logs: dict[str, pd.DataFrame]) -> str:
+    checks = claims.evaluate([name], runs=Records("paper", logs))[name]
+    return CLAIMS[name].verdict(checks)
+
+
+@pytest.mark.parametrize("name", [name for name in CLAIMS if name not in ("C6", "C7")])
+def test_in_a_world_where_it_is_so_a_claim_is_reproduced(name: str) -> None:
+    logs = world()
+    checks = claims.evaluate([name], runs=Records("paper", logs))[name]
+    assert checks is not None
+    assert [c.name for c in checks if c.outcome != "holds"] == []
+    assert verdict(name, logs) == "reproduced"
+
+
+def scaled(column: str, factor: float):
+    return lambda log: log.assign(**{column: log[column] * (1 + log["step"]) ** factor})
+
+
+BREAKS = {
+    "C1": [("mnist-standard", lambda log: log.assign(train_accuracy=log["test_accuracy"] > 0.5)),
+           ("modadd-standard", flat)],
+    "C2": [("modadd-standard", lambda log: log.assign(weight_norm=log["step"] + 1.0))],
+    "C3": [("mnist-standard", scaled("perturbation_error", 2))],
+    "C4": [("modadd-standard", scaled("sharpness", 2))],
+    "C5": [("mnist-perturbed", scaled("jacobian_frobenius_sq", 3))],
+    "C8": [("modadd-l1", flat)],
+    "C9": [("mnist-standard", lambda log: pd.concat([mnist(seed, 8000) for seed in SEEDS]))],
+    "C10": [("modadd-perturbed", lambda log: log.assign(
+        test_accuracy=np.minimum(1, log["step"] / 6000)))],
+    "C11": [("modadd-standard", lambda log: log.assign(abelian_accuracy_train=1.0))],
+    "C12": [("modadd-abelian", lambda log: pd.concat([modadd(seed, 7000) for seed in SEEDS]))],
+    "C13": [("modadd-standard", lambda log: log.assign(abelian_logit_distance_train=1.0)),
+            ("modadd-perturbed", lambda log: log.assign(
+                abelian_logit_distance_train=log["step"] / 1.0))],
+    "C14": [("modadd-standard", lambda log: log.assign(perturbed_entropy=log["step"] / 1.0))],
+    "C15": [("mnist-standard", lambda log: log.assign(entropy_difference=1.0)),
+            ("modadd-no-decay", lambda log: log.assign(
+                entropy_difference=np.where(log["step"] < 100, 1.0, 0.1)))],
+    "C16": [("mnist-standard", lambda log: log.assign(test_entropy_alpha_2=log["step"]))],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "which"), [(n, i) for n in BREAKS for i in range(len(BREAKS[n]))])
+def test_where_one_thing_is_otherwise_it_is_not(name: str, which: int) -> None:
+    logs = world()
+    experiment, change = BREAKS[name][which]
+    logs[experiment] = change(logs[experiment])
+    assert verdict(name, logs) in ("partly", "not reproduced")
+
+
+def test_theorem_3_2_is_false_as_stated_whatever_is_measured() -> None:
+    assert verdict("C6", world()) == "false as stated"
+    assert CLAIMS["C6"].verdict(None) == "false as stated"
+
+
+def test_the_curve_may_fit_and_yet_explain_nothing() -> None:
+    """With the very curve as measured accuracy both errors are 0; the premise fails still."""
+    checks = claims.evaluate(["C7"], runs=Records("paper", world()))["C7"]
+    assert checks is not None
+    assert [check.outcome for check in checks] == ["holds", "holds", "fails"]
+    assert verdict("C7", world()) == "partly"
+    assert checks[2].median == pytest.approx(16.5 / 6642.75, rel=0.1)
+
+
+def test_a_claim_without_runs_is_open() -> None:
+    logs = world()
+    del logs["modadd-l1"]
+    assert verdict("C8", logs) == "open" and verdict("C9", logs) == "reproduced"
+
+
+def test_never_grokked_runs_are_censored_not_dropped() -> None:
+    logs = world()
+    some = logs["modadd-standard"]
+    logs["modadd-standard"] = pd.concat(
+        [flat(run) if seed < 2 else run for seed, run in some.groupby("seed")]
+    )
+    check = claims.evaluate(["C9"], runs=Records("paper", logs))["C9"][1]
+    assert len(check.values) == 5 and check.censored == 2
+    perturbed = claims.evaluate(["C12"], runs=Records("paper", logs))["C12"]
+    assert perturbed[0].censored == 0
+    # A standard run that never groks counts as grokking at its last step: a lower bound.
+    assert check.values[0] == pytest.approx(15_000 / 5500)  # perturbed: seed 0's
+
+
+def check(values, side=">", bound=1.0) -> Check:
+    return Check("name", pd.Series(values, dtype=float), side, bound)
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ([2.0], "holds"),
+        ([2, 2, 2, 2, 2], "holds"),
+        ([2, 2, 2, 2, 0.5], "unclear"),
+        ([2, 2, 2, 0.5, 0.5], "unclear"),
+        ([2, 2, 0.5, 0.5, 0.5], "fails"),
+        ([1, 1, 1], "fails"),  # on the bound does not count
+        ([2, 2, np.nan], "unclear"),
+        ([2, np.nan, np.nan], "fails"),
+        ([np.inf, np.inf], "holds"),
+    ],
+)
+def test_outcomes_follow_the_rules(values, outcome) -> None:
+    assert check(values).outcome == outcome
+    mirrored = check([-v for v in values], "<", -1.0)
+    assert mirrored.outcome == outcome
+
+
+def test_the_interval_is_the_bootstrap_s() -> None:
+    """Against the exact distribution of the median of three draws from {1, 2, 10}."""
+    three = check([1, 2, 10])
+    # P(median = 1) = P(at least two of three draws are 1) = 7/27, above 2.5 %; likewise 10.
+    assert three.median == 2 and three.interval == (1, 10)
+    many = check(range(101))
+    low, high = many.interval
+    # Asymptotically the median of n draws has standard deviation 1/(2 f sqrt(n)), f = 1/101.
+    assert (low, high) == (pytest.approx(50 - 1.96 * 5.05, abs=2.5),
+                           pytest.approx(50 + 1.96 * 5.05, abs=2.5))  # fmt: skip
+    assert check(range(101)).interval == (low, high), "the same data give the same interval"
+
+
+def test_verdicts_follow_the_rules() -> None:
+    claim = dataclasses.replace(CLAIMS["C1"])
+    good, bad, open_ = check([2.0] * 5), check([0.5] * 5), check([2, 2, 2, 2, 0.5])
+    assert claim.verdict([good, good]) == "reproduced"
+    assert claim.verdict([good, open_]) == "partly"
+    assert claim.verdict([good, bad]) == "partly"
+    assert claim.verdict([bad, bad]) == "not reproduced"
+    assert claim.verdict([bad, open_]) == "partly"
+
+
+def test_unknown_claim() -> None:
+    with pytest.raises(InputError, match=r"no claim 'C17'; known are C1, C2.*\.$"):
+        claims.evaluate(["C17"])
+
+
+def test_there_are_sixteen_with_a_chapter_each() -> None:
+    assert list(CLAIMS) == [f"C{number}" for number in range(1, 17)]
+    for claim in CLAIMS.values():
+        assert (ROOT / "book" / f"{claim.chapter}.ipynb").is_file(), claim.chapter
+
+
+def test_readme_and_book_show_the_verdicts_of_the_recorded_runs() -> None:
+    """The table in README is computed again from ``runs/``."""
+    readme = (ROOT / "README.md").read_text()
+    shown = re.search(r"<!-- verdicts -->\n\n(.*?)\n\n<!-- end of verdicts -->", readme, re.DOTALL)
+    assert shown is not None
+    assert shown[1] == claims.markdown_table(book="book/"), "run `make notebooks`"
