@@ -2,6 +2,5 @@
 
 from grokbook.figures.page import show
 from grokbook.figures.section_1 import figure_1, norm_decay
-from grokbook.figures.style import moments, say_step
 
-__all__ = ["figure_1", "moments", "norm_decay", "say_step", "show"]
+__all__ = ["figure_1", "norm_decay", "show"]

@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grokbook.figures.style import (
-    LABELS,
-    ROLES,
-    WIDTH,
-    alt_text,
-    draw_seeds,
-    finish,
-    moments,
-    theme,
-)
-
-THRESHOLDS = {"MNIST": (0.5, 0.8), "Modulo addition": (0.5, 0.99)}
-"""The test accuracies marked in each panel."""
+from grokbook.figures.training_curves import compared, with_accuracies
+from grokbook.moments import moments
 
 
 def figure_1(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
@@ -37,22 +24,32 @@ def figure_1(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
         Two panels, (a) MNIST and (b) modulo addition. Its label is its alternative text.
     """
-    panels = {"MNIST": mnist, "Modulo addition": modadd}
-    with theme():
-        figure = Figure(figsize=(WIDTH, 6.6), layout="constrained")
-        for axes, letter, (name, runs) in zip(
-            figure.subplots(2), "ab", panels.items(), strict=True
-        ):
-            lines = _draw_panel(axes, runs, THRESHOLDS[name], logarithmic=name == "MNIST")
-            axes.set_title(f"({letter}) {name}", pad=24)
-        figure.legend(handles=lines, loc="outside upper center", ncols=3, columnspacing=1.2)
-        alt = alt_text(
-            "Train and test accuracy and weight norm against training steps, two panels",
-            panels,
-            ("train_accuracy", "test_accuracy", "weight_norm"),
-            THRESHOLDS,
-        )
-        return finish(figure, alt)
+    return with_accuracies(
+        "Train and test accuracy and weight norm against training steps, two panels",
+        {"MNIST": ("MNIST", mnist), "Modulo addition": ("Modulo addition", modadd)},
+        "weight_norm",
+    )
+
+
+def initial_scale(mnist: pd.DataFrame, unit: pd.DataFrame) -> Figure:
+    """Draw accuracies on MNIST from large initial weights and from usual ones.
+
+    Parameters
+    ----------
+    mnist, unit
+        Runs of ``mnist-standard``, whose weights start α = 8 times as large as usual, and of
+        ``mnist-unit-init``, α = 1; columns as in :func:`figure_1`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel, logarithmic in steps.
+    """
+    return compared(
+        "Test and train accuracy on MNIST from two scales of the initial weights",
+        {"MNIST": ("MNIST", {"α = 8": mnist, "α = 1": unit})},
+        "test_accuracy",
+    )
 
 
 def norm_decay(runs: pd.DataFrame, threshold: float = 0.5) -> pd.DataFrame:
@@ -91,42 +88,3 @@ def norm_decay(runs: pd.DataFrame, threshold: float = 0.5) -> pd.DataFrame:
         rows[seed] = {"peak": peak, "at_train_100": at[0], f"at_{risen}": at[1], "end": end}
         rows[seed]["fallen"] = fallen
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seed")
-
-
-def _draw_panel(
-    axes: Axes, runs: pd.DataFrame, thresholds: tuple[float, ...], logarithmic: bool
-) -> list[Artist]:
-    """Draw one panel and return the handles of its three curves."""
-    if logarithmic:
-        # Step 0 has no place on a logarithmic axis.
-        runs = runs[runs["step"] > 0]
-        axes.set_xscale("log")
-    draw_seeds(axes, runs, "train_accuracy", scale=100)
-    draw_seeds(axes, runs, "test_accuracy", scale=100)
-    axes.set(xlabel="training step", ylabel="accuracy (%)", ylim=(-3, 103))
-    axes.set_xlim(runs["step"].min(), runs["step"].max())
-    axes.spines["right"].set_visible(False)
-
-    norm = axes.twinx()
-    draw_seeds(norm, runs, "weight_norm")
-    colour = ROLES["weight_norm"].light
-    norm.set_ylabel(LABELS["weight_norm"], color=colour)
-    norm.set_ylim(0, 1.06 * runs["weight_norm"].max())
-    norm.tick_params(axis="y", labelcolor=colour)
-    norm.grid(False)
-
-    times = moments(runs, thresholds).median().drop("norm_peak").dropna()
-    for row, (column, step) in enumerate(times.items()):
-        axes.axvline(step, color=ROLES["quiet"].light, lw=0.9, ls=":")
-        axes.annotate(
-            str(column).replace("_", " ") + " %",
-            (step, 1),
-            # Neighbouring moments may be close together: their labels take turns in two rows.
-            (0, 3 + 10 * (row % 2)),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8.5,
-            color=ROLES["quiet"].light,
-        )
-    return [*axes.get_legend_handles_labels()[0], *norm.get_legend_handles_labels()[0]]

@@ -1,4 +1,4 @@
-"""One look for every figure: colours, type, bands over seeds, moments, alternative text.
+"""One look for every figure: colours, type, bands over seeds, and the forms it is saved in.
 
 Figures are vector graphics whose colours are *roles*. On a page of the book a role is a CSS
 variable, so that one drawing is legible in light and in dark mode; anywhere else it falls back to
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ class Role(NamedTuple):
 
     light: str
     dark: str
-    dashes: str = "-"
+    dashes: Any = "-"
 
 
 ROLES: dict[str, Role] = {
@@ -37,9 +37,18 @@ ROLES: dict[str, Role] = {
     "grid": Role("#d8dde3", "#3a4048"),
     "train_accuracy": Role("#0072b2", "#56b4e9", "--"),
     "test_accuracy": Role("#c24e00", "#f0803c"),
-    "weight_norm": Role("#00805d", "#2fc79a", "-."),
+    "metric": Role("#00805d", "#2fc79a", "-."),
 }
-"""Every colour a figure may use, by role; curves are named after their column."""
+"""Every colour a figure may use, by role. The accuracies have their own; any other column of a run
+is a "metric"."""
+
+CURVES: tuple[Role, ...] = (
+    ROLES["train_accuracy"]._replace(dashes="-"),
+    ROLES["test_accuracy"]._replace(dashes="--"),
+    ROLES["metric"],
+    ROLES["text"]._replace(dashes=(0, (1, 1))),
+)
+"""Colours and dashes of curves that are compared with one another, in order."""
 
 PAGE = {"light": ("#ffffff",), "dark": ("#121212", "#14181e")}
 """The page colours on which every role has to be legible."""
@@ -47,7 +56,24 @@ PAGE = {"light": ("#ffffff",), "dark": ("#121212", "#14181e")}
 LABELS = {
     "train_accuracy": "train accuracy",
     "test_accuracy": "test accuracy",
+    "test_accuracy_mirrored": "test accuracy, mirror image in training set",
+    "test_accuracy_unmirrored": "test accuracy, mirror image not in training set",
     "weight_norm": "weight norm ‖W‖₂",
+    "weight_norm_l1": "weight norm ‖W‖₁",
+    "perturbation_error": "perturbation error",
+    "sharpness": "sharpness Tr ∇²L",
+    "abelian_accuracy_train": "abelian accuracy",
+    "abelian_accuracy_all": "abelian accuracy, all pairs",
+    "abelian_logit_distance_train": "logit distance",
+    "abelian_logit_mse_train": "logit MSE",
+    "perturbed_mutual_information": "PMI (nats)",
+    "perturbed_mutual_information_other_layer": "PMI, other first layer (nats)",
+    "perturbed_label_mutual_information": "PMI′ (nats)",
+    "perturbed_entropy": "PE (nats)",
+    "mutual_information_difference": "MID (nats)",
+    "entropy_difference": "ED (nats)",
+    "entropy": "entropy, training set (nats)",
+    "test_entropy": "entropy, test set (nats)",
 }
 """How the columns of a run are written in figures and tables."""
 
@@ -161,12 +187,35 @@ def png(figure: Figure, dpi: int = 144) -> bytes:
     return buffer.getvalue()
 
 
-def draw_seeds(axes: Axes, runs: pd.DataFrame, column: str, scale: float = 1.0) -> None:
+def draw_seeds(
+    axes: Axes,
+    runs: pd.DataFrame,
+    column: str,
+    scale: float = 1.0,
+    role: Role | None = None,
+    label: str | None = "",
+) -> None:
     """Draw a column of the runs: the median over seeds, and each seed and their range if several.
 
     Rows where the column was not logged (NaN) are passed over.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    runs
+        Columns ``seed``, ``step`` and ``column``.
+    column
+        What to draw, times ``scale``.
+    scale
+        100 for percent.
+    role
+        Colour and dashes; those of the column if left out.
+    label
+        Name in the legend; that of the column if empty, none if None.
     """
-    role = ROLES[column]
+    if role is None:
+        role = ROLES.get(column, ROLES["metric"])
     curves = runs.dropna(subset=[column]).pivot(index="step", columns="seed", values=column) * scale
     if curves.shape[1] > 1:
         axes.fill_between(
@@ -179,115 +228,8 @@ def draw_seeds(axes: Axes, runs: pd.DataFrame, column: str, scale: float = 1.0) 
         curves.median(axis=1),
         color=role.light,
         linestyle=role.dashes,
-        label=LABELS[column],
+        label=LABELS[column] if label == "" else label,
     )
-
-
-def moments(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) -> pd.DataFrame:
-    """When things happened, one row a seed, in steps (NaN: not within the run).
-
-    Parameters
-    ----------
-    runs
-        Runs of one experiment with columns ``seed``, ``step``, ``train_accuracy``,
-        ``test_accuracy`` and ``weight_norm``; accuracies in [0, 1].
-    thresholds
-        Test accuracies, each in (0, 1].
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``train_100``, the first logged step with train accuracy 1; for each threshold
-        ``test_<percent>``, the first logged step from which test accuracy never again falls below
-        it; ``norm_peak``, the step of the largest weight norm.
-
-    Raises
-    ------
-    ValueError
-        If there is no row, or a threshold lies outside (0, 1].
-
-    Examples
-    --------
-    >>> run = pd.DataFrame({"seed": 0, "step": [0, 10, 20, 30], "weight_norm": [3.0, 4.0, 2.0, 1.0],
-    ...     "train_accuracy": [0.1, 1.0, 0.9, 1.0], "test_accuracy": [0.1, 0.6, 0.2, 0.7]})
-    >>> moments(run, thresholds=[0.5]).loc[0].to_dict()
-    {'train_100': 10.0, 'test_50': 30.0, 'norm_peak': 10.0}
-    """
-    if runs.empty:
-        raise ValueError("moments needs at least one logged step, got an empty table")
-    for threshold in thresholds:
-        if not 0 < threshold <= 1:
-            raise ValueError(f"a test accuracy threshold lies in (0, 1], got {threshold}")
-    rows = {}
-    for seed, run in runs.groupby("seed"):
-        run = run.sort_values("step")
-        steps = run["step"].to_numpy(float)
-        row = {"train_100": _first(steps, run["train_accuracy"].to_numpy() >= 1)}
-        for threshold in thresholds:
-            below = run["test_accuracy"].to_numpy() < threshold
-            # True from the last step below the threshold on, exclusive.
-            stays = np.logical_and.accumulate(~below[::-1])[::-1]
-            row[f"test_{100 * threshold:g}"] = _first(steps, stays)
-        row["norm_peak"] = float(steps[int(np.nanargmax(run["weight_norm"].to_numpy(float)))])
-        rows[seed] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seed")
-
-
-def alt_text(
-    title: str,
-    panels: Mapping[str, pd.DataFrame],
-    columns: Sequence[str],
-    thresholds: Mapping[str, Sequence[float]],
-) -> str:
-    """Say in words what a figure of training curves shows, from the very data it is drawn from.
-
-    Parameters
-    ----------
-    title
-        What the figure is, without a full stop.
-    panels
-        Runs by panel name.
-    columns
-        The columns drawn.
-    thresholds
-        Test accuracies to report, by panel name, as in :func:`moments`.
-    """
-    sentences = [f"{title}."]
-    for name, runs in panels.items():
-        seeds = sorted(runs["seed"].unique())
-        who = f"seed {seeds[0]}" if len(seeds) == 1 else f"median of {len(seeds)} seeds"
-        sentences.append(f"{name}, {who}, steps {runs['step'].min()} to {runs['step'].max():,}:")
-        curves = []
-        for column in columns:
-            curve = runs.dropna(subset=[column]).groupby("step")[column].median()
-            top = float(curve.index[int(curve.argmax())])
-            peak = (
-                f", largest {curve.max():.3g} at {say_step(top)}" if column == "weight_norm" else ""
-            )
-            curves.append(
-                f"{LABELS[column]} from {curve.iloc[0]:.3g} to {curve.iloc[-1]:.3g}{peak}"
-            )
-        sentences.append("; ".join(curves) + ".")
-        times = moments(runs, thresholds[name]).median()
-        reached = [f"Train accuracy reaches 100 % at {say_step(times['train_100'])}"]
-        for percent in (f"{100 * threshold:g}" for threshold in thresholds[name]):
-            since = say_step(times[f"test_{percent}"])
-            reached.append(f"test accuracy stays above {percent} % from {since}")
-        sentences.append("; ".join(reached) + ".")
-    return " ".join(sentences)
-
-
-def say_step(step: float) -> str:
-    """Write a step for a sentence; NaN, as in :func:`moments`, is a step that never came.
-
-    >>> say_step(15000), say_step(float("nan"))
-    ('step 15,000', 'no step of the run')
-    """
-    return "no step of the run" if np.isnan(step) else f"step {step:,.0f}"
-
-
-def _first(steps: np.ndarray, true: np.ndarray) -> float:
-    return float(steps[int(np.argmax(true))]) if true.any() else float("nan")
 
 
 def _css_name(role: str) -> str:

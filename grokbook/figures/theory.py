@@ -10,16 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from grokbook.figures.style import ROLES, WIDTH, Role, finish, say_step, theme
+from grokbook.figures.style import CURVES, ROLES, WIDTH, finish, theme
+from grokbook.moments import say_step
 from grokbook.theory import corollary_3_3
-
-CURVES: tuple[Role, ...] = (
-    ROLES["train_accuracy"],
-    ROLES["test_accuracy"],
-    ROLES["weight_norm"],
-    ROLES["text"]._replace(dashes=":"),
-)
-"""Colours and dashes of curves that are no column of a run, in order."""
 
 FORMS = {
     "printed": "as printed",

@@ -5,9 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grokbook.figures import figure_1, moments, norm_decay
+from grokbook.figures import figure_1, norm_decay
 from grokbook.figures.page import MIME, FigureOnPage, show
+from grokbook.figures.section_1 import initial_scale
 from grokbook.figures.style import LABELS, png, svg
+from grokbook.moments import moments
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -102,7 +104,8 @@ def test_svg_is_well_formed_scalable_labelled_and_follows_the_page(mnist, modadd
     colours = re.findall(r"(?<!, )#[0-9a-f]{6}\b", svg(figure))
     assert not colours, "every colour is a role's"
     written = {"".join(text.itertext()) for text in root.iter(f"{SVG}text")}
-    assert set(LABELS.values()) <= written, "text stays text"
+    drawn = {LABELS[name] for name in ("train_accuracy", "test_accuracy", "weight_norm")}
+    assert drawn <= written, "text stays text"
     referred = set(re.findall(r"(?:href=\"|url\()#([^\")]+)", svg(figure)))
     assert {node.get("id") for node in root.iter() if node.get("id")} == referred
 
@@ -152,3 +155,12 @@ def test_norm_decay_of_an_exponential(mnist):
 def test_norm_decay_without_a_rise_or_a_fall_is_nan(mnist):
     assert np.isnan(norm_decay(mnist.assign(test_accuracy=0.1)).loc[0, "fallen"])
     assert np.isnan(norm_decay(mnist.assign(weight_norm=1.0)).loc[0, "fallen"])
+
+
+def test_initial_scales_are_compared_on_one_axis(mnist):
+    sooner = mnist.assign(test_accuracy=np.minimum(1, 2 * mnist["test_accuracy"]))
+    (axes,) = initial_scale(mnist, sooner).axes
+    drawn = {line.get_label(): line.get_ydata() for line in axes.lines}
+    shown = sooner[sooner["step"] > 0]
+    np.testing.assert_allclose(drawn["α = 1"], 100 * shown["test_accuracy"])
+    assert axes.get_xscale() == "log"

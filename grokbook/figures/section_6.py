@@ -1,0 +1,199 @@
+"""Figures 12 and 13: entropies of several orders, and PMI′ (section 6 and appendix B)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from grokbook.figures.style import CURVES, WIDTH, draw_seeds, finish, theme
+from grokbook.figures.training_curves import (
+    THRESHOLDS,
+    columns_with_accuracies,
+    mark_moments,
+    on_step_axis,
+)
+from grokbook.moments import moments, say_step
+
+ORDERS = ("0.5", "1", "2", "3")
+"""Orders α that runs log."""
+
+
+def by_order(column: str) -> dict[str, str]:
+    """Return the columns that hold a quantity at every logged order, by order.
+
+    >>> by_order("entropy")["0.5"], by_order("entropy")["1"]
+    ('entropy_alpha_0.5', 'entropy')
+    """
+    return {alpha: column if alpha == "1" else f"{column}_alpha_{alpha}" for alpha in ORDERS}
+
+
+def figure_12(mnist: pd.DataFrame) -> Figure:
+    """Draw the entropies of the logits at un-perturbed images for several orders α.
+
+    Parameters
+    ----------
+    mnist
+        Runs of ``mnist-standard`` with columns ``seed``, ``step``, ``train_accuracy``,
+        ``test_accuracy``, ``weight_norm``, and ``test_entropy`` and ``entropy`` (in nats, means
+        over batches) at every order: see :func:`by_order`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels with the same axes, (a) the test set, which is the paper's figure, and (b) the
+        training set. Median over seeds with the range as a band. Its label is its alternative text.
+    """
+    sets = {"test_entropy": "Test set", "entropy": "Training set"}
+    task = "MNIST"
+    with theme():
+        figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
+        grid = figure.subplots(len(sets), squeeze=False, sharey=True)[:, 0]
+        words = []
+        for letter, axes, (column, name) in zip("ab", grid, sets.items(), strict=True):
+            runs = on_step_axis(axes, mnist, task)
+            for role, (alpha, logged) in zip(CURVES, by_order(column).items(), strict=True):
+                draw_seeds(axes, runs, logged, role=role, label=f"α = {alpha}")
+                words.append(_range(f"{name}, α = {alpha}", runs, logged))
+            mark_moments(axes, runs, THRESHOLDS[task])
+            axes.set(xlabel="training step", ylabel="entropy of the logits (nats)")
+            axes.set_title(f"({letter}) {name}", pad=24)
+        handles = grid[0].get_legend_handles_labels()[0]
+        figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.2)
+        times = moments(runs, THRESHOLDS[task]).median()
+        alt = (
+            "Matrix entropy of the logits at un-perturbed MNIST images against training steps, four"
+            f" orders, two panels, steps {runs['step'].min():,} to {runs['step'].max():,}:"
+            f" {'; '.join(words)}. Train accuracy reaches 100 % at {say_step(times['train_100'])},"
+            f" test accuracy stays above 50 % from {say_step(times['test_50'])}."
+        )
+        return finish(figure, alt)
+
+
+def figure_13(mnist: pd.DataFrame) -> Figure:
+    """Draw PMI′, the information of noisy logits about the labels, and PMI, over the accuracies.
+
+    Parameters
+    ----------
+    mnist
+        Runs of ``mnist-standard`` with columns ``seed``, ``step``, ``train_accuracy``,
+        ``test_accuracy``, ``weight_norm``, ``perturbed_label_mutual_information`` and
+        ``perturbed_mutual_information``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels, (a) PMI′, which is the paper's figure, and (b) PMI, to compare when they change.
+    """
+    return columns_with_accuracies(
+        "PMI′ and PMI on the training set of MNIST against training steps, with train and test"
+        " accuracy, two panels",
+        {
+            "PMI′: noisy logits and labels": (
+                "MNIST", mnist, "perturbed_label_mutual_information",
+            ),
+            "PMI: first layer and logits, both noisy": (
+                "MNIST", mnist, "perturbed_mutual_information",
+            ),
+        },
+    )  # fmt: skip
+
+
+def since_fit(runs: pd.DataFrame) -> pd.DataFrame:
+    """Keep each seed's steps from its first training accuracy of 1 on, of none if it never is.
+
+    Parameters
+    ----------
+    runs
+        Columns ``seed``, ``step``, ``train_accuracy`` and ``weight_norm``.
+    """
+    return runs[runs["step"] >= runs["seed"].map(moments(runs, ())["train_100"])]
+
+
+def rank_correlations(runs: pd.DataFrame, pairs: Mapping[str, tuple[str, str]]) -> pd.Series[float]:
+    """Return how alike two columns move: Spearman's rank correlation over the logged steps.
+
+    Parameters
+    ----------
+    runs
+        Runs of one experiment with columns ``seed``, ``step`` and those named.
+    pairs
+        Pairs of columns, by what to call them.
+
+    Returns
+    -------
+    Series
+        By name: the median over seeds of the correlation, in [-1, 1]; NaN where a column does not
+        change. 1 means that the two rise and fall at the same steps.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"seed": 0, "step": [0, 1, 2], "a": [1, 2, 3], "b": [1, 4, 9]})
+    >>> rank_correlations(runs, {"a and b": ("a", "b")}).to_dict()
+    {'a and b': 1.0}
+    """
+
+    def median(first: str, second: str) -> float:
+        logged = runs.dropna(subset=[first, second])
+        by_seed = [
+            run[first].rank().corr(run[second].rank())
+            for _, run in logged.groupby("seed")
+            if min(run[first].nunique(), run[second].nunique()) > 1
+        ]
+        return float(np.median(by_seed)) if by_seed else np.nan
+
+    return pd.Series({name: median(*pair) for name, pair in pairs.items()}, dtype=float)
+
+
+def batch_sizes(table: pd.DataFrame, default: int) -> Figure:
+    """Draw PMI and PE against training steps for the smallest, the default and the largest batch.
+
+    Parameters
+    ----------
+    table
+        As :func:`grokbook.ablations.information_settings` returns it; rows of one draw are drawn.
+    default
+        The batch size that runs log.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels, logarithmic in steps. Its label is its alternative text.
+    """
+    one = table[(table["draws"] == 1) & (table["step"] > 0)]
+    sizes = sorted({int(one["batch"].min()), default, int(one["batch"].max())})
+    with theme():
+        figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
+        grid = figure.subplots(2, squeeze=False, sharex=True)[:, 0]
+        words = []
+        for letter, axes, column in zip("ab", grid, ("pmi", "pe"), strict=True):
+            for role, batch in zip(CURVES, sizes, strict=False):
+                curve = one[one["batch"] == batch].set_index("step")[column].sort_index()
+                axes.plot(
+                    curve.index, curve, color=role.light, ls=role.dashes, label=f"batch {batch}"
+                )
+                words.append(
+                    f"{column.upper()}, batches of {batch}, from {curve.iloc[0]:.3g} to"
+                    f" {curve.iloc[-1]:.3g}"
+                )
+            axes.set(xscale="log", ylabel=f"{column.upper()} (nats)")
+            axes.set_title(f"({letter}) {column.upper()}")
+        grid[-1].set_xlabel("training step")
+        handles = grid[0].get_legend_handles_labels()[0]
+        figure.legend(handles=handles, loc="outside upper center", ncols=3)
+        alt = (
+            f"PMI and PE with one draw of the noise against training steps {one['step'].min():,} to"
+            f" {one['step'].max():,}, by batch size, two panels: {'; '.join(words)}."
+        )
+        return finish(figure, alt)
+
+
+def _range(name: str, runs: pd.DataFrame, column: str) -> str:
+    """Say in words between which values the median over seeds moves."""
+    curve = runs.dropna(subset=[column]).groupby("step")[column].median()
+    return (
+        f"{name}, from {curve.iloc[0]:.3g} to {curve.iloc[-1]:.3g}, between {curve.min():.3g} and"
+        f" {curve.max():.3g}"
+    )

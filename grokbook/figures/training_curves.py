@@ -1,0 +1,332 @@
+"""Panels of training curves: what most figures of the paper are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from grokbook.figures.style import CURVES, LABELS, ROLES, WIDTH, Role, draw_seeds, finish, theme
+from grokbook.moments import median_moments, say_step
+
+THRESHOLDS = {"MNIST": (0.5, 0.8), "Modulo addition": (0.5, 0.99)}
+"""The test accuracies marked in a panel, by task; the last is the task's time to grok."""
+
+
+def with_accuracies(
+    title: str,
+    panels: Mapping[str, tuple[str, pd.DataFrame]],
+    column: str,
+    *,
+    logarithmic_value: bool = False,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw one column of the runs over their accuracies, one panel below the other.
+
+    Parameters
+    ----------
+    title
+        What the figure shows, without a full stop; the beginning of its alternative text.
+    panels
+        By panel title: the task, "MNIST" (logarithmic in steps) or "Modulo addition", and runs with
+        columns ``seed``, ``step``, ``train_accuracy``, ``test_accuracy``, ``weight_norm`` and
+        ``column``.
+    column
+        A column of the runs, drawn against the axis on the right.
+    logarithmic_value
+        Whether that axis is logarithmic.
+    limits
+        Ends of that axis; from 0 to a little above the largest value if left out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Median over seeds, single seeds thin, their range as a band. Its label is its alternative
+        text.
+    """
+    return columns_with_accuracies(
+        title,
+        {name: (task, runs, column) for name, (task, runs) in panels.items()},
+        logarithmic_value=logarithmic_value,
+        limits=limits,
+    )
+
+
+def columns_with_accuracies(
+    title: str,
+    panels: Mapping[str, tuple[str, pd.DataFrame, str]],
+    *,
+    logarithmic_value: bool = False,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw columns of the runs over their accuracies, each panel a column of its own.
+
+    Parameters
+    ----------
+    title, logarithmic_value, limits
+        As in :func:`with_accuracies`.
+    panels
+        By panel title: the task, the runs and the column.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        As :func:`with_accuracies`. The legend names the column where there is only one; where
+        there are several, the axes do.
+    """
+    return panels_with_accuracies(
+        title,
+        {
+            name: Panel(task, runs, column, logarithmic_value, limits)
+            for name, (task, runs, column) in panels.items()
+        },
+    )
+
+
+class Panel(NamedTuple):
+    """One panel of :func:`panels_with_accuracies`.
+
+    Parameters
+    ----------
+    task
+        "MNIST" (logarithmic in steps) or "Modulo addition".
+    runs
+        Columns ``seed``, ``step``, ``train_accuracy``, ``test_accuracy``, ``weight_norm`` and
+        ``column``.
+    column
+        Drawn against the axis on the right.
+    logarithmic_value, limits
+        Of that axis, as in :func:`with_accuracies`.
+    thresholds
+        Test accuracies marked; those of the task in ``THRESHOLDS`` if left out.
+    """
+
+    task: str
+    runs: pd.DataFrame
+    column: str
+    logarithmic_value: bool = False
+    limits: tuple[float, float] | None = None
+    thresholds: tuple[float, ...] | None = None
+
+
+def panels_with_accuracies(title: str, panels: Mapping[str, Panel]) -> Figure:
+    """Draw columns of the runs over their accuracies, each panel with axes of its own.
+
+    Parameters
+    ----------
+    title
+        As in :func:`with_accuracies`.
+    panels
+        By panel title.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        As :func:`columns_with_accuracies`.
+    """
+    with theme():
+        figure = Figure(figsize=(WIDTH, 0.4 + 3.1 * len(panels)), layout="constrained")
+        grid = figure.subplots(len(panels), squeeze=False)[:, 0]
+        one_column = len({panel.column for panel in panels.values()}) == 1
+        handles: list[Artist] = []
+        words = [f"{title}."]
+        for letter, axes, (name, panel) in zip("abcdef", grid, panels.items(), strict=False):
+            column, limits = panel.column, panel.limits
+            thresholds = THRESHOLDS[panel.task] if panel.thresholds is None else panel.thresholds
+            runs = on_step_axis(axes, panel.runs, panel.task)
+            draw_accuracies(axes, runs)
+            right = axes.twinx()
+            draw_seeds(right, runs, column)
+            colour = ROLES["metric"].light
+            right.set_ylabel(LABELS[column], color=colour)
+            if panel.logarithmic_value:
+                right.set_yscale("log")
+            elif limits is None:
+                right.set_ylim(0, 1.06 * runs[column].max())
+            if limits is not None:
+                right.set_ylim(*limits)
+            right.tick_params(axis="y", labelcolor=colour)
+            right.grid(False)
+            mark_moments(axes, runs, thresholds)
+            axes.set_title(_lettered(letter, name, len(panels)), pad=24)
+            handles = [*axes.get_legend_handles_labels()[0]]
+            if one_column:
+                handles += right.get_legend_handles_labels()[0]
+            drawn = ("train_accuracy", "test_accuracy", column)
+            words.append(describe(name, panel.runs, drawn, thresholds))
+        figure.legend(handles=handles, loc="outside upper center", ncols=3, columnspacing=1.2)
+        return finish(figure, " ".join(words))
+
+
+def compared(
+    title: str, panels: Mapping[str, tuple[str, Mapping[str, pd.DataFrame]]], column: str
+) -> Figure:
+    """Draw test accuracy and, pale, train accuracy, or another column, of several trainings.
+
+    Parameters
+    ----------
+    title
+        As in :func:`with_accuracies`.
+    panels
+        By panel title: the task, and runs by the name of their training, at most four.
+    column
+        The column compared. For ``test_accuracy`` the train accuracy is drawn with it, dotted.
+    """
+    with theme():
+        figure = Figure(figsize=(WIDTH, 0.5 + 2.9 * len(panels)), layout="constrained")
+        grid = figure.subplots(len(panels), squeeze=False)[:, 0]
+        words = [f"{title}."]
+        handles: list[Artist] = []
+        for letter, axes, (name, (task, trainings)) in zip(
+            "abcdef", grid, panels.items(), strict=False
+        ):
+            scale = 100 if "accuracy" in column else 1
+            for role, (label, every) in zip(CURVES, trainings.items(), strict=False):
+                runs = on_step_axis(axes, every, task)
+                if column == "test_accuracy":
+                    train = role._replace(dashes=":")
+                    draw_seeds(axes, runs, "train_accuracy", 100, train, label=None)
+                draw_seeds(axes, runs, column, scale, role, label=label)
+                words.append(describe(f"{name}, {label}", runs, (column,), THRESHOLDS[task]))
+            unit = " (%)" if scale == 100 else ""
+            axes.set(xlabel="training step", ylabel=LABELS[column] + unit)
+            if scale == 100:
+                axes.set_ylim(-3, 103)
+            axes.set_title(_lettered(letter, name, len(panels)))
+            handles = axes.get_legend_handles_labels()[0]
+        figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.2)
+        return finish(figure, " ".join(words))
+
+
+def accuracies(
+    title: str,
+    panels: Mapping[str, tuple[str, pd.DataFrame]],
+    columns: Mapping[str, Role],
+    levels: Mapping[str, tuple[str, float]] | None = None,
+    legend_columns: int = 3,
+) -> Figure:
+    """Draw several accuracies of each run against one axis, in percent.
+
+    Parameters
+    ----------
+    title, panels
+        As in :func:`with_accuracies`.
+    columns
+        What to draw, in [0, 1], and how.
+    levels
+        By panel title: the name and the height in [0, 1] of a line across; NaN draws none.
+    legend_columns
+        How many names stand side by side.
+    """
+    with theme():
+        figure = Figure(figsize=(WIDTH, 0.5 + 2.9 * len(panels)), layout="constrained")
+        grid = figure.subplots(len(panels), squeeze=False)[:, 0]
+        words = [f"{title}."]
+        named: dict[str, Artist] = {}
+        for letter, axes, (name, (task, every)) in zip(
+            "abcdef", grid, panels.items(), strict=False
+        ):
+            runs = on_step_axis(axes, every, task)
+            for column, role in columns.items():
+                draw_seeds(axes, runs, column, 100, role)
+            level, height = (levels or {}).get(name, ("", float("nan")))
+            if not math.isnan(height):
+                axes.axhline(100 * height, color=ROLES["quiet"].light, lw=1, label=level)
+            axes.set(xlabel="training step", ylabel="accuracy (%)", ylim=(-3, 103))
+            mark_moments(axes, runs, THRESHOLDS[task])
+            axes.set_title(_lettered(letter, name, len(panels)), pad=24)
+            words.append(describe(name, every, [*columns], THRESHOLDS[task]))
+            if not math.isnan(height):
+                words.append(f"Line across, {level}: {height:.3g}.")
+            artists, labels = axes.get_legend_handles_labels()
+            named |= dict(zip(labels, artists, strict=True))
+        figure.legend(
+            handles=[*named.values()],
+            loc="outside upper center",
+            ncols=legend_columns,
+            columnspacing=1.2,
+        )
+        return finish(figure, " ".join(words))
+
+
+def draw_accuracies(axes: Axes, runs: pd.DataFrame) -> None:
+    """Draw train and test accuracy in percent and label the axes."""
+    draw_seeds(axes, runs, "train_accuracy", scale=100)
+    draw_seeds(axes, runs, "test_accuracy", scale=100)
+    axes.set(xlabel="training step", ylabel="accuracy (%)", ylim=(-3, 103))
+    axes.spines["right"].set_visible(False)
+
+
+def mark_moments(axes: Axes, runs: pd.DataFrame, thresholds: Sequence[float]) -> None:
+    """Mark where train accuracy reaches 100 % and test accuracy its thresholds (medians)."""
+    medians = median_moments(runs, thresholds).drop("norm_peak").dropna()
+    for row, (column, step) in enumerate(medians.to_dict().items()):
+        axes.axvline(step, color=ROLES["quiet"].light, lw=0.9, ls=":")
+        axes.annotate(
+            str(column).replace("_", " ") + " %",
+            (step, 1),
+            # Neighbouring moments may be close together: their labels take turns in two rows.
+            (0, 3 + 10 * (row % 2)),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8.5,
+            color=ROLES["quiet"].light,
+        )
+
+
+def describe(
+    name: str, runs: pd.DataFrame, columns: Sequence[str], thresholds: Sequence[float]
+) -> str:
+    """Say in words what a panel shows, from the very data it is drawn from.
+
+    Parameters
+    ----------
+    name
+        Of the panel.
+    runs
+        What is drawn in it.
+    columns
+        The columns drawn.
+    thresholds
+        Test accuracies to report, as in :func:`grokbook.moments.moments`.
+    """
+    seeds = sorted(runs["seed"].unique())
+    who = f"seed {seeds[0]}" if len(seeds) == 1 else f"median of {len(seeds)} seeds"
+    curves = []
+    for column in columns:
+        median = runs.dropna(subset=[column]).groupby("step")[column].median()
+        steps, curve = median.index.to_numpy(float), median.to_numpy(float)
+        words = f"{LABELS[column]} from {curve[0]:.3g} to {curve[-1]:.3g}"
+        if "accuracy" not in column:
+            for extreme, row in (("largest", curve.argmax()), ("smallest", curve.argmin())):
+                if 0 < row < len(curve) - 1:
+                    words += f", {extreme} {curve[row]:.3g} at {say_step(steps[row])}"
+        curves.append(words)
+    times = median_moments(runs, thresholds)
+    reached = [f"Train accuracy reaches 100 % at {say_step(times['train_100'])}"]
+    for percent in (f"{100 * threshold:g}" for threshold in thresholds):
+        since = say_step(times[f"test_{percent}"])
+        reached.append(f"test accuracy stays above {percent} % from {since}")
+    return (
+        f"{name}, {who}, steps {runs['step'].min()} to {runs['step'].max():,}: "
+        f"{'; '.join(curves)}. {'; '.join(reached)}."
+    )
+
+
+def on_step_axis(axes: Axes, runs: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Set up the step axis of a task and return the runs without what has no place on it."""
+    if task == "MNIST":
+        runs = runs[runs["step"] > 0]
+        axes.set_xscale("log")
+    axes.set_xlim(runs["step"].min(), runs["step"].max())
+    return runs
+
+
+def _lettered(letter: str, name: str, panels: int) -> str:
+    return f"({letter}) {name}" if panels > 1 else name
