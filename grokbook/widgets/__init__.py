@@ -1,0 +1,46 @@
+"""Drawings whose parameters the reader moves, one widget a file, its JavaScript beside it.
+
+Each function here takes tables and returns an ipywidgets widget. What happens on a slider's move is
+computed in the browser, so that it works on a page without a kernel as it does in a notebook. The
+package needs ipywidgets and anywidget only where a widget is made.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grokbook.widgets.live_training import train_live
+    from grokbook.widgets.matrix_entropy import matrix_entropy_explorer
+    from grokbook.widgets.predicted_accuracy import predicted_accuracy_explorer
+    from grokbook.widgets.run_explorer import recorded_runs_explorer
+
+__all__ = [
+    "matrix_entropy_explorer",
+    "predicted_accuracy_explorer",
+    "recorded_runs_explorer",
+    "train_live",
+]
+
+_MODULES = {
+    "matrix_entropy_explorer": "matrix_entropy",
+    "predicted_accuracy_explorer": "predicted_accuracy",
+    "recorded_runs_explorer": "run_explorer",
+    "train_live": "live_training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a widget when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = import_module(f"{__name__}.{_MODULES[name]}")
+    except ModuleNotFoundError as error:
+        if error.name not in ("anywidget", "ipywidgets", "traitlets"):
+            raise
+        raise ModuleNotFoundError(
+            f"{name} needs {error.name}, which is not installed; "
+            "`pip install grokbook[book]` brings it.",
+            name=error.name,
+        ) from error
+    return getattr(module, name)

@@ -1,0 +1,269 @@
+"""A training run in the notebook's own kernel: started, paused and stopped, its curves drawn live.
+
+The kernel stays free: the run has a thread of its own, in which `grokbook.train` tells each row of
+its log and asks before each step whether to go on.
+"""
+
+import atexit
+import dataclasses
+import math
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import pandas as pd
+import traitlets
+
+from grokbook.errors import GrokbookError, InputError, first_line
+from grokbook.experiments import CONTROLS, EXPERIMENTS, Experiment, Measurements, experiment
+from grokbook.training import train
+from grokbook.widgets._front_end import script, style
+
+COLUMNS = ("step", "train_accuracy", "test_accuracy", "weight_norm")
+"""What is drawn."""
+
+_CHEAP = Measurements(("accuracy", "norms"))  # all that is drawn, and no wait for dear metrics
+
+_TELL_SECONDS = 0.25  # between two messages of the number of steps taken
+
+
+class LiveTraining(anywidget.AnyWidget):
+    """One run at a time, trained in a thread; its methods are what the buttons do.
+
+    Each returns at once: `wait` waits for what was asked. Called out of turn, or with an unknown
+    experiment, they raise `grokbook.errors.InputError`. A press of a button never raises: its
+    sentence is shown, as is that of an error while training.
+
+    Attributes
+    ----------
+    status : str
+        One of idle, training, pausing, paused, stopping, stopped, finished, diverged, failed.
+    message : str
+        What happened, in one sentence.
+    step : int
+        Number of steps taken, a quarter of a second old at most.
+    """
+
+    _esm = script("live_training.js")
+    _css = style("plot.css", "live_training.css")
+
+    preset = traitlets.Unicode("quick").tag(sync=True)
+    names = traitlets.List(traitlets.Unicode(), [*EXPERIMENTS, *CONTROLS]).tag(sync=True)
+    status = traitlets.Unicode("idle").tag(sync=True)
+    message = traitlets.Unicode().tag(sync=True)
+    step = traitlets.Int().tag(sync=True)
+
+    # The run that is drawn: at first the one given, then those that are started.
+    title = traitlets.Unicode().tag(sync=True)
+    steps = traitlets.Int().tag(sync=True)  # of the whole run
+    rows: traitlets.List[Any] = traitlets.List().tag(sync=True)  # see `drawn_rows`
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self._log: list[dict[str, float]] = []
+        self._recipe: Experiment | None = None
+        self._thread: threading.Thread | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="grokbook-")
+        self._checkpoint = Path(self._folder.name) / "live.checkpoint"
+        self._told = -math.inf
+        self._lock = threading.RLock()  # a run may end while it is asked to
+        self.on_msg(self._receive)
+        # The thread must not outlive the interpreter whose objects it uses.
+        atexit.register(self._leave)
+
+    @property
+    def log(self) -> pd.DataFrame:
+        """Accuracies, losses and norms of the run started last, as far as it is.
+
+        They are those of the experiment as recorded, which measures more: that changes no result.
+        """
+        return pd.DataFrame(self._log)
+
+    def start(self, name: str, seed: int = 0) -> None:
+        """Begin a run of one of `names`; what was drawn before is replaced."""
+        with self._lock:
+            self._refuse_unless("idle", "stopped", "finished", "diverged", "failed")
+            if not isinstance(seed, int):
+                raise InputError(f"seed is {seed!r}, but must be a whole number.")
+            recipe = experiment(name, self.preset, seed)
+            self._recipe = dataclasses.replace(recipe, measurements=_CHEAP)
+            self.title = f"{name} ({self.preset}), seed {seed}"
+            self.rows, self.step, self.steps = [], 0, self._recipe.steps
+            self._begin()
+
+    def pause(self) -> None:
+        """Stop after the step under way and keep the state."""
+        with self._lock:
+            self._refuse_unless("training")
+            self.status = "pausing"
+
+    def resume(self) -> None:
+        """Go on from where the run was paused."""
+        with self._lock:
+            self._refuse_unless("paused")
+            self._begin()
+
+    def stop(self) -> None:
+        """End the run; its curves and its log stay, its state does not."""
+        with self._lock:
+            self._refuse_unless("training", "paused")
+            if self.status == "paused":
+                self._end("stopped", f"Stopped at step {self.step:,} of {self.steps:,}.")
+            else:
+                self.status = "stopping"
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Return when nothing trains any more, or after so many seconds."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _begin(self) -> None:
+        self.message = f"Training {self.title}."
+        self.status = "training"
+        self._thread = threading.Thread(target=self._train, name="grokbook-live", daemon=True)
+        self._thread.start()
+
+    def _train(self) -> None:
+        """Train until the end or until asked to stop; in the thread."""
+        assert self._recipe is not None
+        self._log.clear()
+        try:
+            run = train(
+                self._recipe,
+                checkpoint=self._checkpoint,
+                checkpoint_seconds=math.inf,
+                on_log=self._show,
+                stop=self._asked_to_stop,
+            )
+        except GrokbookError as error:
+            self._end("failed", str(error))
+        except Exception as error:  # of torch or the system: no reader waits for a traceback here
+            what = f"{type(error).__name__}: {first_line(error)}".rstrip(".")
+            self._end("failed", f"Training failed with {what}.")
+        else:
+            self._conclude(run.manifest)
+
+    def _conclude(self, manifest: dict[str, Any]) -> None:
+        """Tell how a run ended, or that it is paused."""
+        self.step = steps = manifest["steps"]
+        reached = f"at step {steps:,} of {self.steps:,}"
+        if manifest["status"] == "finished":
+            accuracy = f"{self._log[-1]['test_accuracy']:.1%}".replace("%", " %")
+            took = f"{steps:,} steps in {manifest['seconds']:,.0f} s"
+            self._end("finished", f"Finished: {took}, test accuracy {accuracy}.")
+        elif manifest["status"] == "diverged":
+            self._end("diverged", f"Diverged {reached}: the loss is not finite any more.")
+        elif self.status == "pausing":
+            self.message = f"Paused {reached}."
+            self.status = "paused"
+        else:
+            self._end("stopped", f"Stopped {reached}.")
+
+    def _show(self, row: dict[str, float]) -> None:
+        self._log.append(row)
+        if len(self._log) > len(self.rows):  # else a resumed run tells what is drawn already
+            self.rows = [*self.rows, *drawn_rows(pd.DataFrame([row]))]
+
+    def _asked_to_stop(self, step: int) -> bool:
+        if time.monotonic() - self._told > _TELL_SECONDS:
+            self.step, self._told = step, time.monotonic()
+        return self.status != "training"
+
+    def _end(self, status: str, message: str) -> None:
+        """Forget the state; the status is told last, when all else is in place."""
+        with self._lock:
+            self._checkpoint.unlink(missing_ok=True)
+            self.message = message
+            self.status = status
+
+    def _refuse_unless(self, *allowed: str) -> None:
+        if self.status not in allowed:
+            raise InputError(
+                f"The run is {self.status}, which leaves no room for this; it must be"
+                f" {' or '.join(allowed)}."
+            )
+
+    def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
+        """Do what a page asks for."""
+        try:
+            match content:
+                case {"do": "start", "name": name, "seed": seed}:
+                    self.start(name, seed)
+                case {"do": "pause" | "resume" | "stop" as verb}:
+                    getattr(self, verb)()
+                case {"do": "greet"}:
+                    self.send({"here": True})
+        except GrokbookError as error:
+            self.message = str(error)
+
+    def _leave(self) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            self.status = "stopping"
+            self._thread.join(10)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            bundle[0]["text/plain"] = (
+                "Live training: start, pause and stop a run and watch its curves; run this cell in"
+                f" a notebook to use it. Drawn before that: {self.title}."
+            )
+        return bundle
+
+
+def train_live(runs: pd.DataFrame, preset: str = "quick") -> LiveTraining:
+    """Return buttons that start, pause and stop a run in this kernel, above its curves.
+
+    Parameters
+    ----------
+    runs
+        A run to draw before one is started, and on a page without a kernel: columns
+        ``experiment``, ``seed`` and those of `COLUMNS`. Of several the first is taken.
+    preset
+        Preset of the runs to start (`grokbook.experiments.experiment`).
+
+    Raises
+    ------
+    ValueError
+        If there is no row.
+    InputError
+        On an unknown preset.
+
+    Examples
+    --------
+    >>> run = pd.DataFrame({"experiment": "modadd-standard", "seed": 0, "step": [0, 10],
+    ...     "train_accuracy": [0.1, 1], "test_accuracy": [0.1, 0.2], "weight_norm": [9.0, 8.0]})
+    >>> live = train_live(run, preset="smoke")
+    >>> live.title
+    'modadd-standard, seed 0, recorded'
+    >>> live.start("mnist-standard", seed=3)
+    >>> live.wait()
+    >>> live.title, live.status, live.step
+    ('mnist-standard (smoke), seed 3', 'finished', 200)
+    """
+    if runs.empty:
+        raise ValueError("Live training needs a run to draw at first, got an empty table.")
+    experiment(next(iter(EXPERIMENTS)), preset)  # refuses an unknown preset in its own words
+    name, seed = runs["experiment"].iloc[0], runs["seed"].iloc[0]
+    run = runs[(runs["experiment"] == name) & (runs["seed"] == seed)]
+    return LiveTraining(
+        preset=preset,
+        title=f"{name}, seed {seed}, recorded",
+        steps=int(run["step"].max()),
+        rows=drawn_rows(run),
+    )
+
+
+def drawn_rows(log: pd.DataFrame) -> list[list[float]]:
+    """Return the `COLUMNS` of a log by step, accuracies and norms in four digits.
+
+    >>> drawn_rows(pd.DataFrame({"step": [5], "train_accuracy": 1.0, "test_accuracy": 1 / 3,
+    ...     "weight_norm": 57.1234567}))
+    [[5, 1.0, 0.3333, 57.1235]]
+    """
+    steps, *values = (log.sort_values("step")[column] for column in COLUMNS)
+    columns = [steps.astype(int).tolist(), *(v.astype(float).round(4).tolist() for v in values)]
+    return [list(row) for row in zip(*columns, strict=True)]
