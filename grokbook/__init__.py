@@ -7,13 +7,14 @@ and claims are functions of what :func:`load_runs` returns.
 
 from grokbook.datasets import MNIST, Digits, ModularAddition
 from grokbook.errors import DataError, GrokbookError, InputError, RunError
-from grokbook.experiments import EXPERIMENTS, PRESETS, Experiment, experiment
+from grokbook.experiments import CONTROLS, EXPERIMENTS, PRESETS, Experiment, experiment
 from grokbook.models import MLP, Transformer
 from grokbook.runs import RunKey, RunStore, load_manifests, load_runs, verify
 from grokbook.strategies import AbelianRegularized, Perturbed, Standard
 from grokbook.training import Run, train
 
 __all__ = [
+    "CONTROLS",
     "EXPERIMENTS",
     "MLP",
     "MNIST",

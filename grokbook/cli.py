@@ -1,4 +1,4 @@
-"""The command ``grokbook``: list, show, train, runs, verify."""
+"""The command ``grokbook``; its subcommands are the classes below."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import contextlib
 import dataclasses
 import io
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
-import joblib
-import torch
 import tyro
 
+from grokbook import chapters
 from grokbook.errors import GrokbookError, InputError
-from grokbook.experiments import EXPERIMENTS, PRESETS, Experiment, experiment
+from grokbook.experiments import CONTROLS, EXPERIMENTS, PRESETS, Experiment, experiment
+from grokbook.parallel import record_all
+from grokbook.reproduce import SEEDS, everything, record_missing
 from grokbook.runs import RunStore, custom_key, verify
 
 
@@ -47,9 +48,33 @@ class Train:
     seeds: tuple[int, ...] = (0,)
     jobs: int = 1
     """Processes, one a seed; the processor's threads are divided among them."""
+    scheduler: str = ""
+    """Address of a Dask cluster to train on instead, such as tcp://10.0.0.1:8786; its workers must
+    share the folder of runs."""
+    together: bool | None = None
+    """Train all seeds at once, in one process; by default on a GPU."""
     device: str = "auto"
     again: bool = False
     """Record anew what is recorded already."""
+
+
+@dataclass
+class Reproduce:
+    """Record every run of the book that is not there yet, resume what was cut off.
+
+    To record them all from nothing, name an empty folder in GROKBOOK_RUNS.
+    """
+
+    seeds: tuple[int, ...] = SEEDS
+    """Of the paper's five experiments; the controls take the first three."""
+    jobs: int = 1
+    """Processes; the processor's threads are divided among them."""
+    scheduler: str = ""
+    """Address of a Dask cluster to train on instead, such as tcp://10.0.0.1:8786."""
+    together: bool | None = None
+    """Train all seeds of an experiment at once, in one process; by default on a GPU."""
+    preset: str = "paper"
+    device: str = "auto"
 
 
 @dataclass
@@ -69,12 +94,53 @@ class Verify:
     steps: int = 10
 
 
+@dataclass
+class Figure:
+    """Draw a figure of the paper from recorded runs into a file."""
+
+    name: tyro.conf.Positional[str]
+    """1 to 13, or one of ours (`staircase`)."""
+    out: Path
+    """The file; its ending says the format: .pdf, .png or .svg."""
+    preset: str = "paper"
+    seeds: tuple[int, ...] = ()
+    """All recorded ones if none is given."""
+
+
+@dataclass
+class Claims:
+    """Print the verdicts on the paper's claims, or every check of those named."""
+
+    names: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Such as C9; all sixteen, one line each, if none is given."""
+    preset: str = "paper"
+    markdown: bool = False
+    """Print the table of verdicts as README shows it."""
+
+
+@dataclass
+class RunChapter:
+    """Execute a chapter with other parameters, as in `-p preset quick -p seeds "[0, 1]"`."""
+
+    name: tyro.conf.Positional[str]
+    out: Path
+    """The notebook to write."""
+    parameter: Annotated[
+        tyro.conf.UseAppendAction[tuple[tuple[str, str], ...]], tyro.conf.arg(aliases=["-p"])
+    ] = ()
+    """A parameter and its value; refused if the chapter has no such parameter or type."""
+
+
 Command = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[Runs, tyro.conf.subcommand("runs")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
+    | Annotated[Figure, tyro.conf.subcommand("figure")]
+    | Annotated[Claims, tyro.conf.subcommand("claims")]
+    | Annotated[RunChapter, tyro.conf.subcommand("run-chapter")]
 )
 
 
@@ -99,8 +165,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 _train(command, overrides)
             case Runs():
                 _runs()
+            case Reproduce():
+                _reproduce(command)
             case Verify():
                 _verify(command)
+            case Figure():
+                _figure(command)
+            case Claims():
+                _claims(command)
+            case RunChapter():
+                chapters.run(command.name, dict(command.parameter), command.out)
     except GrokbookError as error:
         sys.exit(f"grokbook: {error}")
     except KeyboardInterrupt:
@@ -109,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _list() -> None:
     recorded = RunStore().recorded()
-    for name in EXPERIMENTS:
+    for name in (*EXPERIMENTS, *CONTROLS):
         counts = (
             f"{preset} {sum((key.preset, key.name) == (preset, name) for key in recorded)}"
             for preset in PRESETS
@@ -124,36 +198,51 @@ def _runs() -> None:
 
 
 def _train(command: Train, overrides: Sequence[str]) -> None:
-    if command.jobs < 1:
-        raise InputError(f"jobs is {command.jobs}, but must be at least 1.")
     recipes = [
         _override(experiment(command.name, command.preset, seed), overrides)
         for seed in command.seeds
     ]
-    jobs = min(command.jobs, len(recipes))
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-
-    def record(recipe: Experiment) -> str:
-        # With one job, OMP_NUM_THREADS and torch's own choice are left alone.
-        if jobs > 1:
-            torch.set_num_threads(threads)
-        key = custom_key(command.name, command.preset, recipe)
-        run = RunStore().record(
-            key, recipe, device=command.device, progress=True, again=command.again
-        )
+    wanted = [(custom_key(command.name, command.preset, recipe), recipe) for recipe in recipes]
+    for key, run in record_all(
+        wanted,
+        jobs=command.jobs,
+        scheduler=command.scheduler,
+        together=command.together,
+        device=command.device,
+        again=command.again,
+    ):
         last = run.log.iloc[-1]
-        return (
+        print(
             f"{key}: {run.manifest['status']} at step {run.manifest['steps']},"
             f" train accuracy {last['train_accuracy']:.4f},"
-            f" test accuracy {last['test_accuracy']:.4f}, {run.manifest['seconds']:.0f} s"
+            f" test accuracy {last['test_accuracy']:.4f}, {run.manifest['seconds']:.0f} s",
+            flush=True,
         )
 
-    # return_as="generator" prints each line when its run is done, not when all are.
-    done = joblib.Parallel(n_jobs=jobs, return_as="generator")(
-        joblib.delayed(record)(recipe) for recipe in recipes
-    )
-    for line in done:
+
+def _reproduce(command: Reproduce) -> None:
+    wanted = everything(command.preset, command.seeds)
+    for line in record_missing(wanted, command.jobs, command.device, scheduler=command.scheduler):
         print(line, flush=True)
+
+
+def _figure(command: Figure) -> None:
+    from grokbook.figures.catalogue import draw, save
+
+    save(draw(command.name, command.preset, command.seeds or None), command.out)
+
+
+def _claims(command: Claims) -> None:
+    # Here, not at the top: judging needs every metric, and the other commands should start fast.
+    from grokbook.claims import claim_table, markdown_table, verdict_table
+
+    if command.markdown:
+        print(markdown_table(command.preset, book="book/"))
+    elif command.names:
+        print(claim_table(command.names, command.preset).to_string())
+    else:
+        table = verdict_table(command.preset)
+        print(table.drop(columns="chapter").to_string())
 
 
 def _verify(command: Verify) -> None:

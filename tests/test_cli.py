@@ -110,3 +110,15 @@ def test_ctrl_c_then_the_same_command_goes_on(tmp_path: Path) -> None:
     assert "smoke 0" in grokbook(tmp_path, "list").stdout  # begun is not recorded
     again = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert again.returncode == 0 and "finished at step 4000" in again.stdout
+
+
+def test_claims_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["claims"])
+    printed = capsys.readouterr().out
+    assert [line.split()[0] for line in printed.splitlines()[2:]] == [
+        f"C{number}" for number in range(1, 17)
+    ]
+    main(["claims", "C6", "--preset", "paper"])
+    assert "MNIST: largest share of test images within" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="There is no claim 'C0'; known are C1, "):
+        main(["claims", "C0"])
