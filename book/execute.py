@@ -3,11 +3,12 @@
     python book/execute.py                  every chapter
     python book/execute.py 1_introduction   some
 
-What differs between two executions of the same code, such as timings, is left out,
-so that executing twice leaves no difference.
+What differs between two executions of the same code, such as timings and names of
+widgets, is left out, so that executing twice leaves no difference.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -15,11 +16,22 @@ import nbformat
 from nbclient import NotebookClient
 
 BOOK = Path(__file__).parent
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+
+
+def with_stable_names(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Number the widgets in order of making; ipywidgets names them at random."""
+    saved = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {"state": {}})
+    names = {name: f"{number:032x}" for number, name in enumerate(saved["state"])}
+    text = json.dumps(notebook)
+    text = re.sub("[0-9a-f]{32}", lambda match: names.get(match[0], match[0]), text)
+    return nbformat.reads(text, as_version=4)
 
 
 def execute(path: Path) -> None:
     """Execute one notebook in place; if a cell fails, the file stays as it was."""
     notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("widgets", None)
     client = NotebookClient(
         notebook,
         timeout=300,
@@ -29,6 +41,7 @@ def execute(path: Path) -> None:
     )
     client.execute(cwd=str(BOOK))
     notebook.metadata["language_info"] = {"name": "python"}
+    notebook = with_stable_names(notebook)
     text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
     path.write_text(text + "\n", encoding="utf-8")
 

@@ -1,7 +1,11 @@
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 BOOK = Path(__file__).parents[2] / "book"
 CHAPTERS = sorted(path.stem for path in BOOK.glob("*.ipynb"))
@@ -33,3 +37,45 @@ def small_runs(tmp_path_factory, worker_id) -> Path:
     """A folder for runs of the small presets, shared by all workers; not the repository's."""
     base = tmp_path_factory.getbasetemp()
     return (base if worker_id == "master" else base.parent) / "small-runs"
+
+
+TINY_INDEX = """# A tiny book
+
+The radius $r$ is not for a preview.
+
+This paragraph is: it is *plain*, of two chapters, and "quoted". {numref}`fig-1` is in another one.
+There is [a part of it](1_introduction.ipynb), [another](live_training.ipynb#what-to-try), and
+[the paper](https://arxiv.org/abs/2311.06597).
+
+## A section
+
+Here is {ref}`the index <genindex>`.
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_book(tmp_path_factory) -> Path:
+    """A book of one page and two chapters, built as this one is but without executing any."""
+    folder = tmp_path_factory.mktemp("tiny") / "book"
+    folder.mkdir()
+    for name in ("assets", "extensions"):
+        shutil.copytree(BOOK / name, folder / name)
+    for name in ("1_introduction.ipynb", "live_training.ipynb", "references.bib"):
+        shutil.copy(BOOK / name, folder)
+    (folder / "index.md").write_text(TINY_INDEX, encoding="utf-8")
+    parts = {"Text": "1_introduction", "More": "live_training"}
+    toc = {
+        "format": "jb-book",
+        "root": "index",
+        "parts": [
+            {"caption": caption, "chapters": [{"file": name}]} for caption, name in parts.items()
+        ],
+    }
+    (folder / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False))
+    config = yaml.safe_load((BOOK / "_config.yml").read_text(encoding="utf-8"))
+    config["execute"]["execute_notebooks"] = "off"
+    (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False))
+    builder = Path(sys.executable).with_name("jupyter-book")
+    done = subprocess.run([builder, "build", folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder

@@ -1,6 +1,7 @@
 import ast
 import re
 
+import nbformat
 import papermill
 
 
@@ -8,12 +9,21 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_parameters_come_first_typed_and_explained(notebook, path):
+def test_the_first_cell_installs_grokbook_where_it_is_not(notebook, book):
+    """It is the same in every chapter, and elsewhere silent; what it does: test_ways_in."""
     first = code_cells(notebook)[0]
-    assert "parameters" in first.metadata.get("tags", [])
+    model = code_cells(nbformat.read(book / "1_introduction.ipynb", as_version=4))[0]
+    assert first.metadata.get("tags") == model.metadata.tags == ["install", "remove-cell"]
+    assert first.source == model.source, "copy the cell of 1_introduction.ipynb"
+    assert not first.outputs
+
+
+def test_parameters_come_next_typed_and_explained(notebook, path):
+    cell = code_cells(notebook)[1]
+    assert "parameters" in cell.metadata.get("tags", [])
     inferred = papermill.inspect_notebook(str(path))
     assert "preset" in inferred
-    lines = first.source.splitlines()
+    lines = cell.source.splitlines()
     for name, parameter in inferred.items():
         assert parameter["inferred_type_name"] not in ("", "None"), f"{name} has no type"
         (at,) = [i for i, line in enumerate(lines) if line.startswith(f"{name}:")]

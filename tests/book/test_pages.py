@@ -6,78 +6,31 @@ screenshot of every page is kept there, in light and dark mode and at the width 
 
 import os
 import re
-import shutil
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from browsing import HTML, MODES, Reader
 
 pytestmark = pytest.mark.pages
 
-HTML = Path(__file__).parents[2] / "book" / "_build" / "html"
 PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.glob("*.html")) or ["index.html"]
-MODES = {"light": 1280, "dark": 1280, "phone": 400}
 TEX = re.compile(
     r"\\\(|\\\[|\$\$|\$[^$\n]{1,80}\$|\\(?:frac|sum|mathcal|mathbf|Delta|sigma|begin)\b"
 )
 
 
 @pytest.fixture(scope="session")
-def browser():
-    assert (HTML / "index.html").is_file(), "the book is not built: run `make book` first"
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((found for found in map(shutil.which, names) if found), None)
-    if chromium is None:
-        if os.environ.get("CI"):
-            pytest.fail("no Chromium on this machine")
-        pytest.skip("no Chromium on this machine; Debian: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
-
-
-class Reader:
-    """One page, open, with everything that went wrong on it."""
-
-    def __init__(self, browser, name: str, mode: str = "light") -> None:
-        scheme = "dark" if mode == "dark" else "light"
-        self.context = browser.new_context(
-            viewport={"width": MODES[mode], "height": 900}, color_scheme=scheme
-        )
-        self.outside: list[str] = []
-        self.failed: list[str] = []
-        self.errors: list[str] = []
-        self.context.route("**/*", self._route)
-        self.page = self.context.new_page()
-        self.page.on("requestfailed", lambda request: self.failed.append(request.url))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", self._listen)
-        page, _, query = name.partition("?")
-        self.page.goto(f"{(HTML / page).as_uri()}?{query}".rstrip("?"), wait_until="load")
-        self.page.evaluate("() => window.MathJax?.startup?.promise")
-
-    def _route(self, route) -> None:
-        if urlsplit(route.request.url).scheme in ("file", "data", "blob"):
-            route.continue_()
-        else:
-            self.outside.append(route.request.url)
-            route.abort()
-
-    def _listen(self, message) -> None:
-        if message.type == "error":
-            self.errors.append(message.text)
-
-
-@pytest.fixture(scope="session")
 def read(browser):
     """Open a page, each only once."""
-    return cache(lambda name, mode="light": Reader(browser, name, mode))
+    assert (HTML / "index.html").is_file(), "the book is not built: run `make book` first"
+
+    def open_page(name: str, mode: str = "light") -> Reader:
+        page, _, query = name.partition("?")
+        return Reader(browser, HTML / page, mode, query)
+
+    return cache(open_page)
 
 
 @pytest.mark.parametrize("name", PAGES)
