@@ -28,8 +28,8 @@ from grokbook import experiment
 from grokbook.experiments import Experiment
 from grokbook.provenance import cpu_name
 from grokbook.seeding import generator
+from grokbook.steps import Batches, Objective, Optimizer
 from grokbook.strategies import TrainingState
-from grokbook.training import _Batches, _Objective, _Optimizer
 
 
 @dataclass
@@ -44,8 +44,8 @@ def ours(name: str, device: str) -> Callable[[], object]:
     recipe: Experiment = experiment(name)
     split = recipe.dataset.load().to(device)
     model = recipe.build_model(split.train_x.shape[1], split.classes).to(device)
-    optimizer, batches = _Optimizer(recipe, model), _Batches(recipe, split)
-    objective = _Objective(recipe, model, "auto")
+    optimizer, batches = Optimizer(recipe, [model]), Batches(recipe, split)
+    objective = Objective(recipe, [model], "auto")
 
     @torch.no_grad()
     def accuracy() -> float:
@@ -56,9 +56,9 @@ def ours(name: str, device: str) -> Callable[[], object]:
     def step() -> None:
         x, y = batches.next()
         noise = recipe.strategy.noise(state, model.noise_shape(x), optimizer.parameters[0])
-        loss = objective(x, y, noise)
-        loss.item()
-        optimizer.step(loss, state.step)
+        losses = objective([(x, y)], [noise])
+        losses.tolist()
+        optimizer.step(losses.sum(), state.step)
         state.step += 1
 
     return step
