@@ -11,7 +11,9 @@ values (ca, cb, cL, mu/c^2) give the same curve as long as 2L >= 1 on both sides
 2L < 1, which epsilon's minimum with 1 cuts off, is the one with L = 1/2 and a + 2L - 1 for a. So
 L = 1/2 never costs anything, and a fit may take it as given. Where the plateau is 1 to the
 precision of the data, a + 2L and the kink at a = b log10 t cannot be told apart either, and only
-two numbers are visible: the curve is erf(1 / (sqrt(2 mu) (a + 2L - b log10 t))).
+two numbers are visible: the curve is erf(1 / (sqrt(2 mu) (a + 2L - b log10 t))). A smaller mu then
+draws the same with larger a and b, and a fit of three numbers runs off along this direction without
+end. So a fit holds mu at the paper's value, too, unless a plateau below 1 is plain to see.
 """
 
 import math
@@ -24,6 +26,17 @@ from scipy import optimize, special
 from grokbook.theory._checks import require_count, require_non_negative, require_positive
 from grokbook.theory.interpolation import smallest_norm_times_sharpness
 from grokbook.theory.neighbouring_probability import half_normal_radius
+
+PAPER_MU = 0.01
+"""The paper's mu. At L = 1/2 the plateau lies 2e-23 below 1.
+
+No curve of a smaller mu is lost by holding it: with s = sqrt(mu / PAPER_MU), the parameters
+s (1 + a) - 1, s b and PAPER_MU give erf the same argument until that reaches 1 / sqrt(2 PAPER_MU),
+and from there on both curves are 1 in double precision.
+"""
+
+VISIBLE = 1e-3
+"""By how much a plateau below 1 has to lower the root mean square error to be taken as seen."""
 
 
 def predicted_radius(
@@ -215,9 +228,11 @@ class FittedCurve:
 def fit_predicted_accuracy(steps: ArrayLike, accuracy: ArrayLike) -> FittedCurve:
     """Least-squares fit of the corollary's curve to a measured accuracy.
 
-    The scale of the four parameters is free (see the top of this module) and set by L = 1/2; the
-    three that shape the curve, the step of the plateau, the width and the plateau's height, are
-    searched from several starts, in that form, because they are of order one.
+    The four parameters are not all visible (see the top of this module). L = 1/2 sets their scale.
+    `mu` is `PAPER_MU`, so that a and b compare with the paper's, unless a larger one, a plateau
+    below 1, lowers the root mean square error by more than `VISIBLE`. What is left is searched from
+    several starts as the step of the plateau (at most ten times the last), the width and, in the
+    second case, the height, because these are of order one.
 
     Parameters
     ----------
@@ -247,19 +262,34 @@ def fit_predicted_accuracy(steps: ArrayLike, accuracy: ArrayLike) -> FittedCurve
         )
     decades = np.log10(t)
 
-    def curve(shape: np.ndarray) -> np.ndarray:
+    smallest = math.log(2 * PAPER_MU) / 2  # of log_spread
+
+    def gaps(shape: np.ndarray) -> np.ndarray:
         plateau_decade, log_width, log_spread = shape
         slope = np.exp(log_width) * np.maximum(plateau_decade - decades, 0.0)
-        return np.asarray(special.erf(1 / (np.exp(log_spread) + slope)))
+        return np.asarray(special.erf(1 / (np.exp(log_spread) + slope)) - y)
 
-    fits = [
-        optimize.least_squares(lambda shape: curve(shape) - y, x0=(start, width, spread))
+    starts = [
+        (start, width)
         for start in np.quantile(decades, (0.25, 0.5, 0.75, 0.95))
         for width in (0.0, 2.0, 4.0)
-        for spread in (-2.0, 0.0)
     ]
-    best = min(fits, key=lambda fit: fit.cost)
-    plateau_decade, log_width, log_spread = best.x
+    low, high = (-np.inf, -np.inf, smallest), (decades.max() + 1, np.inf, np.inf)
+    held = [
+        optimize.least_squares(
+            lambda shape: gaps(np.array([*shape, smallest])), x0=start, bounds=(low[:2], high[:2])
+        )
+        for start in starts
+    ]
+    free = [
+        optimize.least_squares(gaps, x0=(*start, spread), bounds=(low, high))
+        for start in starts
+        for spread in (-1.5, 0.0)
+    ]
+    full, lower = (min(fits, key=lambda fit: fit.cost) for fits in (held, free))
+    errors = [float(np.sqrt(np.mean(fit.fun**2))) for fit in (full, lower)]
+    seen = errors[0] - errors[1] > VISIBLE
+    plateau_decade, log_width, log_spread = lower.x if seen else (*full.x, smallest)
     scale = math.exp(log_spread)  # sqrt(2 mu) at 2L = 1
     b = math.exp(log_width) / scale
     return FittedCurve(
@@ -267,5 +297,5 @@ def fit_predicted_accuracy(steps: ArrayLike, accuracy: ArrayLike) -> FittedCurve
         b=b,
         L=0.5,
         mu=scale**2 / 2,
-        root_mean_square_error=float(np.sqrt(np.mean(best.fun**2))),
+        root_mean_square_error=errors[1] if seen else errors[0],
     )

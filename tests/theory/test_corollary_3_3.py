@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 
 from grokbook.theory import corollary_3_3 as corollary
 
@@ -189,6 +190,57 @@ def test_fit_of_noisy_accuracies_finds_the_middle_of_the_rise() -> None:
     middle = corollary.steps_at_accuracy(0.5, fit.a, fit.b, fit.L, fit.mu)
     assert middle == pytest.approx(6642.75, rel=0.01)
     assert fit.root_mean_square_error < 0.02
+
+
+def test_a_smaller_mu_draws_no_other_curve() -> None:
+    """Why a fit may hold mu: what `PAPER_MU` says, for a mu far below it."""
+    steps = np.geomspace(1, 15_000, 500)
+    a, b, mu = 3e6, 8e5, 1e-9
+    s = math.sqrt(mu / corollary.PAPER_MU)
+    np.testing.assert_allclose(
+        corollary.predicted_accuracy(steps, s * (1 + a) - 1, s * b, 0.5, corollary.PAPER_MU),
+        corollary.predicted_accuracy(steps, a, b, 0.5, mu),
+        rtol=1e-9,
+    )
+
+
+def test_fit_stays_where_it_can_be_compared_with_the_paper_s() -> None:
+    """Runs have a pause and then rise to 1: three free numbers end at a = 1e17, mu = 1e-31."""
+    steps = np.arange(50, 15_001, 50)
+    decades = np.log10(steps)
+    rise = corollary.predicted_accuracy(steps, 530.0, 133.0)
+    measured = np.where(steps < 7000, np.minimum(rise, 0.3), rise)
+    fit = corollary.fit_predicted_accuracy(steps, measured)
+    assert (fit.L, fit.mu) == (0.5, pytest.approx(corollary.PAPER_MU))
+    assert 100 < fit.a < 1000 and 25 < fit.b < 250
+    # Nor is any curve on a grid closer, whatever its mu.
+    errors = [
+        np.sqrt(np.mean((special.erf(1 / (s + w * np.maximum(p - decades, 0))) - measured) ** 2))
+        for s in (1e-8, 0.01, 0.1, 0.2, 0.4)
+        for w in np.linspace(1, 40, 79)
+        for p in np.linspace(3.8, 4.05, 51)
+    ]
+    assert fit.root_mean_square_error <= min(errors) + corollary.VISIBLE
+
+
+def test_fit_takes_a_plateau_below_1_where_it_is_plain() -> None:
+    steps = np.arange(50, 15_001, 50)
+    for mu, height in ((0.5, 0.8427), (0.08, 0.9996)):
+        measured = corollary.predicted_accuracy(steps, 120.0, 32.0, mu=mu)
+        assert measured[-1] == pytest.approx(height, abs=1e-4)
+        fit = corollary.fit_predicted_accuracy(steps, measured)
+        assert fit.mu == pytest.approx(mu if height < 0.99 else corollary.PAPER_MU)
+        assert fit.root_mean_square_error < corollary.VISIBLE
+
+
+def test_fit_of_a_jump_and_of_accuracies_that_stay_low() -> None:
+    steps = np.arange(50, 15_001, 50)
+    jump = corollary.fit_predicted_accuracy(steps, steps > 7000)
+    assert jump.root_mean_square_error < 0.05 and math.isfinite(jump.a) and math.isfinite(jump.b)
+    flat = corollary.fit_predicted_accuracy(steps, np.full(len(steps), 0.01))
+    np.testing.assert_allclose(
+        corollary.predicted_accuracy(steps, flat.a, flat.b, flat.L, flat.mu), 0.01, atol=1e-6
+    )
 
 
 def test_fit_refuses_what_it_cannot_fit() -> None:
