@@ -50,6 +50,7 @@ def test_page_is_whole_without_a_network(read, name):
     assert not TEX.findall(prose), "TeX that was not typeset"
     assert reader.page.locator("mjx-merror").count() == 0, "TeX that could not be typeset"
     assert "{glue:" not in prose and "{numref}" not in prose and "??" not in prose
+    assert not re.search(r"\|[-—:]+\|", prose), "a table that was not made one"
 
     broken = reader.page.eval_on_selector_all(
         "img", "all => all.filter(i => !i.complete || !i.naturalWidth || !i.alt).map(i => i.src)"
@@ -67,6 +68,50 @@ def test_page_is_whole_without_a_network(read, name):
 def test_nothing_is_wider_than_a_phone(read, name):
     page = read(name, "phone").page
     assert page.evaluate("() => document.documentElement.scrollWidth") <= MODES["phone"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_wider_scrolls_and_is_reached_by_keyboard(read, name):
+    unreachable = read(name, "phone").page.evaluate(
+        """() => [...document.querySelectorAll("article *")]
+            .filter((node) => ["auto", "scroll"].includes(getComputedStyle(node).overflowX)
+                && node.scrollWidth > node.clientWidth && node.clientWidth > 0
+                && node.matches(":has(table)") && node.tabIndex !== 0)
+            .map((node) => node.outerHTML.slice(0, 80))"""
+    )
+    assert not unreachable
+
+
+def test_columns_of_a_table_are_not_squeezed_on_a_phone(read):
+    """The longest cell of the table of verdicts takes a few lines, not a word a line."""
+    cells = read("claims.html", "phone").page.eval_on_selector_all(
+        "article td", "all => all.map(td => [td.textContent.length, td.clientHeight])"
+    )
+    length, height = max(cells)
+    assert length > 80 and height < 22 * (length / 12)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_links_are_legible_on_every_row_of_a_table(read, mode):
+    from grokbook.figures.style import contrast
+
+    pairs = read("status.html", mode).page.eval_on_selector_all(
+        "article tr:has(td a)",
+        """all => all.map((row) => [row.querySelector("a"), row]).map(([link, row]) =>
+            [getComputedStyle(link).color, getComputedStyle(row).backgroundColor])""",
+    )
+    backgrounds = {as_hex(row) for _, row in pairs if row != "rgba(0, 0, 0, 0)"}
+    assert backgrounds, "rows differ"
+    for link, row in pairs:
+        if row != "rgba(0, 0, 0, 0)":
+            assert contrast(as_hex(link), as_hex(row)) >= 4.5, (link, row)
+
+
+def test_every_toggle_has_a_name(read):
+    names = read("api.html").page.eval_on_selector_all(
+        "summary", "all => all.map(node => node.ariaLabel || node.textContent.trim())"
+    )
+    assert names and all(names)
 
 
 @pytest.mark.parametrize("name", PAGES)
