@@ -95,7 +95,7 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
     Raises
     ------
     InputError
-        As :func:`check`, or if there is no folder to write to.
+        As :func:`check`, or if there is no folder to write to, or that is the book's own.
     RunError
         If a cell fails; the notebook up to there is kept.
     """
@@ -104,6 +104,8 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
     values = check(chapter, given)
     if not out.absolute().parent.is_dir():
         raise InputError(f"out is {str(out)!r}, but there is no such folder.")
+    if out.resolve().parent == BOOK:
+        raise InputError(f"out is {str(out)!r}, but the chapters there are the book's.")
     try:
         papermill.execute_notebook(
             str(BOOK / f"{chapter}.ipynb"), str(out), parameters=values, kernel_name="python3",
@@ -111,8 +113,8 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise RunError(
-            f"A cell of {chapter} failed: {error.ename}: {first_line(error.evalue)} ({out} holds"
-            " the chapter up to there)."
+            f"A cell of {chapter} failed, up to which {out} holds it: {error.ename}:"
+            f" {first_line(error.evalue)}"
         ) from error
 
 

@@ -123,8 +123,8 @@ class RunChapter:
     """Execute a chapter with other parameters, as in `-p preset quick -p seeds "[0, 1]"`."""
 
     name: tyro.conf.Positional[str]
-    out: Path
-    """The notebook to write."""
+    out: Path | None = None
+    """The notebook to write; by default one of the chapter's name, in this folder."""
     parameter: Annotated[
         tyro.conf.UseAppendAction[tuple[tuple[str, str], ...]], tyro.conf.arg(aliases=["-p"])
     ] = ()
@@ -174,7 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             case Claims():
                 _claims(command)
             case RunChapter():
-                chapters.run(command.name, dict(command.parameter), command.out)
+                out = command.out or Path(f"{command.name}.ipynb")
+                chapters.run(command.name, dict(command.parameter), out)
     except GrokbookError as error:
         sys.exit(f"grokbook: {error}")
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 
 from grokbook import chapters
@@ -67,3 +68,29 @@ def test_the_command_refuses_before_it_runs(tmp_path: Path) -> None:
     assert not out.exists()
     with pytest.raises(SystemExit, match="there is no such folder"):
         main(["run-chapter", "2_1_problem_setting", "--out", str(tmp_path / "no" / "out.ipynb")])
+
+
+def test_the_command_writes_beside_the_reader_and_not_over_the_book(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    monkeypatch.setattr(papermill, "execute_notebook", lambda _, out, **rest: written.append(out))
+    monkeypatch.chdir(tmp_path)
+    main(["run-chapter", "status"])
+    assert written == ["status.ipynb"]
+    monkeypatch.chdir(chapters.BOOK)
+    with pytest.raises(SystemExit, match=r"out is 'status\.ipynb', but the chapters"):
+        main(["run-chapter", "status"])
+    assert len(written) == 1
+
+
+def test_a_cell_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROKBOOK_RUNS", str(tmp_path / "runs"))
+    out = tmp_path / "out.ipynb"
+    given = ["-p", "preset", "smoke", "-p", "p", "1"]
+    with pytest.raises(SystemExit) as ended:
+        main(["run-chapter", "live_training", *given, "--out", str(out)])
+    message = str(ended.value)
+    assert message.startswith("grokbook: A cell of live_training failed, up to which")
+    assert message.endswith("p is 1, but modulo addition needs an integer p of at least 2.")
+    assert "\n" not in message and out.is_file()

@@ -10,6 +10,7 @@ import math
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ from grokbook.widgets._front_end import script, style
 
 COLUMNS = ("step", "train_accuracy", "test_accuracy", "weight_norm")
 """What is drawn."""
+
+VARIED = {
+    "p": "dataset",
+    "train_fraction": "dataset",
+    "weight_decay": "optimizer",
+    "lambda_1": "strategy",
+    "lambda_2": "strategy",
+}
+"""The settings that a reader may change, and the part of an experiment that each belongs to."""
 
 _CHEAP = Measurements(("accuracy", "norms"))  # all that is drawn, and no wait for dear metrics
 
@@ -43,6 +53,8 @@ class LiveTraining(anywidget.AnyWidget):
         One of idle, training, pausing, paused, stopping, stopped, finished, diverged, failed.
     message : str
         What happened, in one sentence.
+    settings : dict
+        What the runs to start have in place of the preset's settings (`varied`).
     step : int
         Number of steps taken, a quarter of a second old at most.
     """
@@ -61,8 +73,9 @@ class LiveTraining(anywidget.AnyWidget):
     steps = traitlets.Int().tag(sync=True)  # of the whole run
     rows: traitlets.List[Any] = traitlets.List().tag(sync=True)  # see `drawn_rows`
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, settings: Mapping[str, Any] | None = None, **values: Any) -> None:
         super().__init__(**values)
+        self.settings = dict(settings or {})
         self._log: list[dict[str, float]] = []
         self._recipe: Experiment | None = None
         self._thread: threading.Thread | None = None
@@ -82,15 +95,20 @@ class LiveTraining(anywidget.AnyWidget):
         """
         return pd.DataFrame(self._log)
 
+    def recipe(self, name: str, seed: int = 0) -> Experiment:
+        """Return what `start` trains: the experiment of the preset, with the reader's settings."""
+        return varied(experiment(name, self.preset, seed), self.settings)
+
     def start(self, name: str, seed: int = 0) -> None:
         """Begin a run of one of `names`; what was drawn before is replaced."""
         with self._lock:
             self._refuse_unless("idle", "stopped", "finished", "diverged", "failed")
             if not isinstance(seed, int):
                 raise InputError(f"seed is {seed!r}, but must be a whole number.")
-            recipe = experiment(name, self.preset, seed)
+            recipe = self.recipe(name, seed)
             self._recipe = dataclasses.replace(recipe, measurements=_CHEAP)
-            self.title = f"{name} ({self.preset}), seed {seed}"
+            changes = _changes(experiment(name, self.preset, seed), recipe)
+            self.title = f"{name} ({', '.join([self.preset, *changes])}), seed {seed}"
             self.rows, self.step, self.steps = [], 0, self._recipe.steps
             self._begin()
 
@@ -214,7 +232,9 @@ class LiveTraining(anywidget.AnyWidget):
         return bundle
 
 
-def train_live(runs: pd.DataFrame, preset: str = "quick") -> LiveTraining:
+def train_live(
+    runs: pd.DataFrame, preset: str = "quick", settings: Mapping[str, Any] | None = None
+) -> LiveTraining:
     """Return buttons that start, pause and stop a run in this kernel, above its curves.
 
     Parameters
@@ -224,13 +244,15 @@ def train_live(runs: pd.DataFrame, preset: str = "quick") -> LiveTraining:
         ``experiment``, ``seed`` and those of `COLUMNS`. Of several the first is taken.
     preset
         Preset of the runs to start (`grokbook.experiments.experiment`).
+    settings
+        What differs from the preset in them, as `varied` takes it.
 
     Raises
     ------
     ValueError
         If there is no row.
     InputError
-        On an unknown preset.
+        On an unknown preset, or settings that no run to start could have.
 
     Examples
     --------
@@ -246,15 +268,50 @@ def train_live(runs: pd.DataFrame, preset: str = "quick") -> LiveTraining:
     """
     if runs.empty:
         raise ValueError("Live training needs a run to draw at first, got an empty table.")
-    experiment(next(iter(EXPERIMENTS)), preset)  # refuses an unknown preset in its own words
+    for each in EXPERIMENTS:  # refuses, in their own words, an unknown preset and wrong settings
+        varied(experiment(each, preset), settings or {})
     name, seed = runs["experiment"].iloc[0], runs["seed"].iloc[0]
     run = runs[(runs["experiment"] == name) & (runs["seed"] == seed)]
     return LiveTraining(
+        settings=settings,
         preset=preset,
         title=f"{name}, seed {seed}, recorded",
         steps=int(run["step"].max()),
         rows=drawn_rows(run),
     )
+
+
+def varied(recipe: Experiment, settings: Mapping[str, Any]) -> Experiment:
+    """Return an experiment with other settings, as far as it has them.
+
+    Parameters
+    ----------
+    recipe
+        An experiment.
+    settings
+        Values by name, of those in `VARIED`: p and train_fraction of modulo addition, lambda_1 and
+        lambda_2 of perturbed training, and the weight decay of whatever has one; a control
+        without stays without.
+
+    Raises
+    ------
+    InputError
+        On an unknown name, or a value that the experiment refuses.
+
+    Examples
+    --------
+    >>> recipe = varied(experiment("modadd-standard", "quick"), {"p": 61, "lambda_1": 0.1})
+    >>> recipe.dataset.p, recipe.dataset.train_points, recipe.strategy
+    (61, 1488, Standard())
+    """
+    for name, value in settings.items():
+        if name not in VARIED:
+            raise InputError(f"{name} is not a setting to change; known are {', '.join(VARIED)}.")
+        part = getattr(recipe, VARIED[name])
+        if getattr(part, name, None):  # neither without the setting nor, as a control, with zero
+            changed = dataclasses.replace(part, **{name: value})
+            recipe = dataclasses.replace(recipe, **{VARIED[name]: changed})
+    return recipe
 
 
 def drawn_rows(log: pd.DataFrame) -> list[list[float]]:
@@ -267,3 +324,13 @@ def drawn_rows(log: pd.DataFrame) -> list[list[float]]:
     steps, *values = (log.sort_values("step")[column] for column in COLUMNS)
     columns = [steps.astype(int).tolist(), *(v.astype(float).round(4).tolist() for v in values)]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _changes(recipe: Experiment, other: Experiment) -> list[str]:
+    """Say which settings of `VARIED` another experiment has in place of this one's."""
+    changes = []
+    for name, part in VARIED.items():
+        usual, value = (getattr(getattr(each, part), name, None) for each in (recipe, other))
+        if value != usual:
+            changes.append(f"{name} {value}")
+    return changes

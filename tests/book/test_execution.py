@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +7,8 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+
+GLUED = "application/papermill.record/"  # before the kind of what is glued and not shown
 
 
 def run(path: Path, folder: Path, store: Path, monkeypatch, **parameters):
@@ -40,6 +43,24 @@ def test_the_first_figure_with_two_seeds(book, tmp_path, small_runs, monkeypatch
         if "image/png" in output.get("data", {})
     ]
     assert alternatives[0].count("median of 2 seeds") == 2
+
+
+def test_a_chapter_with_other_settings(book, tmp_path, small_runs, monkeypatch):
+    settings = {"p": 17, "train_fraction": 0.4, "weight_decay": 0.5, "noise": [0.2, 0.1]}
+    presets = {"preset": "smoke", "live_preset": "smoke"}
+    chapter = book / "live_training.ipynb"
+    done = run(chapter, tmp_path, small_runs, monkeypatch, **presets, **settings)
+    glued = {
+        output.metadata["scrapbook"]["name"]: output.data[f"{GLUED}text/plain"].strip("'")
+        for cell in done.cells
+        for output in cell.get("outputs", [])
+        if "scrapbook" in output.get("metadata", {})
+    }
+    assert (glued["p"], glued["pairs"]) == ("17", "115")
+    (table,) = [c.outputs[0].data for c in done.cells if c.source.startswith("recipes =")]
+    _, row = table["text/html"].split("<th>modadd-perturbed</th>")
+    cells = re.findall("<td>(.*)</td>", row.partition("</tr>")[0])
+    assert cells == ["ModularAddition", "115", "200", "0.5", "0.2", "0.1"]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Live training: the Python object without a browser, and its JavaScript without a kernel."""
 
+import dataclasses
 import math
 import threading
 import time
@@ -11,6 +12,7 @@ from browsing import MODES, Reader, saved_page
 from jupyter_client.manager import start_new_kernel
 
 from grokbook import InputError, experiment, train
+from grokbook.datasets import ModularAddition
 from grokbook.widgets import train_live
 from grokbook.widgets.live_training import LiveTraining, drawn_rows
 
@@ -232,6 +234,50 @@ def test_what_cannot_be_made(recorded):
         train_live(recorded.head(0))
     with pytest.raises(InputError, match="There is no preset 'big'"):
         train_live(recorded, preset="big")
+
+
+def test_runs_have_the_settings_of_the_reader(recorded):
+    settings = {"p": 7, "train_fraction": 0.6, "weight_decay": 0.5, "lambda_1": 0.2}
+    live = train_live(recorded, preset="smoke", settings=settings)
+    name = "modadd-perturbed"
+    live.start(name, 1)
+    live.wait()
+    usual = experiment(name, "smoke", 1)
+    mine = dataclasses.replace(
+        usual,
+        dataset=ModularAddition(7, 0.6, 1),
+        optimizer=dataclasses.replace(usual.optimizer, weight_decay=0.5),
+        strategy=dataclasses.replace(usual.strategy, lambda_1=0.2),
+    )
+    assert live.recipe(name, 1) == mine
+    expected = train(mine).log.loc[:, :"norm_unembedding"]
+    pd.testing.assert_frame_equal(live.log, expected, check_exact=True)
+    changes = "smoke, p 7, train_fraction 0.6, weight_decay 0.5, lambda_1 0.2"
+    assert live.title == f"{name} ({changes}), seed 1"
+
+
+def test_settings_leave_what_has_none_as_it_is(recorded):
+    live = train_live(recorded, settings={"p": 61, "lambda_2": 0.1, "weight_decay": 0.5})
+    assert live.recipe("modadd-no-decay").optimizer.weight_decay == 0
+    assert live.recipe("mnist-standard").dataset == experiment("mnist-standard", "quick").dataset
+    assert live.recipe("modadd-abelian").strategy == experiment("modadd-abelian").strategy
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"q": 3}, "q is not a setting to change; known are p, train_fraction, weight_decay"),
+        ({"p": 1}, "p is 1, but modulo addition needs an integer p of at least 2"),
+        ({"train_fraction": 1.5}, "train_fraction is 1.5, but must lie in (0, 1]"),
+        ({"weight_decay": -1.0}, "weight_decay is -1.0, but must be finite and at least 0"),
+        ({"lambda_1": -0.1}, "lambda_1 is -0.1, but must be finite and at least 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(recorded, settings, words):
+    with pytest.raises(InputError) as caught:
+        train_live(recorded, settings=settings)
+    message = str(caught.value)
+    assert words in message and "\n" not in message and message.endswith(".")
 
 
 def test_readers_of_text_get_one_sentence(live):
