@@ -10,6 +10,7 @@ import pytest
 
 from grokbook import claims
 from grokbook.claims import CLAIMS, Check, Records
+from grokbook.claims.rules import COMMITTED
 from grokbook.errors import InputError
 from grokbook.theory import predicted_accuracy
 
@@ -193,6 +194,35 @@ def test_never_grokked_runs_are_censored_not_dropped() -> None:
     assert check.values[0] == pytest.approx(15_000 / 5500)  # perturbed: seed 0's
 
 
+def test_of_two_steps_that_did_not_come_nothing_is_known() -> None:
+    """At 1 their ratio would count for C11, which asks for more than 0.9."""
+    logs = world()
+    never = flat(logs["modadd-standard"]).assign(abelian_accuracy_train=0.2)
+    logs["modadd-standard"] = never
+    check = claims.evaluate(["C11"], runs=Records("paper", logs))["C11"][0]
+    assert check.values.isna().all() and check.outcome == "fails" and check.censored == 0
+    # Only seeds that are compared are counted.
+    logs = world()
+    logs["modadd-standard"] = flat(logs["modadd-standard"])
+    logs["modadd-perturbed"] = logs["modadd-perturbed"].query("seed < 2")
+    check = claims.evaluate(["C9"], runs=Records("paper", logs))["C9"][1]
+    assert len(check.values) == 2 and check.censored == 2
+
+
+@pytest.mark.parametrize("name", ["C2", "C13"])
+def test_a_value_at_a_step_that_did_not_come_is_not_defined(name: str) -> None:
+    """At the last step the norm is lower, and the logit distance small, without any grokking."""
+    logs = world()
+    start = [run[run["step"] < 3000] for _, run in logs["modadd-standard"].groupby("seed")]
+    logs["modadd-standard"] = pd.concat(start).assign(
+        abelian_logit_distance_train=lambda log: np.where(log["step"] < 1000, 1.0, 0.01)
+    )
+    checks = claims.evaluate([name], runs=Records("paper", logs))[name]
+    check = next(c for c in checks if re.search("norm when grokked|standard: largest", c.name)
+                 and "MNIST" not in c.name)  # fmt: skip
+    assert check.values.isna().all() and check.outcome == "fails"
+
+
 def check(values, side=">", bound=1.0) -> Check:
     return Check("name", pd.Series(values, dtype=float), side, bound)
 
@@ -238,6 +268,46 @@ def test_verdicts_follow_the_rules() -> None:
     assert claim.verdict([good, bad]) == "partly"
     assert claim.verdict([bad, bad]) == "not reproduced"
     assert claim.verdict([bad, open_]) == "partly"
+
+
+def test_few_seeds_are_named() -> None:
+    def table(seeds: int) -> pd.DataFrame:
+        logs = {name: log[log["seed"] < seeds] for name, log in world().items()}
+        return claims.verdict_table(runs=Records("paper", logs))
+
+    one, two, three = (table(seeds) for seeds in (1, 2, 3))
+    assert one.at["C9", "verdict"] == "reproduced (1 seed)"
+    assert two.at["C9", "verdict"] == "reproduced (2 seeds)"
+    assert three.at["C9", "verdict"] == "reproduced"
+    assert one.at["C6", "verdict"] == "false as stated", "it rests on no run"
+    assert "(one seed)" in one.at["C9", "measured"] and " to " in two.at["C9", "measured"]
+    nothing = claims.verdict_table(runs=Records("paper", {}))
+    assert set(nothing["verdict"]) == {"open", "false as stated"}
+
+
+def test_the_table_shows_why_a_claim_is_not_reproduced() -> None:
+    logs = world()
+    assert (
+        "MNIST: step of test 50 %"
+        in (claims.verdict_table(runs=Records("paper", logs)).at["C1", "measured"])
+    )
+    logs["modadd-standard"] = flat(logs["modadd-standard"])
+    measured = claims.verdict_table(runs=Records("paper", logs)).at["C1", "measured"]
+    assert measured == "modulo addition: step of test 50 % / last step: 1 (5 censored) (1 to 1)"
+
+
+def test_records_since_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = {0: "2026-11-23T20:00:00+00:00", 1: "2026-11-24T22:54:33+00:00"}
+    manifests = [
+        {"experiment": {"seed": seed}, "recorded": moment} for seed, moment in began.items()
+    ]
+    log = world()["modadd-standard"].query("seed < 2")
+    monkeypatch.setattr("grokbook.claims.tables.load_runs", lambda *_: log)
+    monkeypatch.setattr("grokbook.claims.tables.load_manifests", lambda *_: manifests)
+    kept = claims.records(since=COMMITTED)["mnist-l1"]
+    assert set(kept["seed"]) == {1} and len(kept) == len(log) / 2
+    assert set(claims.records()["mnist-l1"]["seed"]) == {0, 1}
+    assert not claims.records(since="2027").logs, "an experiment without a run is left out"
 
 
 def test_unknown_claim() -> None:

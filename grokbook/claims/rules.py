@@ -2,7 +2,7 @@
 
 A claim is a list of checks. A check is one number a seed and the side of a bound on which the claim
 puts it. Its statistic is the median over seeds, its interval the 2.5 and 97.5 % points of the
-bootstrap distribution of that median. The rules, written before the runs they judge were looked at:
+bootstrap distribution of that median. The rules:
 
 - A check *holds* if its whole interval lies on the claim's side of the bound, *fails* if the median
   lies on the other side, and is *unclear* otherwise.
@@ -13,11 +13,17 @@ bootstrap distribution of that median. The rules, written before the runs they j
 - It is *open* as long as an experiment it needs has no recorded run.
 
 A step that did not come within the run is censored: it counts as the last step, which makes a
-ratio of two times a bound on the true one, towards no difference. A number that is not defined on a
-seed counts as the worst possible, so that no seed is ever dropped.
+ratio of two times a bound on the true one, towards no difference. If neither of the two came,
+nothing is known of their ratio, and it is not defined; nor is a value at a step that did not come.
+A number that is not defined on a seed counts as the worst possible, so that no seed is ever
+dropped.
+
+An interval of one seed is a point, and of two or three it says little: tables say "one seed" in
+place of the former, and name the number of seeds beside a verdict of fewer than ``FEW``.
 
 Every bound below (twice as late, a tenth of the peak, ...) is our reading of the paper's words, and
-stands in the check's name, so that a reader of another opinion can judge by the statistic.
+stands in the check's name, so that a reader of another opinion can judge by the statistic. Some of
+the runs had been seen when the rules entered the repository: those that began before ``COMMITTED``.
 """
 
 from __future__ import annotations
@@ -32,6 +38,11 @@ import pandas as pd
 Outcome = Literal["holds", "unclear", "fails"]
 Verdict = Literal["reproduced", "partly", "not reproduced", "false as stated", "open"]
 RESAMPLES = 10_000
+FEW = 3
+"""Verdicts of fewer seeds carry their number."""
+
+COMMITTED = "2026-11-24T22:54:16+00:00"
+"""When checks and bounds were committed as they are: runs that began later had not been seen."""
 
 
 @dataclass(frozen=True)

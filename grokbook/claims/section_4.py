@@ -21,12 +21,12 @@ _BOTH = ("mnist-standard", "modadd-standard")
 
 def _c10(runs: Records) -> list[Check]:
     log = runs["modadd-perturbed"]
-    steps, censored = grokked(log, "modadd")
+    grok = grokked(log, "modadd")
     length = staircase.plateau(log)["length"]
     return [
         Check(
             "length of the longest plateau / step of grokking (a tenth)",
-            length / steps, ">", 0.1, censored,
+            length / grok.steps, ">", 0.1, int(grok.censored.sum()),
         )
     ]  # fmt: skip
 
@@ -66,9 +66,12 @@ def _c13(runs: Records) -> list[Check]:
     column = "abelian_logit_distance_train"
 
     def after(name: str, number: Callable[[pd.Series[float], float], float]) -> pd.Series[float]:
-        """Apply ``number`` to the distances after grokking and the largest distance of the run."""
+        """Apply ``number`` to the distances after grokking and the largest distance of the run.
+
+        NaN where the network does not grok.
+        """
         log = runs[f"modadd-{name}"]
-        steps = grokked(log, "modadd")[0]
+        steps = grokked(log, "modadd").came
         return per_seed(
             log,
             lambda run: number(
@@ -79,7 +82,7 @@ def _c13(runs: Records) -> list[Check]:
 
     def wandering(late: pd.Series[float], largest: float) -> float:
         span = late.max() - late.min()
-        return float(late.diff().abs().sum() / span) if span > 0 else 0.0
+        return 0.0 if span == 0 else float(late.diff().abs().sum() / span)
 
     return [
         Check(

@@ -11,16 +11,18 @@ from grokbook.claims.rules import Check, Claim, Records
 from grokbook.claims.statistics import (
     TASKS,
     at_end,
+    first_steps,
     grokked,
     half_right,
+    last_steps,
     per_seed,
     rank_correlation,
     ratio,
     train_100,
     value_at,
 )
+from grokbook.datasets import ModularAddition
 from grokbook.experiments import experiment
-from grokbook.moments import moments
 from grokbook.theory import counterexamples, modular_neighbours
 from grokbook.theory.corollary_3_3 import feasible_until, fit_predicted_accuracy, predicted_accuracy
 
@@ -39,7 +41,7 @@ def _c1(runs: Records) -> list[Check]:
             # Without it a network that never generalises would count as one that does so late.
             ratio(
                 f"{name}: step of test 50 % / last step",
-                half_right(log), (log.groupby("seed")["step"].max().astype(float), 0), "<", 1,
+                half_right(log), last_steps(log), "<", 1,
             ),
         ]  # fmt: skip
     return checks
@@ -49,13 +51,12 @@ def _c2(runs: Records) -> list[Check]:
     checks = []
     for name, task in TASKS.items():
         log = runs[f"{task}-standard"]
-        peak = moments(log, (0.5,))["norm_peak"]
-        during = value_at(log, "weight_norm", grokked(log, task)[0])
-        before = value_at(log, "weight_norm", half_right(log)[0])
+        during = value_at(log, "weight_norm", grokked(log, task).came)
+        before = value_at(log, "weight_norm", half_right(log).came)
         checks += [
             ratio(
                 f"{name}: step of the largest norm / step of test 50 %",
-                (peak, 0), half_right(log), "<", 1,
+                first_steps(log, "norm_peak", 0.5), half_right(log), "<", 1,
             ),
             Check(f"{name}: norm when grokked / norm at test 50 %", during / before, "<", 1),
         ]  # fmt: skip
@@ -67,7 +68,7 @@ def _c3(runs: Records) -> list[Check]:
     return [
         Check(
             f"{name}: perturbation error at the end / at train 100 %",
-            at_end(log, column) / value_at(log, column, train_100(log)[0]), "<", 1,
+            at_end(log, column) / value_at(log, column, train_100(log).came), "<", 1,
         )
         for name, task in TASKS.items()
         for log in [runs[f"{task}-standard"]]
@@ -145,7 +146,8 @@ def _c6_refuted() -> bool:
 def _c7(runs: Records) -> list[Check]:
     log = runs["modadd-standard"]
     log = log[log["step"] >= 1]
-    n, outputs = 3830, 113  # Figure 3's experiment
+    pairs = experiment("modadd-standard", runs.preset).dataset
+    assert isinstance(pairs, ModularAddition)
 
     def error(run: pd.DataFrame) -> float:
         gap = predicted_accuracy(run["step"]) - run["test_accuracy"]
@@ -154,13 +156,14 @@ def _c7(runs: Records) -> list[Check]:
     def fitted(run: pd.DataFrame) -> float:
         return fit_predicted_accuracy(run["step"], run["test_accuracy"]).root_mean_square_error
 
-    half, censored = half_right(runs["modadd-standard"])
+    half = half_right(log)
     return [
         Check("printed a, b, L, μ: root mean square error", per_seed(log, error), "<", 0.1),
         Check("parameters fitted: root mean square error", per_seed(log, fitted), "<", 0.05),
         Check(
-            "last step at which the premise can hold / step of test 50 %",
-            feasible_until(n, outputs) / half, ">", 1, censored,
+            "printed a, b: last step at which the premise can hold / step of test 50 %",
+            feasible_until(pairs.train_points, pairs.p) / half.steps, ">", 1,
+            int(half.censored.sum()),
         ),
     ]  # fmt: skip
 
@@ -169,11 +172,10 @@ def _c8(runs: Records) -> list[Check]:
     checks = []
     for name, task in TASKS.items():
         log = runs[f"{task}-l1"]
-        last = log.groupby("seed")["step"].max().astype(float)
         checks.append(
             ratio(
                 f"{name}: step of grokking under ℓ₁ decay / last step",
-                grokked(log, task), (last, 0), "<", 1,
+                grokked(log, task), last_steps(log), "<", 1,
             )
         )  # fmt: skip
     without = grokked(runs["modadd-no-decay"], "modadd")

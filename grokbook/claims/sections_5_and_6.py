@@ -14,6 +14,7 @@ from grokbook.claims.statistics import (
     train_100,
     value_at,
 )
+from grokbook.experiments import experiment
 from grokbook.moments import moments
 
 _BOTH = ("mnist-standard", "modadd-standard")
@@ -45,7 +46,8 @@ def _c14(runs: Records) -> list[Check]:
 
 def _c15(runs: Records) -> list[Check]:
     checks = []
-    small = 0.05  # of log B, the largest value that PMI and PE can take on batches of B
+    batch = experiment("mnist-standard", runs.preset).measurements.information_batch
+    largest = np.log(batch)  # that PMI and PE can be on a batch
     for short, column in (
         ("MID", "mutual_information_difference"),
         ("ED", "entropy_difference"),
@@ -54,8 +56,7 @@ def _c15(runs: Records) -> list[Check]:
         checks.append(
             Check(
                 f"MNIST, {short}: largest of the run / log B (small: 0.05)",
-                mnist.groupby("seed")[column].max() / np.log(200),
-                "<", small,
+                mnist.groupby("seed")[column].max() / largest, "<", 0.05,
             )
         )  # fmt: skip
         fall = _early_fall(runs["modadd-standard"], column)
@@ -82,7 +83,7 @@ def _c15(runs: Records) -> list[Check]:
 
 def _early_fall(runs: pd.DataFrame, column: str) -> pd.Series[float]:
     """Divide a column when train accuracy first is 100 % by its largest value until then."""
-    steps, _ = train_100(runs)
+    steps = train_100(runs).came
     then = value_at(runs, column, steps)
     logged = runs.dropna(subset=[column])
     largest = per_seed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,17 +11,26 @@ import pandas as pd
 from grokbook.claims.rules import Check
 from grokbook.moments import GROKKED, moments
 
-Times = tuple["pd.Series[float]", int]
-"""Steps by seed, and how many of them are censored."""
+
+class Times(NamedTuple):
+    """Steps by seed; where one did not come within the run it is *censored*: the last step."""
+
+    steps: pd.Series[float]
+    censored: pd.Series[bool]
+
+    @property
+    def came(self) -> pd.Series[float]:
+        """The steps that came, NaN for the others."""
+        return self.steps.where(~self.censored)
+
 
 TASKS = {"MNIST": "mnist", "modulo addition": "modadd"}
 
 
 def first_steps(runs: pd.DataFrame, column: str, threshold: float) -> Times:
-    """Return one of the :func:`moments` by seed, censored at the last step, and how many were."""
+    """Return one of the :func:`moments` by seed."""
     steps = moments(runs, (threshold,))[column]
-    late = steps.isna()
-    return steps.fillna(runs.groupby("seed")["step"].max().astype(float)), int(late.sum())
+    return Times(steps.fillna(last_steps(runs).steps), steps.isna())
 
 
 def grokked(runs: pd.DataFrame, task: str) -> Times:
@@ -40,6 +49,12 @@ def half_right(runs: pd.DataFrame) -> Times:
     return first_steps(runs, "test_50", 0.5)
 
 
+def last_steps(runs: pd.DataFrame) -> Times:
+    """Return the last logged steps, which always come."""
+    steps = runs.groupby("seed")["step"].max().astype(float)
+    return Times(steps, steps.isna())
+
+
 def ratio(
     name: str,
     above: Times,
@@ -47,13 +62,21 @@ def ratio(
     side: Literal["<", ">"],
     bound: float,
 ) -> Check:
-    """Compare two times seed by seed, on the seeds recorded for both."""
-    values = (above[0] / below[0]).dropna()
-    return Check(name, values, side, bound, above[1] + below[1])
+    """Compare two times seed by seed, on the seeds recorded for both.
+
+    Where neither came, nothing is known of their ratio, and it is NaN.
+    """
+    seeds = above.steps.index.intersection(below.steps.index)
+    late = above.censored[seeds].astype(int) + below.censored[seeds]
+    values = (above.steps[seeds] / below.steps[seeds]).where(late < 2)
+    return Check(name, values, side, bound, int((late == 1).sum()))
 
 
 def value_at(runs: pd.DataFrame, column: str, steps: pd.Series[float]) -> pd.Series[float]:
-    """Return a column at the first logged step that has one, at or after each seed's step."""
+    """Return a column at the first logged step that has one, at or after each seed's step.
+
+    NaN where there is none, and where the step is NaN.
+    """
     logged = runs.dropna(subset=[column]).sort_values("step")
     return pd.Series(
         {

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from grokbook.claims import section_4, sections_1_to_3, sections_5_and_6
-from grokbook.claims.rules import Check, Claim, Records
+from grokbook.claims.rules import FEW, Check, Claim, Records
 from grokbook.errors import InputError, RunError
 from grokbook.experiments import CONTROLS, EXPERIMENTS
-from grokbook.runs import load_runs
+from grokbook.runs import load_manifests, load_runs
 
 CLAIMS: dict[str, Claim] = {
     each.id: each
@@ -21,13 +21,17 @@ CLAIMS: dict[str, Claim] = {
 """C1 to C16, in the order in which the paper makes them."""
 
 
-def records(preset: str = "paper", seeds: Sequence[int] | None = None) -> Records:
+def records(
+    preset: str = "paper", seeds: Sequence[int] | None = None, *, since: str = ""
+) -> Records:
     """Return the runs of every experiment and control; those without a recorded run are left out.
 
     Parameters
     ----------
     preset, seeds
         As in :func:`grokbook.runs.load_runs`.
+    since
+        Only runs that began after this moment, such as ``rules.COMMITTED``; UTC, as in manifests.
 
     Raises
     ------
@@ -37,10 +41,18 @@ def records(preset: str = "paper", seeds: Sequence[int] | None = None) -> Record
     found = {}
     for name in (*EXPERIMENTS, *CONTROLS):
         try:
-            found[name] = load_runs(name, preset, seeds)
+            log = load_runs(name, preset, seeds)
+            began = {
+                manifest["experiment"]["seed"]: manifest["recorded"]
+                for manifest in load_manifests(name, preset, seeds)
+            }
         except RunError as error:
             if not str(error).startswith("There is no record"):
                 raise
+            continue
+        log = log[log["seed"].map(began) > since]
+        if not log.empty:
+            found[name] = log
     return Records(preset, found)
 
 
@@ -102,7 +114,7 @@ def claim_table(
     rows = {
         (name, check.name): {
             "median": _number(check.median, check.censored),
-            "95 % interval": " to ".join(map(_number, check.interval)),
+            "95 % interval": _interval(check),
             "claimed": f"{check.side} {check.bound:g}",
             "seeds": str(len(check.values)),
             "outcome": check.outcome,
@@ -116,26 +128,35 @@ def claim_table(
     return table
 
 
-def verdict_table(preset: str = "paper", seeds: Sequence[int] | None = None) -> pd.DataFrame:
+def verdict_table(
+    preset: str = "paper", seeds: Sequence[int] | None = None, *, runs: Records | None = None
+) -> pd.DataFrame:
     """Return the sixteen verdicts, one row a claim.
+
+    Parameters are those of :func:`evaluate`.
 
     Returns
     -------
     DataFrame
-        Indexed by claim, with text columns ``what the paper claims``, ``verdict``, ``measured``
-        (its checks with their medians and intervals; of more than two, the first), ``checks that
+        Indexed by claim, with text columns ``what the paper claims``, ``verdict`` (with the number
+        of seeds if that is below ``rules.FEW``), ``measured`` (its checks with their medians and
+        intervals; of more than two, the first that does not hold, or the first), ``checks that
         hold``, ``seeds`` (the fewest of its checks) and ``chapter``.
     """
     rows = {}
-    for name, checks in evaluate(None, preset, seeds).items():
+    for name, checks in evaluate(None, preset, seeds, runs=runs).items():
         each = CLAIMS[name]
         held = sum(check.outcome == "holds" for check in checks or ())
+        fewest = min((len(check.values) for check in checks or ()), default=0)
+        verdict: str = each.verdict(checks)
+        if fewest < FEW and verdict not in ("open", "false as stated"):
+            verdict += f" ({fewest} seed{'s' if fewest > 1 else ''})"
         rows[name] = {
             "what the paper claims": each.text,
-            "verdict": each.verdict(checks),
+            "verdict": verdict,
             "measured": _measured(checks or ()),
             "checks that hold": "none yet" if checks is None else f"{held} of {len(checks)}",
-            "seeds": str(min((len(check.values) for check in checks or ()), default=0)),
+            "seeds": str(fewest),
             "chapter": each.chapter,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
@@ -171,12 +192,17 @@ def markdown_table(
 
 
 def _measured(checks: Sequence[Check]) -> str:
-    shown = checks if len(checks) <= 2 else checks[:1]
+    shown = list(checks)
+    if len(shown) > 2:  # the first that does not hold tells why a claim is not reproduced
+        shown = [check for check in shown if check.outcome != "holds"][:1] or shown[:1]
     return "; ".join(
-        f"{check.name}: {_number(check.median, check.censored)}"
-        f" ({' to '.join(map(_number, check.interval))})"
+        f"{check.name}: {_number(check.median, check.censored)} ({_interval(check)})"
         for check in shown
     )
+
+
+def _interval(check: Check) -> str:
+    return "one seed" if len(check.values) == 1 else " to ".join(map(_number, check.interval))
 
 
 def _number(value: float, censored: int = 0) -> str:
