@@ -8,6 +8,7 @@ SEEDS  ?= 0 1 2 3 4
 JOBS   ?= 1
 # One torch thread a worker: on few cores two workers beat two threads.
 WORKERS ?= auto
+ROUNDS  ?= 7
 
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
@@ -58,9 +59,8 @@ reproduce: $(STAMP) ## record every run of the book that is missing, with the ti
 verify: $(STAMP) ## re-train the first steps of one recorded run of every experiment and compare
 	$(BIN)/grokbook verify --seeds 0
 
-bench: $(STAMP) ## time training steps and metrics against plain implementations
-	$(BIN)/python benchmarks/step_time.py
-	$(BIN)/python benchmarks/metrics.py
+bench: $(STAMP) ## time steps, metrics and log on this machine, print it all, keep it for the book
+	$(BIN)/python -m benchmarks --rounds $(ROUNDS)
 
 clean: ## remove what was built (recorded runs and .venv stay)
 	rm -rf book/_build build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .jupyter_cache

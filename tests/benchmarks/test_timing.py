@@ -1,0 +1,55 @@
+"""The measuring itself, on functions whose calls and memory are known."""
+
+import pytest
+import torch
+
+from benchmarks import timing
+from benchmarks.package import Training
+from grokbook import experiment
+
+
+def test_every_function_takes_every_turn(monkeypatch):
+    calls = []
+    taken = iter([9.0, 9.0, 0.1, 9.0, 9.0, 5.0] + [1.0] * 9)  # warm-up of both, then turns
+
+    def seconds(function):
+        function()
+        return next(taken)
+
+    monkeypatch.setattr(timing, "seconds", seconds)
+    monkeypatch.setattr(timing, "TURN_SECONDS", 0.25)
+    found = timing.in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3)
+    assert "".join(calls) == "aaabbb" + "aab" * 3, "2 calls of 0.1 s a turn, one of the slow one"
+    assert found == {"a": [1.0] * 6, "b": [1.0] * 3}
+
+
+def test_median_and_quartiles():
+    found = timing.summary([0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007])
+    assert found["ms"] == pytest.approx(4) and found["spread"] == pytest.approx(0.75)
+    assert timing.summary([0.002]) == {"ms": pytest.approx(2), "spread": 0}
+
+
+def test_the_least_time_and_no_call_after_patience_is_lost(monkeypatch):
+    clock = iter([0.0, 2.0, 10.0, 11.5, 20.0, 21.0])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    assert timing.least(lambda: 7.0, rounds=9, patience=3.0) == (1.5, 7.0)
+
+
+def test_memory_is_the_peak_and_not_the_sum():
+    def function():
+        for _ in range(3):
+            held = torch.empty(1000, 1000)  # 4 MB
+            held = torch.empty(500, 1000), held
+            del held
+
+    assert timing.allocated(function) == pytest.approx(6e6, rel=0.01)
+
+
+def test_what_lies_there_between_steps():
+    recipe = experiment("modadd-standard", "smoke")
+    training = Training([recipe])
+    weights = sum(weight.numel() for weight in training.models[0].parameters())
+    n = recipe.dataset.train_points
+    assert training.held() == 3 * 4 * weights + 8 * 2 * n + 8 * n
+    seeds = [experiment("modadd-standard", "smoke", seed) for seed in (0, 1)]
+    assert Training(seeds).held() == 2 * training.held()
