@@ -48,7 +48,6 @@ def initial_scale(mnist: pd.DataFrame, unit: pd.DataFrame) -> Figure:
     return compared(
         "Test and train accuracy on MNIST from two scales of the initial weights",
         {"MNIST": ("MNIST", {"α = 8": mnist, "α = 1": unit})},
-        "test_accuracy",
     )
 
 

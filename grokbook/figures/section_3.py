@@ -10,8 +10,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from grokbook.figures.style import CURVES, LABELS, ROLES, WIDTH, draw_seeds, finish, theme
-from grokbook.figures.training_curves import columns_with_accuracies, compared
-from grokbook.moments import moments, say_step
+from grokbook.figures.training_curves import (
+    THRESHOLDS,
+    columns_with_accuracies,
+    compared,
+    mark_moments,
+)
+from grokbook.moments import median_moments, moments, say_step
 from grokbook.theory import corollary_3_3
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -62,7 +67,8 @@ def figure_3(
     Parameters
     ----------
     modadd
-        Runs of ``modadd-standard`` with columns ``seed``, ``step`` and ``test_accuracy``.
+        Runs of ``modadd-standard`` with columns ``seed``, ``step``, ``train_accuracy`` and
+        ``test_accuracy``.
     a, b, L, mu
         As in `grokbook.theory.predicted_accuracy`; the defaults are the paper's, b > 0.
     n, outputs
@@ -83,7 +89,7 @@ def figure_3(
         "predicted, fitted parameters": (CURVES[3], (fit.a, fit.b, fit.L, fit.mu)),
     }
     feasible = corollary_3_3.feasible_until(n, outputs, a, b)
-    measured = moments(modadd.assign(weight_norm=0.0), QUANTILES).median()
+    measured = median_moments(modadd.assign(weight_norm=0.0), QUANTILES)
     with theme():
         figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
         axes = figure.subplots()
@@ -110,6 +116,7 @@ def figure_3(
             color=ROLES["quiet"].light,
         )
         axes.set(xlabel="training step", ylabel="accuracy (%)", xlim=(0, last), ylim=(-3, 103))
+        mark_moments(axes, modadd.assign(weight_norm=0.0), THRESHOLDS["Modulo addition"])
         figure.legend(loc="outside upper center", ncols=1)
         seeds = sorted(modadd["seed"].unique())
         who = f"seed {seeds[0]}" if len(seeds) == 1 else f"median of {len(seeds)} seeds"
@@ -154,7 +161,6 @@ def figure_4(
                 {"standard": modadd_standard, "perturbed": modadd_perturbed},
             ),
         },
-        "test_accuracy",
     )
 
 
@@ -249,7 +255,6 @@ def decay(
                 {"ℓ₂ decay": modadd, "ℓ₁ decay": modadd_l1, "no decay": modadd_none},
             ),
         },
-        "test_accuracy",
     )
 
 
@@ -377,7 +382,8 @@ def corollary_fit_table(
     Parameters
     ----------
     runs
-        Runs of ``modadd-standard`` with columns ``seed``, ``step`` and ``test_accuracy``.
+        Runs of ``modadd-standard`` with columns ``seed``, ``step``, ``train_accuracy`` and
+        ``test_accuracy``.
     a, b, L, mu, n, outputs
         As in :func:`figure_3`.
 

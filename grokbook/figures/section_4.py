@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from grokbook.figures.style import CURVES, ROLES, WIDTH, draw_seeds, finish, theme
 from grokbook.figures.training_curves import accuracies, compared, on_step_axis, with_accuracies
-from grokbook.moments import GROKKED, moments, say_step
+from grokbook.moments import GROKKED, median_moments, moments, say_step
 from grokbook.staircase import half_times, logged_share, plateau, splits
 
 TASK = "Modulo addition"
@@ -66,7 +66,6 @@ def figure_6(standard: pd.DataFrame, perturbed: pd.DataFrame, abelian: pd.DataFr
         "Test accuracy, and train accuracy dotted, against training steps under standard and"
         " perturbed training and abelian degrok",
         {TASK: (TASK, trainings)},
-        "test_accuracy",
     )
 
 
@@ -160,7 +159,7 @@ def relative_distance(
         for role, (name, every) in zip(CURVES, trainings.items(), strict=False):
             runs = on_step_axis(axes, every, TASK).assign(ratio=_relative)
             draw_seeds(axes, runs, "ratio", 1, role, label=name)
-            at = moments(runs, (threshold,)).iloc[:, 1].dropna().median()
+            at = median_moments(runs, (threshold,))[f"test_{100 * threshold:g}"]
             if not np.isnan(at):
                 axes.axvline(at, color=role.light, lw=0.9, ls=":")
             curve = runs.groupby("step")["ratio"].median()

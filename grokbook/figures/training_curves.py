@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from grokbook.figures.style import CURVES, LABELS, ROLES, WIDTH, Role, draw_seeds, finish, theme
 from grokbook.moments import median_moments, say_step
@@ -163,10 +164,8 @@ def panels_with_accuracies(title: str, panels: Mapping[str, Panel]) -> Figure:
         return finish(figure, " ".join(words))
 
 
-def compared(
-    title: str, panels: Mapping[str, tuple[str, Mapping[str, pd.DataFrame]]], column: str
-) -> Figure:
-    """Draw test accuracy and, pale, train accuracy, or another column, of several trainings.
+def compared(title: str, panels: Mapping[str, tuple[str, Mapping[str, pd.DataFrame]]]) -> Figure:
+    """Draw test accuracy and, dotted, train accuracy of several trainings.
 
     Parameters
     ----------
@@ -174,32 +173,44 @@ def compared(
         As in :func:`with_accuracies`.
     panels
         By panel title: the task, and runs by the name of their training, at most four.
-    column
-        The column compared. For ``test_accuracy`` the train accuracy is drawn with it, dotted.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        As :func:`with_accuracies`; the moments are dots in the colour of their training, at the
+        height of the accuracy that is reached.
     """
     with theme():
-        figure = Figure(figsize=(WIDTH, 0.5 + 2.9 * len(panels)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.0 + 2.9 * len(panels)), layout="constrained")
         grid = figure.subplots(len(panels), squeeze=False)[:, 0]
         words = [f"{title}."]
         handles: list[Artist] = []
         for letter, axes, (name, (task, trainings)) in zip(
             "abcdef", grid, panels.items(), strict=False
         ):
-            scale = 100 if "accuracy" in column else 1
             for role, (label, every) in zip(CURVES, trainings.items(), strict=False):
                 runs = on_step_axis(axes, every, task)
-                if column == "test_accuracy":
-                    train = role._replace(dashes=":")
-                    draw_seeds(axes, runs, "train_accuracy", 100, train, label=None)
-                draw_seeds(axes, runs, column, scale, role, label=label)
-                words.append(describe(f"{name}, {label}", runs, (column,), THRESHOLDS[task]))
-            unit = " (%)" if scale == 100 else ""
-            axes.set(xlabel="training step", ylabel=LABELS[column] + unit)
-            if scale == 100:
-                axes.set_ylim(-3, 103)
+                dotted = role._replace(dashes=":")
+                draw_seeds(axes, runs, "train_accuracy", 100, dotted, label=None)
+                draw_seeds(axes, runs, "test_accuracy", 100, role, label=label)
+                steps = median_moments(runs, THRESHOLDS[task]).drop("norm_peak")
+                heights = [100, *(100 * threshold for threshold in THRESHOLDS[task])]
+                axes.plot(steps, heights, "o", ms=4.5, color=role.light)
+                words.append(
+                    describe(f"{name}, {label}", runs, ("test_accuracy",), THRESHOLDS[task])
+                )
+            axes.set(xlabel="training step", ylabel="accuracy (%)", ylim=(-3, 103))
             axes.set_title(_lettered(letter, name, len(panels)))
-            handles = axes.get_legend_handles_labels()[0]
-        figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.2)
+            handles = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
+        marked = sorted({t for task, _ in panels.values() for t in THRESHOLDS[task]})
+        percents = ", ".join(f"{100 * threshold:g}" for threshold in marked)
+        quiet = ROLES["quiet"].light
+        handles += [
+            Line2D([], [], color=quiet, ls=":", label="train accuracy"),
+            Line2D([], [], color=quiet, ls="", marker="o", ms=4.5,
+                   label=f"train 100 %; test {percents} %"),
+        ]  # fmt: skip
+        figure.legend(handles=handles, loc="outside upper center", ncols=2, columnspacing=1.2)
         return finish(figure, " ".join(words))
 
 
@@ -267,6 +278,7 @@ def mark_moments(axes: Axes, runs: pd.DataFrame, thresholds: Sequence[float]) ->
     medians = median_moments(runs, thresholds).drop("norm_peak").dropna()
     for row, (column, step) in enumerate(medians.to_dict().items()):
         axes.axvline(step, color=ROLES["quiet"].light, lw=0.9, ls=":")
+        along = axes.transAxes.inverted().transform(axes.transData.transform((step, 0)))[0]
         axes.annotate(
             str(column).replace("_", " ") + " %",
             (step, 1),
@@ -274,7 +286,8 @@ def mark_moments(axes: Axes, runs: pd.DataFrame, thresholds: Sequence[float]) ->
             (0, 3 + 10 * (row % 2)),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            ha="center",
+            # Beyond the right end are the labels of another axis.
+            ha="right" if along > 0.9 else "center",
             fontsize=8.5,
             color=ROLES["quiet"].light,
         )

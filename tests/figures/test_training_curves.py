@@ -1,7 +1,8 @@
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from grokbook.figures.training_curves import describe
+from grokbook.figures.training_curves import compared, describe, mark_moments
 
 
 def run(**columns: list[float]) -> pd.DataFrame:
@@ -28,3 +29,55 @@ def test_description_tells_the_numbers_of_the_data():
         " accuracy stays above 50 % from step 20;"
         " test accuracy stays above 90 % from no step of the run."
     )
+
+
+def rising(seed: int, fit: int, half: int) -> pd.DataFrame:
+    """Reaches train accuracy 1 at `fit`, test accuracy 0.5 at `half` and 1 at twice that."""
+    steps = np.arange(0, 1001, 10)
+    return pd.DataFrame(
+        {
+            "seed": seed,
+            "step": steps,
+            "train_accuracy": np.minimum(1, steps / fit),
+            "test_accuracy": np.minimum(1, steps / (2 * half)),
+            "weight_norm": 1.0,
+        }
+    )
+
+
+def test_compared_trainings_have_their_moments_as_dots_on_their_curves():
+    slow = pd.concat([rising(seed, 100, half) for seed, half in enumerate((300, 400, 500))])
+    figure = compared(
+        "Both", {"Sums": ("Modulo addition", {"slow": slow, "quick": rising(0, 50, 200)})}
+    )
+    (axes,) = figure.axes
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [line.get_xdata().tolist() for line in dots] == [[100, 400, 800], [50, 200, 400]]
+    assert all(line.get_ydata().tolist() == [100, 50, 99] for line in dots)
+    curves = {line.get_label(): line for line in axes.lines}
+    assert [line.get_color() for line in dots] == [
+        curves[name].get_color() for name in ("slow", "quick")
+    ]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "slow", "quick", "train accuracy", "train 100 %; test 50, 99 %",
+    ]  # fmt: skip
+    box, page = legend.get_window_extent(), figure.bbox
+    assert page.x0 <= box.x0 and box.x1 <= page.x1 and box.y1 <= page.y1
+
+
+def test_compared_trainings_that_never_grok_have_no_dot_there():
+    never = rising(0, 50, 10_000)
+    figure = compared("One", {"Sums": ("Modulo addition", {"never": never})})
+    (dots,) = (line for line in figure.axes[0].lines if line.get_marker() == "o")
+    assert dots.get_xdata()[0] == 50 and np.isnan(dots.get_xdata()[1:]).all()
+
+
+def test_a_mark_at_the_right_end_stays_clear_of_the_axis_there():
+    axes = Figure().subplots()
+    axes.set_xlim(0, 1000)
+    mark_moments(axes, rising(0, 950, 300), (0.5,))
+    assert [(text.get_text(), text.get_ha()) for text in axes.texts] == [
+        ("train 100 %", "right"),
+        ("test 50 %", "center"),
+    ]
