@@ -8,7 +8,6 @@ SEEDS  ?= 0 1 2 3 4
 JOBS   ?= 1
 # One torch thread a worker: on few cores two workers beat two threads.
 WORKERS ?= auto
-ROUNDS  ?= 7
 
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
@@ -60,7 +59,7 @@ verify: $(STAMP) ## re-train the first steps of one recorded run of every experi
 	$(BIN)/grokbook verify --seeds 0
 
 bench: $(STAMP) ## time steps, metrics and log on this machine, print it all, keep it for the book
-	$(BIN)/python -m benchmarks --rounds $(ROUNDS)
+	$(BIN)/python -m benchmarks
 
 clean: ## remove what was built (recorded runs and .venv stay)
 	rm -rf book/_build build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .jupyter_cache

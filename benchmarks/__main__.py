@@ -1,6 +1,6 @@
 """Measure everything, print it, and keep it as one record (`make bench`).
 
-    python -m benchmarks [--rounds 7]
+    python -m benchmarks [--rounds 5]
 
 Everything is one run on one machine, with as many threads as torch takes by itself. TransformerLens
 is measured where it is installed with its ``HookedTransformer`` (up to version 3).
@@ -42,7 +42,7 @@ PRINTED = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7, help="turns that every variant takes")
+    parser.add_argument("--rounds", type=int, default=5, help="turns that every variant takes")
     rounds = parser.parse_args().rounds
     if rounds < 1:
         parser.error(f"rounds is {rounds}, but must be at least 1.")

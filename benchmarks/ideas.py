@@ -158,19 +158,19 @@ def measure_processes(rounds: int) -> list[dict[str, Any]]:
             "experiment": name,
             "processes": processes,
             "threads": cores // processes,
-            "ms": milliseconds_of_all(name, processes, cores // processes, float(rounds)),
+            "ms": milliseconds_of_all(experiment(name), processes, cores // processes, rounds),
         }
         for name in EXPERIMENTS
         for processes in (1, cores)
     ]
 
 
-def milliseconds_of_all(name: str, processes: int, threads: int, seconds: float) -> float:
+def milliseconds_of_all(recipe: Experiment, processes: int, threads: int, seconds: float) -> float:
     """Milliseconds a step of several processes at once, each training a run of its own."""
     context = get_context("spawn")
     start, rates = context.Barrier(processes), context.Queue()
     workers = [
-        context.Process(target=_train_for, args=(name, threads, seconds, start, rates))
+        context.Process(target=_train_for, args=(recipe, threads, seconds, start, rates))
         for _ in range(processes)
     ]
     for worker in workers:
@@ -181,10 +181,10 @@ def milliseconds_of_all(name: str, processes: int, threads: int, seconds: float)
     return 1e3 / total
 
 
-def _train_for(name: str, threads: int, seconds: float, start: Any, rates: Any) -> None:
+def _train_for(recipe: Experiment, threads: int, seconds: float, start: Any, rates: Any) -> None:
     """Put the steps a second of one process, all beginning to count at the same moment."""
     torch.set_num_threads(threads)
-    step = Training([experiment(name)])
+    step = Training([recipe])
     for _ in range(WARM_UP):
         step()
     start.wait(timeout=600)

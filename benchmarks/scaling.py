@@ -24,14 +24,16 @@ def variants() -> dict[tuple[str, str, int], list[Experiment]]:
     p² being for training; the width of the MLP is four times d.
     """
     base = experiment("modadd-standard")
+    assert isinstance(base.dataset, ModularAddition)
     sizes: list[tuple[str, int, Experiment]] = []
     for p in MODULI:
-        sizes.append(("p", p, dataclasses.replace(base, dataset=ModularAddition(p, 0.3))))
+        dataset = dataclasses.replace(base.dataset, p=p)
+        sizes.append(("p", p, dataclasses.replace(base, dataset=dataset)))
     for d in WIDTHS:
         config = TransformerConfig(d, mlp=4 * d)
         sizes.append(("d", d, dataclasses.replace(base, model=config)))
     for fraction in FRACTIONS:
-        dataset = ModularAddition(113, fraction)
+        dataset = dataclasses.replace(base.dataset, train_fraction=fraction)
         sizes.append(("n", dataset.train_points, dataclasses.replace(base, dataset=dataset)))
     found = {("modadd-standard", varied, value): [recipe] for varied, value, recipe in sizes}
     for name in EXPERIMENTS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -12,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 from torch.profiler import ProfilerActivity, profile
 
+os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else the profiler says when it starts and stops
 WARM_UP = 3  # calls before the first that counts: compile, fill caches
 TURN_SECONDS = 0.25
 

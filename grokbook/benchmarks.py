@@ -81,8 +81,9 @@ def keep(record: Record, root: Path | None = None) -> Path:
     """
     path = _path(default_root() if root is None else root)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tables = {
-        name: json.loads(table.to_json(orient="records")) for name, table in record.tables.items()
+    tables = {  # JSON has no NaN
+        name: table.astype(object).where(table.notna(), None).to_dict("records")
+        for name, table in record.tables.items()
     }
     text = json.dumps({"made": record.made, "tables": tables}, indent=1) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from grokbook.benchmarks import PACKAGE
 from grokbook.figures.style import CURVES, ROLES, WIDTH, finish, theme
@@ -44,6 +45,8 @@ def step_times(table: pd.DataFrame) -> Figure:
         for axes, name, group in zip(panels[:, 0], names, groups, strict=True):
             axes.set_title(name)
             words.append(f"{name}: {_draw_ways(axes, group)}")
+        low, high = table["ms"].min(), table["ms"].max()
+        panels[-1, 0].set_xlim(low / 1.5, high * (high / low) ** 0.2)  # room for the numbers
         panels[-1, 0].set_xlabel("milliseconds a training step")
         alt = "Time of a training step on a logarithmic axis, one panel an experiment. "
         return finish(figure, alt + "; ".join(words) + ".")
@@ -61,11 +64,11 @@ def _draw_ways(axes: Axes, group: pd.DataFrame) -> str:
         )
         words.append(f"{way} {ms:.3g} ms, {ratio:.1f} times as fast as the usual way")
     axes.set_xscale("log")
-    axes.margins(x=0.15)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
+    _tick(axes.xaxis)
     axes.set_yticks(range(len(group)), list(group.index))
     axes.set_ylim(len(group) - 0.4, -0.6)
     axes.grid(False, axis="y")
+    axes.spines["right"].set_visible(False)
     return ", ".join(words)
 
 
@@ -115,8 +118,15 @@ def _draw_growth(axes: Axes, table: pd.DataFrame, column: str, unit: str, slopes
             f" {last[column]:.3g} {unit}, slope {slopes[varied]:.2f}"
         )
     axes.set(xscale="log", yscale="log", ylabel=unit)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(NullFormatter())
-    axes.legend()
+    _tick(axes.xaxis)
+    _tick(axes.yaxis)
+    axes.spines["right"].set_visible(False)
+    axes.legend(loc="upper left")
     return "; ".join(words) + "."
+
+
+def _tick(axis: Axis) -> None:
+    """Plain numbers at 1, 2 and 5 of each decade of a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())

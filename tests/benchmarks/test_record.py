@@ -22,7 +22,7 @@ def test_it_comes_back_as_it_was_kept(path, tmp_path):
     assert found.made == kept.made
     for name, table in kept.tables.items():
         pd.testing.assert_frame_equal(
-            found.tables[name], table, check_dtype=False, rtol=1e-9, check_column_type=False
+            found.tables[name], table, check_dtype=False, check_exact=True
         )
 
 
