@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import torch
 from torch.profiler import ProfilerActivity, profile
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else the profiler says when it starts and stops
@@ -35,6 +36,8 @@ def in_turns(
     The functions take turns of about a quarter of a second each, at least one call, so that a
     drift of the machine hits all alike.
     """
+    # What was compiled before counts towards a limit, past which torch goes on without compiling.
+    torch.compiler.reset()
     calls = {}
     for name, function in functions.items():
         last = [seconds(function) for _ in range(WARM_UP)][-1]

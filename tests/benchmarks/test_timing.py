@@ -23,6 +23,22 @@ def test_every_function_takes_every_turn(monkeypatch):
     assert found == {"a": [1.0] * 6, "b": [1.0] * 3}
 
 
+def test_what_is_compiled_is_compiled_however_much_was_before(monkeypatch):
+    """Torch compiles a function for eight kinds of arguments and then gives up."""
+    monkeypatch.setattr(timing, "TURN_SECONDS", 0.0)
+    compiled = []
+
+    def backend(graph, _):
+        compiled.append(graph)
+        return graph
+
+    for size in range(2, 14):
+        x = torch.zeros(size)
+        double = torch.compile(lambda x: 2 * x, backend=backend, dynamic=False)
+        timing.in_turns({"double": lambda f=double, x=x: f(x)}, 1)
+    assert len(compiled) == 12
+
+
 def test_median_and_quartiles():
     found = timing.summary([0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007])
     assert found["ms"] == pytest.approx(4) and found["spread"] == pytest.approx(0.75)
