@@ -137,9 +137,8 @@ def comparisons(runs: pd.DataFrame) -> list[dict[str, Any]]:
     list of dict
         ``label`` and ``seeds``; ``reached``, the steps from which the accuracy stays above 10, 50
         and 90 % (the median over seeds; None where half of them never get there); and ``fit``, its
-        ``parameters``, as `at_visible_scale` returns them, and root mean square ``error``, or None
-        where the least-squares fit lies outside the sliders' ranges or fewer than four steps were
-        logged.
+        ``parameters`` and root mean square ``error``, or None where the least-squares fit lies
+        outside the sliders' ranges or fewer than four steps were logged.
     """
     logged = _logged(runs)
     seeds = [int(seed) for seed in sorted(logged["seed"].unique())]
@@ -163,19 +162,6 @@ def comparisons(runs: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def at_visible_scale(a: float, b: float, mu: float) -> tuple[float, float, float]:
-    """Return a, b and mu of the same curve, with the paper's mu if the given one is smaller.
-
-    At L = 1/2 and a mu this small the plateau is 1 to the last digit. All that shapes the curve
-    then is (a + 1) sqrt(mu) and b sqrt(mu), so that a fit would end at any scale.
-
-    >>> at_visible_scale(19259.0, 5000.0, 0.0001)
-    (1925.0, 500.0, 0.01)
-    """
-    factor = math.sqrt(mu / PAPER["mu"])
-    return ((a + 1) * factor - 1, b * factor, PAPER["mu"]) if factor < 1 else (a, b, mu)
-
-
 def _slider(name: str, description: str, step: float, readout_format: str) -> ipywidgets.Widget:
     low, high = RANGES[name]
     return slider(
@@ -194,10 +180,8 @@ def _fit(runs: pd.DataFrame) -> dict[str, Any] | None:
     if len(logged) < 4:
         return None
     fit = fit_predicted_accuracy(logged["step"], logged["test_accuracy"])
-    a, b, mu = at_visible_scale(fit.a, fit.b, fit.mu)
     # Six digits: more would differ from machine to machine.
-    values = {"a": a, "b": b, "L": fit.L, "mu": mu}
-    parameters = {name: float(f"{value:.6g}") for name, value in values.items()}
+    parameters = {name: float(f"{getattr(fit, name):.6g}") for name in PAPER}
     if not all(low <= parameters[name] <= high for name, (low, high) in RANGES.items()):
         return None
     return {"parameters": parameters, "error": round(fit.root_mean_square_error, 5)}

@@ -76,16 +76,6 @@ def test_fits_are_those_of_the_theory(runs):
     assert single["fit"]["parameters"] == pytest.approx({**PAPER, "a": a}, rel=1e-4)
 
 
-def test_scale_of_a_fit_does_not_change_its_curve():
-    for mu in (1e-12, 1e-5, 0.009, 0.01, 0.5):
-        a, b = 200 / math.sqrt(mu), 52 / math.sqrt(mu)
-        scaled = module.at_visible_scale(a, b, mu)
-        assert scaled[2] == max(mu, 0.01)
-        before = corollary.predicted_accuracy(STEPS, a, b, 0.5, mu)
-        after = corollary.predicted_accuracy(STEPS, scaled[0], scaled[1], 0.5, scaled[2])
-        np.testing.assert_allclose(after, before, atol=1e-12)
-
-
 def test_runs_that_never_rise_have_neither_moments_nor_a_fit(runs):
     flat = pd.concat([run(0, 5000), run(1, 1, test_accuracy=0.05)])
     both, _, never = module.comparisons(flat)
