@@ -48,7 +48,10 @@ def step_times(table: pd.DataFrame) -> Figure:
         low, high = table["ms"].min(), table["ms"].max()
         panels[-1, 0].set_xlim(low / 1.5, high * (high / low) ** 0.2)  # room for the numbers
         panels[-1, 0].set_xlabel("milliseconds a training step")
-        alt = "Time of a training step on a logarithmic axis, one panel an experiment. "
+        alt = (
+            "Time of a training step on a logarithmic axis, one panel an experiment; in brackets,"
+            " that of the usual way over it. "
+        )
         return finish(figure, alt + "; ".join(words) + ".")
 
 
@@ -62,7 +65,7 @@ def _draw_ways(axes: Axes, group: pd.DataFrame) -> str:
         axes.annotate(
             f"{ratio:.1f} ×", (ms, row), (8, 0), textcoords="offset points", va="center", fontsize=9
         )
-        words.append(f"{way} {ms:.3g} ms, {ratio:.1f} times as fast as the usual way")
+        words.append(f"{way} {ms:,.1f} ms ({ratio:.1f})")
     axes.set_xscale("log")
     _tick(axes.xaxis)
     axes.set_yticks(range(len(group)), list(group.index))
@@ -114,8 +117,8 @@ def _draw_growth(axes: Axes, table: pd.DataFrame, column: str, unit: str, slopes
         )  # fmt: skip
         first, last = rows.iloc[0], rows.iloc[-1]
         words.append(
-            f"{name} {first['value']:,} to {last['value']:,}, from {first[column]:.3g} to"
-            f" {last[column]:.3g} {unit}, slope {slopes[varied]:.2f}"
+            f"{name} {first['value']:,} to {last['value']:,}, from {first[column]:,.1f} to"
+            f" {last[column]:,.1f} {unit}, slope {slopes[varied]:.2f}"
         )
     axes.set(xscale="log", yscale="log", ylabel=unit)
     _tick(axes.xaxis)
