@@ -131,7 +131,7 @@ def test_launch_buttons_lead_to_the_notebook(read):
 @pytest.mark.pages
 def test_the_install_cell_is_not_shown(read):
     page = read("live_training").page
-    assert "live_preset" in page.locator("article").inner_text()
+    assert "live_preset" in page.locator("article").text_content()
     assert "find_spec" not in page.content()
 
 
