@@ -67,7 +67,7 @@ def _draw_ways(axes: Axes, group: pd.DataFrame) -> str:
         )
         words.append(f"{way} {ms:,.1f} ms ({ratio:.1f})")
     axes.set_xscale("log")
-    _tick(axes.xaxis)
+    _tick(axes.xaxis, (1, 3))
     axes.set_yticks(range(len(group)), list(group.index))
     axes.set_ylim(len(group) - 0.4, -0.6)
     axes.grid(False, axis="y")
@@ -121,15 +121,15 @@ def _draw_growth(axes: Axes, table: pd.DataFrame, column: str, unit: str, slopes
             f" {last[column]:,.1f} {unit}, slope {slopes[varied]:.2f}"
         )
     axes.set(xscale="log", yscale="log", ylabel=unit)
-    _tick(axes.xaxis)
-    _tick(axes.yaxis)
+    _tick(axes.xaxis, (1, 2, 5))
+    _tick(axes.yaxis, (1, 2, 5))
     axes.spines["right"].set_visible(False)
     axes.legend(loc="upper left")
     return "; ".join(words) + "."
 
 
-def _tick(axis: Axis) -> None:
-    """Plain numbers at 1, 2 and 5 of each decade of a logarithmic axis."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+def _tick(axis: Axis, digits: tuple[int, ...]) -> None:
+    """Plain numbers at these digits of each decade of a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=digits))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())

@@ -61,6 +61,12 @@ def test_memory_is_the_peak_and_not_the_sum():
     assert timing.allocated(function) == pytest.approx(6e6, rel=0.01)
 
 
+def test_memory_is_the_same_when_counted_again():
+    kept = []
+    counted = [timing.allocated(lambda: kept.append(torch.empty(1000, 1000)), 1) for _ in range(3)]
+    assert counted == [4_000_000] * 3
+
+
 def test_what_lies_there_between_steps():
     recipe = experiment("modadd-standard", "smoke")
     training = Training([recipe])
