@@ -281,21 +281,28 @@ def fit_predicted_accuracy(steps: ArrayLike, accuracy: ArrayLike) -> FittedCurve
         )
         for start in starts
     ]
-    free = [
-        optimize.least_squares(gaps, x0=(*start, spread), bounds=(low, high))
-        for start in starts
-        for spread in (-1.5, 0.0)
-    ]
-    full, lower = (min(fits, key=lambda fit: fit.cost) for fits in (held, free))
-    errors = [float(np.sqrt(np.mean(fit.fun**2))) for fit in (full, lower)]
-    seen = errors[0] - errors[1] > VISIBLE
-    plateau_decade, log_width, log_spread = lower.x if seen else (*full.x, smallest)
+    best = min(held, key=lambda fit: fit.cost)
+    shape, error = (*best.x, smallest), _root_mean_square(best.fun)
+    if error > VISIBLE:  # otherwise no plateau can lower it by so much
+        free = [
+            optimize.least_squares(gaps, x0=(*start, spread), bounds=(low, high))
+            for start in starts
+            for spread in (-1.5, 0.0)
+        ]
+        best = min(free, key=lambda fit: fit.cost)
+        if error - _root_mean_square(best.fun) > VISIBLE:
+            shape, error = tuple(best.x), _root_mean_square(best.fun)
+    plateau_decade, log_width, log_spread = map(float, shape)
     scale = math.exp(log_spread)  # sqrt(2 mu) at 2L = 1
     b = math.exp(log_width) / scale
     return FittedCurve(
-        a=b * float(plateau_decade),
+        a=b * plateau_decade,
         b=b,
         L=0.5,
         mu=scale**2 / 2,
-        root_mean_square_error=errors[1] if seen else errors[0],
+        root_mean_square_error=error,
     )
+
+
+def _root_mean_square(gaps: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(gaps**2)))
