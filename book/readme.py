@@ -1,9 +1,9 @@
-"""Bring README up to the recorded runs: picture and verdicts (`make notebooks`)."""
+"""Bring README up to what is recorded (`make notebooks`)."""
 
 import re
 from pathlib import Path
 
-from grokbook import load_runs
+from grokbook import benchmarks, load_runs
 from grokbook.claims import markdown_table
 from grokbook.figures import figure_1
 from grokbook.figures.style import png
@@ -12,12 +12,19 @@ BOOK = Path(__file__).parent
 PICTURE = BOOK / "assets" / "figure_1.png"
 README = BOOK.parent / "README.md"
 
+
+def between(text: str, mark: str, table: str) -> str:
+    """Put a table between the comments ``mark`` and ``end of mark`` of a text."""
+    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    whole = f"{begin}\n\n{table}\n\n{end}"
+    return re.sub(f"{begin}.*?{end}", lambda _: whole, text, flags=re.DOTALL)
+
+
 if __name__ == "__main__":
     figure = figure_1(load_runs("mnist-standard"), load_runs("modadd-standard"))
     PICTURE.write_bytes(png(figure))
-    begin, end = "<!-- verdicts -->", "<!-- end of verdicts -->"
     text = README.read_text(encoding="utf-8")
-    table = f"{begin}\n\n{markdown_table(book='book/')}\n\n{end}"
-    new = re.sub(f"{begin}.*?{end}", lambda _: table, text, flags=re.DOTALL)
-    README.write_text(new, encoding="utf-8")
-    print("README: picture and verdicts are those of the recorded runs")
+    text = between(text, "verdicts", markdown_table(book="book/"))
+    text = between(text, "step times", benchmarks.markdown_table(benchmarks.load()))
+    README.write_text(text, encoding="utf-8")
+    print("README: picture, verdicts and step times are those recorded")

@@ -188,6 +188,21 @@ def step_table(record: Record) -> pd.DataFrame:
     return table[["ms", "spread", "ratio", "gflops", "peak_share"]]
 
 
+def markdown_table(record: Record) -> str:
+    """Return the package's rows of :func:`step_table` in Markdown, as README shows them."""
+    table = step_table(record)
+    lines = [
+        "| experiment | ms a step | the usual way | its time / ours | share of the peak |",
+        "|---|---:|---|---:|---:|",
+    ]
+    for name, row in table.xs(PACKAGE, level="way").iterrows():
+        share = "" if np.isnan(row["peak_share"]) else f"{row['peak_share']:.0%}"
+        lines.append(
+            f"| {name} | {row['ms']:.1f} | {usual_way(str(name))} | {row['ratio']:.1f} | {share} |"
+        )
+    return "\n".join(lines)
+
+
 def metric_table(record: Record) -> pd.DataFrame:
     """Return the metrics' times beside those of the plain ways, with their ``ratio``.
 

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from grokbook import benchmarks
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
@@ -28,3 +30,8 @@ def test_every_verb_named_exists():
         text = (ROOT / page).read_text()
         named |= set(re.findall(r"(?:^|`|run: )make ([a-z-]+)", text, flags=re.MULTILINE))
     assert named <= verbs, named - verbs
+
+
+def test_step_times_are_those_of_the_record():
+    shown = re.search(r"<!-- step times -->\n\n(.*?)\n\n<!-- end", README, re.DOTALL)
+    assert shown[1] == benchmarks.markdown_table(benchmarks.load()), "run `make notebooks`"

@@ -104,6 +104,13 @@ def test_ratios_and_share_of_the_peak():
     assert table.loc[("mnist-standard", PACKAGE), ["gflops", "peak_share"]].isna().all()
 
 
+def test_readme_shows_the_package_s_rows():
+    heads, _, *rows = benchmarks.markdown_table(record()).splitlines()
+    ms = benchmarks.step_table(record()).at[("modadd-standard", PACKAGE), "ms"]
+    wanted = f"| modadd-standard | {ms:.1f} | plain PyTorch, float32 | 3.0 | 50% |"
+    assert wanted in rows and all(row.count("|") == heads.count("|") for row in rows)
+
+
 def test_metrics_beside_the_plain_ways():
     table = benchmarks.metric_table(record())
     assert table["ratio"].tolist() == [100, 1.5]
