@@ -78,6 +78,21 @@ class Reader:
             self.errors.append(message.text)
 
 
+@contextmanager
+def functions_of(widget, browser) -> Iterator:
+    """Open a page on which ``widget`` is the JavaScript module of a class of widgets."""
+    page = browser.new_page()
+    page.evaluate(
+        """async (source) => {
+            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+            globalThis.widget = await import(url);
+        }""",
+        widget._esm,
+    )
+    yield page
+    page.close()
+
+
 def saved_page(widgets) -> str:
     """Return the page that myst-nb makes of widgets: their state, a view each, and our script."""
     state = dependency_state(widgets, drop_defaults=False)

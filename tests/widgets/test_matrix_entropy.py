@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from browsing import Reader, saved_page
+from browsing import Reader, functions_of, saved_page
 
 from grokbook import metrics
 from grokbook.widgets import matrix_entropy as module
@@ -135,16 +135,8 @@ def test_readers_of_text_get_one_sentence():
 @pytest.fixture(scope="module")
 def script(browser):
     """The functions of the widget's module, in a browser."""
-    page = browser.new_page()
-    page.evaluate(
-        """async (source) => {
-            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-            globalThis.widget = await import(url);
-        }""",
-        module.MatrixEntropy._esm,
-    )
-    yield page
-    page.close()
+    with functions_of(module.MatrixEntropy, browser) as page:
+        yield page
 
 
 @pytest.mark.pages

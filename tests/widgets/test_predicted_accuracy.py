@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from browsing import functions_of
 
 from grokbook.theory import corollary_3_3 as corollary
 from grokbook.widgets import predicted_accuracy as module
@@ -112,16 +113,8 @@ def test_empty_table_is_refused(runs):
 @pytest.fixture(scope="module")
 def script(browser):
     """The functions of the widget's module, in a browser."""
-    page = browser.new_page()
-    page.evaluate(
-        """async (source) => {
-            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-            globalThis.widget = await import(url);
-        }""",
-        module.PredictedAccuracy._esm,
-    )
-    yield page
-    page.close()
+    with functions_of(module.PredictedAccuracy, browser) as page:
+        yield page
 
 
 @pytest.mark.pages

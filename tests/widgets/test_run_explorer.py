@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from browsing import Reader, saved_page
+from browsing import Reader, functions_of, saved_page
 
 from grokbook.experiments import CONTROLS, EXPERIMENTS
 from grokbook.figures.style import LABELS
@@ -209,16 +209,8 @@ def reader(browser, tmp_path, runs):
 @pytest.fixture
 def script(browser):
     """The functions of the widget's module, in a browser."""
-    page = browser.new_page()
-    page.evaluate(
-        """async (source) => {
-            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-            globalThis.widget = await import(url);
-        }""",
-        module.RunExplorer._esm,
-    )
-    yield page
-    page.close()
+    with functions_of(module.RunExplorer, browser) as page:
+        yield page
 
 
 @pytest.mark.pages
