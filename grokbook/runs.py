@@ -32,6 +32,8 @@ from grokbook.training import CHECKPOINT_SECONDS, Run, train, train_together
 # other machines, thread counts and compilers, which round differently.
 RELATIVE_TOLERANCE = 1e-3
 RELATIVE_TOLERANCES = {
+    # A few ReLUs near 0 that switch: weights 3e-7 apart, compiled and not, gave 2.3e-3 at step 10.
+    "sharpness": 5e-3,
     # The spread of four probes: what rounding does to each is small beside the probe, not beside
     # their differences.
     "sharpness_standard_error": 5e-2,
