@@ -16,8 +16,6 @@ from grokbook.claims.statistics import (
     train_100,
 )
 
-_BOTH = ("mnist-standard", "modadd-standard")
-
 
 def _c10(runs: Records) -> list[Check]:
     log = runs["modadd-perturbed"]

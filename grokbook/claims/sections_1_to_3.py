@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import torch
 
 from grokbook import derived
 from grokbook.claims.rules import Check, Claim, Records
@@ -131,8 +130,7 @@ def _reachable_share(modadd: pd.DataFrame, preset: str) -> pd.Series[float]:
     shares = {}
     for seed in modadd["seed"].unique():
         split = experiment("modadd-standard", preset, int(seed)).dataset.load()
-        mask = torch.zeros(split.classes, split.classes, dtype=torch.bool)
-        mask[split.train_x[:, 0], split.train_x[:, 1]] = True
+        mask = modular_neighbours.training_mask(split.train_x, split.classes)
         shares[seed] = modular_neighbours.reachable_test_pairs(mask).largest_same_label_share
     return pd.Series(shares, dtype=float)
 
