@@ -89,10 +89,11 @@ class NoiseOfTheFirstStep(Perturbed):
     """Noise drawn once: the most that a cheaper source of noise could give."""
 
     def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
-        memory: dict[str, Any] = state.memory
-        if "drawn" not in memory:
-            memory["drawn"] = super().noise(state, shape, like)
-        return memory["drawn"]
+        if "drawn" not in state.memory:
+            drawn = super().noise(state, shape, like)
+            assert drawn is not None
+            state.memory["drawn"] = drawn
+        return state.memory["drawn"]
 
 
 @dataclass(frozen=True)

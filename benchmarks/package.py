@@ -71,12 +71,12 @@ class Training:
         return 3 * weights + sum(s.train_x.nbytes + s.train_y.nbytes for s in self.splits)
 
 
-def accuracy_on(model: Network, split: Split) -> Callable[[], float]:
+def accuracy_on(model: Network, split: Split) -> Callable[[], Tensor]:
     """What perturbed training asks for."""
 
     @torch.no_grad()
-    def accuracy() -> float:
-        return float((model(split.train_x).argmax(1) == split.train_y).double().mean())
+    def accuracy() -> Tensor:
+        return (model(split.train_x).argmax(1) == split.train_y).double().mean()
 
     return accuracy
 

@@ -49,13 +49,8 @@ class Objective:
         if self.weights is None:
             return self._compute(*batches[0], noises[0]).reshape(1)
         x, y = (torch.stack(part) for part in zip(*batches, strict=True))
-        drawn = [noise for noise in noises if noise is not None]
-        noise = None
-        if drawn:  # a seed without noise, where others have some, gets zeros
-            noise = torch.stack(
-                [torch.zeros_like(drawn[0]) if each is None else each for each in noises]
-            )
-        return self._compute(self.weights, x, y, noise)
+        drawn = [noise for noise in noises if noise is not None]  # of all seeds, or of none
+        return self._compute(self.weights, x, y, torch.stack(drawn) if drawn else None)
 
     def _compute(self, *arguments: Any) -> Tensor:
         if not self.is_compiled:
@@ -182,6 +177,8 @@ class Batches:
         if self.position >= len(self.order):
             self.order = torch.randperm(len(self.x), generator=self.generator)
             self.position = 0
-        chosen = self.order[self.position : self.position + self.size].to(self.x.device)
+        chosen = self.order[self.position : self.position + self.size]
+        if self.x.is_cuda:  # from pinned memory: a copy that the host does not wait for
+            chosen = chosen.pin_memory().to(self.x.device, non_blocking=True)
         self.position += self.size
         return self.x[chosen], self.y[chosen]

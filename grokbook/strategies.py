@@ -32,24 +32,26 @@ class TrainingState:
     generator : torch.Generator
         The run's noise stream.
     train_accuracy : callable
-        Returns the current clean accuracy on the whole training set, in [0, 1].
-    memory : dict of str to float
+        Returns the current clean accuracy on the whole training set, in [0, 1], as a 0-dimensional
+        tensor on the network's device.
+    memory : dict of str to Tensor
         What a strategy keeps between steps; saved in checkpoints.
     """
 
     step: int
     generator: torch.Generator
-    train_accuracy: Callable[[], float]
-    memory: dict[str, float] = field(default_factory=dict)
+    train_accuracy: Callable[[], Tensor]
+    memory: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Strategy(Protocol):
     """The objective that one optimiser step descends."""
 
     def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
-        """Draw what is added to the continuous input, or None for nothing.
+        """Draw what is added to the continuous input; None, at every step, for nothing.
 
         ``shape`` is that of the continuous input, ``like`` a tensor of its type and device.
+        Nothing is read back to the host, so that a GPU is not waited for.
         """
 
     def loss(
@@ -103,15 +105,14 @@ class Perturbed:
             raise InputError(f"refresh is {self.refresh}, but must be at least 1 step.")
 
     def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
-        """Δ at the current σ; None where σ = 0."""
-        if state.step % self.refresh == 0 or "sigma" not in state.memory:
-            accuracy = state.train_accuracy()
-            state.memory["sigma"] = max(self.lambda_1 * (1 - accuracy), self.lambda_2)
-        sigma = state.memory["sigma"]
-        if sigma == 0:
+        """Δ at the current σ; None where λ₁ = λ₂ = 0."""
+        if self.lambda_1 == self.lambda_2 == 0:
             return None
+        if state.step % self.refresh == 0 or "sigma" not in state.memory:
+            error = 1 - state.train_accuracy()
+            state.memory["sigma"] = (self.lambda_1 * error).clamp(min=self.lambda_2)
         unit = torch.randn(shape, generator=state.generator, dtype=like.dtype, device=like.device)
-        return unit.mul_(sigma)
+        return unit.mul_(state.memory["sigma"])
 
     def loss(
         self, model: Forward, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion

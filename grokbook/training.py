@@ -392,9 +392,9 @@ def _require_memory(experiments: Sequence[Experiment], place: torch.device) -> N
 
 
 @torch.no_grad()
-def _accuracy(model: Network, split: Split) -> float:
-    """Clean accuracy on the training set."""
-    return float((model(split.train_x).argmax(dim=1) == split.train_y).double().mean())
+def _accuracy(model: Network, split: Split) -> Tensor:
+    """Clean accuracy on the training set, a scalar that stays on its device."""
+    return (model(split.train_x).argmax(dim=1) == split.train_y).double().mean()
 
 
 def _device(name: str) -> torch.device:

@@ -5,8 +5,20 @@ import dataclasses
 import pandas as pd
 import pytest
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from grokbook import AbelianRegularized, InputError, Perturbed, Standard, experiment, train
+from benchmarks.package import Training
+from grokbook import (
+    CONTROLS,
+    EXPERIMENTS,
+    AbelianRegularized,
+    InputError,
+    Perturbed,
+    Standard,
+    experiment,
+    train,
+)
 from grokbook.datasets import ModularAddition, Split
 from grokbook.experiments import LogSchedule, Measurements
 from grokbook.losses import cross_entropy
@@ -56,6 +68,34 @@ def test_zero_strength_is_standard_to_the_last_bit(name: str) -> None:
     pd.testing.assert_frame_equal(zero, standard, check_exact=True)
 
 
+class NothingReadBack(TorchDispatchMode):
+    """Refuses what makes the host wait for a GPU: reading a number out of a tensor."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        assert func is not torch.ops.aten._local_scalar_dense.default, "a tensor was read"
+        return func(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("name", [*EXPERIMENTS, *CONTROLS])
+@pytest.mark.parametrize("count", [1, 2])
+def test_between_log_points_nothing_is_read_back(
+    name: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_hot(y: Tensor, classes: int) -> Tensor:  # torch's looks at the labels, on a CPU only
+        return (y[:, None] == torch.arange(classes)).long()
+
+    monkeypatch.setattr(torch.nn.functional, "one_hot", one_hot)
+    recipes = [experiment(name, "smoke", seed) for seed in range(count)]
+    training = Training(recipes, compiled=False)
+    with NothingReadBack():
+        for _ in range(12):  # over a refresh of σ and the end of an epoch
+            training.optimizer.step(training.losses().sum(), training.states[0].step)
+            for each in training.states:
+                each.step += 1
+        with pytest.raises(AssertionError, match="a tensor was read"):
+            training.losses().sum().item()
+
+
 @pytest.mark.parametrize("name", ["perturbed", "abelian"])
 def test_full_strength_is_not_standard(name: str) -> None:
     log, standard = train(small(STRATEGIES[name])).log, train(small(Standard())).log
@@ -80,7 +120,7 @@ def test_test_labels_are_never_read(name: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def state(accuracy: float, step: int = 0) -> TrainingState:
-    return TrainingState(step, generator(0, "noise"), lambda: accuracy)
+    return TrainingState(step, generator(0, "noise"), lambda: torch.tensor(accuracy).double())
 
 
 @pytest.mark.parametrize(("accuracy", "sigma"), [(0.0, 0.5), (0.1, 0.45), (0.3, 0.4), (1.0, 0.4)])
@@ -95,7 +135,7 @@ def test_sigma_follows_the_training_accuracy(accuracy: float, sigma: float) -> N
 def test_sigma_is_refreshed_every_tenth_step_and_noise_is_fresh_each_step() -> None:
     now = state(0.0)
     asked = []
-    now.train_accuracy = lambda: asked.append(now.step) or 0.0  # type: ignore[func-returns-value]
+    now.train_accuracy = lambda: asked.append(now.step) or torch.zeros(())  # type: ignore[func-returns-value]
     drawn = []
     for now.step in range(25):
         drawn.append(Perturbed(1.0, 0.0).noise(now, (4,), torch.empty(0)))
