@@ -174,7 +174,8 @@ def step_table(record: Record) -> pd.DataFrame:
     DataFrame
         ``ms`` and ``spread`` as recorded; ``ratio``, the usual way's time (:func:`usual_way`) over
         this one's; ``gflops``, GFLOP a second in the large matrix products; ``peak_share``, that
-        over the rate of one large float32 product that took turns with the steps. The last two are
+        over the rate of one large float32 product that took turns with the steps; ``ceiling``, the
+        ratio of a step that were nothing but its large products at that rate. The last three are
         NaN where nothing is counted.
     """
     table = record.tables["steps"].set_index(["experiment", "way"])
@@ -185,7 +186,8 @@ def step_table(record: Record) -> pd.DataFrame:
     usual = {name: table.at[(name, usual_way(name)), "ms"] for name in names.unique()}
     table["ratio"] = names.map(usual) / table["ms"]
     table["peak_share"] = table["gflops"] / names.map(peaks)
-    return table[["ms", "spread", "ratio", "gflops", "peak_share"]]
+    table["ceiling"] = table["ratio"] / table["peak_share"]
+    return table[["ms", "spread", "ratio", "gflops", "peak_share", "ceiling"]]
 
 
 def markdown_table(record: Record) -> str:
@@ -361,7 +363,7 @@ def _written(column: str, value: Any) -> str:
 _FORMS = {
     **dict.fromkeys(("spread", "peak_share", "share"), "{:.0f} %"),
     **dict.fromkeys(("plain_ms", "cheap_ms", "full_ms", "gflops"), "{:,.0f}"),
-    **dict.fromkeys(("ratio", "minutes", "hours"), "{:,.1f}"),
+    **dict.fromkeys(("ratio", "ceiling", "minutes", "hours"), "{:,.1f}"),
     "ms": "{:,.2f}",
     "difference": "{:.0e}",
 }
