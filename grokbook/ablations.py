@@ -2,8 +2,7 @@
 
 Two ablations. :func:`information_settings`: batch size and number of noise draws of PMI and PE, at
 several steps of one training. :func:`refresh_rates`: how often perturbed training updates its σ.
-The paper's sizes are recorded once, ``python -m grokbook.ablations``; small ones are computed on
-the spot.
+The paper's sizes are recorded, by ``grokbook reproduce``; small ones are computed on the spot.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from grokbook.files import write_atomically
 from grokbook.models import Network
 from grokbook.moments import GROKKED, moments
 from grokbook.provenance import provenance
-from grokbook.runs import RunStore, custom_key, default_root, roots
+from grokbook.runs import RunKey, RunStore, custom_key, default_root, roots
 from grokbook.seeding import generator
 from grokbook.strategies import Perturbed
 from grokbook.training import Run, train
@@ -39,7 +38,7 @@ STEPS = 25
 """Number of geometrically spaced steps recorded, before those that round alike are merged."""
 
 BATCHES = (50, 100, 200, 500, 1000)
-"""Batch sizes recorded; 200 is the paper's on MNIST, 1000 the whole training set."""
+"""Batch sizes recorded; 200 is ours on MNIST, 1000 the whole training set."""
 
 DRAWS = (1, 2, 5, 10)
 """Numbers of noise draws recorded; 1 is the paper's."""
@@ -50,7 +49,7 @@ REFRESH = (1, 10, 100, 1000)
 PERTURBED = {"mnist-perturbed": "mnist", "modadd-perturbed": "modadd"}
 """The experiments that have a σ, and their tasks."""
 
-_NAME, _COMMAND = "ablation information_settings", "python -m grokbook.ablations"
+_NAME, _COMMAND = "ablation information_settings", "grokbook reproduce"
 
 
 class Settings(NamedTuple):
@@ -360,15 +359,13 @@ def refresh_rates(seed: int = 0, preset: str = "quick") -> list[Refreshed]:
     return recipes
 
 
-def record_refresh_rates(seeds: Sequence[int] = (0,), root: Path | None = None) -> None:
-    """Train and keep the runs of :func:`refresh_rates`, under the preset ``custom``.
-
-    What is recorded already is left as it is.
-    """
-    store = RunStore(root)
-    for seed in seeds:
-        for name, _, recipe in refresh_rates(seed):
-            store.record(custom_key(name, "quick", recipe), recipe)
+def runs(seeds: Sequence[int] = (0,)) -> list[tuple[RunKey, Experiment]]:
+    """Return where each run of :func:`refresh_rates` is kept and what it trains."""
+    return [
+        (custom_key(name, "quick", recipe), recipe)
+        for seed in seeds
+        for name, _, recipe in refresh_rates(seed)
+    ]
 
 
 def load_refresh_rates(
@@ -436,8 +433,3 @@ def _recorded(name: str, recipe: Experiment, root: Path | None) -> Run:
             f" {recipe.id}; remove it and record it anew with `{_COMMAND}`."
         )
     return run
-
-
-if __name__ == "__main__":
-    print(record())
-    record_refresh_rates()

@@ -18,7 +18,7 @@ from grokbook import chapters
 from grokbook.errors import GrokbookError, InputError
 from grokbook.experiments import CONTROLS, EXPERIMENTS, PRESETS, Experiment, experiment
 from grokbook.parallel import record_all
-from grokbook.reproduce import SEEDS, everything, record_missing
+from grokbook.reproduce import SEEDS, everything, record_missing, record_missing_tables
 from grokbook.runs import RunStore, custom_key, verify
 
 
@@ -60,7 +60,7 @@ class Train:
 
 @dataclass
 class Reproduce:
-    """Record every run of the book that is not there yet, resume what was cut off.
+    """Record every run and table of the book that is not there yet, resume what was cut off.
 
     To record them all from nothing, name an empty folder in GROKBOOK_RUNS.
     """
@@ -225,6 +225,9 @@ def _reproduce(command: Reproduce) -> None:
     wanted = everything(command.preset, command.seeds)
     for line in record_missing(wanted, command.jobs, command.device, scheduler=command.scheduler):
         print(line, flush=True)
+    if command.preset == "paper":  # no other preset reads a table from disk
+        for line in record_missing_tables():
+            print(line, flush=True)
 
 
 def _figure(command: Figure) -> None:

@@ -3,7 +3,7 @@
 A table is a pure function of a :class:`grokbook.datasets.Split`, everything in float64.
 :func:`record` computes those of MNIST and keeps each as ``runs/derived/mnist_<table>.parquet``,
 with a JSON manifest beside it: by which code, on which machine, from which bytes. :func:`load`
-reads one back. ``python -m grokbook.derived`` records them all.
+reads one back. ``grokbook reproduce`` records those that are missing.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def load(name: str, root: Path | None = None) -> pd.DataFrame:
         If the record is missing or damaged.
     """
     path, manifest_path = _paths(name, root)
-    again = "record it anew with `python -m grokbook.derived`"
+    again = "record it anew with `grokbook reproduce`"
     if not manifest_path.exists():
         raise RunError(f"There is no record of the table {name}; {again}.")
     try:
@@ -237,8 +237,3 @@ def _paths(name: str, root: Path | None) -> tuple[Path, Path]:
         for folder in folders
     ]
     return next((pair for pair in paths if pair[1].exists()), paths[0])
-
-
-if __name__ == "__main__":
-    for path in record():
-        print(path.name)

@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from grokbook import l1_search
+from grokbook import ablations, derived, l1_search
+from grokbook.errors import RunError
 from grokbook.experiments import CONTROLS, EXPERIMENTS, Experiment, experiment
 from grokbook.parallel import record_all
-from grokbook.runs import RunKey, RunStore, roots
+from grokbook.runs import RunKey, RunStore, default_root, roots
 
 SEEDS = (0, 1, 2, 3, 4)
 CONTROL_SEEDS = 3
@@ -28,7 +29,8 @@ def everything(
     Parameters
     ----------
     preset
-        Of the paper's experiments and the controls; the search for the ℓ₁ coefficient has its own.
+        Of the paper's experiments and the controls; the search for the ℓ₁ coefficient and the
+        ablations have their own.
     seeds
         Seeds of the paper's experiments, the first ``CONTROL_SEEDS`` of them for the controls.
     """
@@ -37,7 +39,7 @@ def everything(
         for row, seed in enumerate(seeds)
         for name in (*EXPERIMENTS, *(CONTROLS if row < CONTROL_SEEDS else ()))
     ]
-    return pairs + list(l1_search.runs().values())
+    return pairs + list(l1_search.runs().values()) + ablations.runs()
 
 
 def record_missing(
@@ -81,6 +83,31 @@ def record_missing(
         elapsed = time.perf_counter() - start
         left = say_time(elapsed / done * (total - done))
         yield f"{count} of {len(missing)}: {key} {run.manifest['status']}; about {left} left"
+
+
+def record_missing_tables(root: Path | None = None) -> Iterator[str]:
+    """Record the book's tables that are missing, damaged or stale, and name each before.
+
+    They are those of :mod:`grokbook.derived` and :func:`grokbook.ablations.information_settings`.
+    """
+    where = default_root() if root is None else root
+
+    def read_derived() -> None:
+        for name in derived.TABLES:
+            derived.load(f"mnist_{name}", where)
+
+    def read_ablation() -> None:
+        ablations.load(root=where)
+
+    for name, read, record in (
+        ("distances and entropies of MNIST", read_derived, derived.record),
+        ("batches and draws (of one training)", read_ablation, ablations.record),
+    ):
+        try:
+            read()
+        except RunError:
+            yield f"recording the table: {name}"
+            record(where)
 
 
 def recorded_table(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:

@@ -132,7 +132,7 @@ def test_what_is_recorded_is_what_is_read(chosen, tmp_path):
 
 def one_sentence(error: pytest.ExceptionInfo) -> str:
     message = str(error.value)
-    assert message.endswith("`python -m grokbook.ablations`.") and "\n" not in message
+    assert message.endswith("`grokbook reproduce`.") and "\n" not in message
     return message
 
 
@@ -214,7 +214,8 @@ def test_refresh_rates_are_kept_as_runs_and_told_in_steps(short, tmp_path: Path)
     with pytest.raises(RunError, match="There is no record of modadd-perturbed") as error:
         ablations.load_refresh_rates((0, 1), root=tmp_path)
     one_sentence(error)
-    ablations.record_refresh_rates((0, 1), tmp_path)
+    for key, recipe in ablations.runs((0, 1)):
+        RunStore(tmp_path).record(key, recipe)
     keys = RunStore(tmp_path).recorded()
     assert len(keys) == 4 and {key.preset for key in keys} == {"custom"}
     table = ablations.load_refresh_rates((0, 1), root=tmp_path)
@@ -243,10 +244,9 @@ def test_the_moment_of_grokking_is_that_of_the_task(short, tmp_path: Path, monke
 
 
 def test_a_run_of_other_settings_is_stale(short, tmp_path: Path):
-    ablations.record_refresh_rates((0,), tmp_path)
-    key = RunStore(tmp_path).recorded()[0]
+    (key, _), *_ = ablations.runs()
     other = dataclasses.replace(short()[0].recipe, steps=11)
-    RunStore(tmp_path).record(key, other, again=True)
+    RunStore(tmp_path).record(key, other)
     with pytest.raises(StaleRunError, match="is stale") as error:
         ablations.load_refresh_rates((0,), root=tmp_path)
     one_sentence(error)

@@ -79,7 +79,7 @@ def test_a_damaged_record_is_refused(name: str, tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(RunError, match=r"damaged.*SHA-256.*python -m grokbook\.derived"):
+    with pytest.raises(RunError, match=r"damaged.*SHA-256.*grokbook reproduce"):
         derived.load(name, tmp_path)
     path.unlink()
     with pytest.raises(RunError, match="damaged"):

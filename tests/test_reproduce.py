@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from grokbook import CONTROLS, EXPERIMENTS, RunStore
-from grokbook.reproduce import everything, record_missing, recorded_table
+from grokbook import CONTROLS, EXPERIMENTS, RunStore, ablations
+from grokbook.reproduce import everything, record_missing, record_missing_tables, recorded_table
 
 
-def test_everything_is_five_experiments_the_controls_and_the_search() -> None:
+def test_everything_is_five_experiments_the_controls_the_search_and_the_rates() -> None:
     wanted = everything()
     keys = [key for key, _ in wanted]
-    assert len(keys) == len(set(keys)) == 5 * len(EXPERIMENTS) + 3 * len(CONTROLS) + 10
+    assert len(keys) == len(set(keys)) == 5 * len(EXPERIMENTS) + 3 * len(CONTROLS) + 10 + 8
     assert {key.seed for key in keys if key.name in EXPERIMENTS} == {0, 1, 2, 3, 4}
     assert {key.seed for key in keys if key.name in CONTROLS} == {0, 1, 2}
     # Seed after seed, so that whatever was recorded when it was stopped is worth having.
@@ -32,6 +32,22 @@ def test_only_what_is_missing_is_recorded(tmp_path: Path, jobs: int) -> None:
     assert list(record_missing(wanted, jobs, "cpu", tmp_path)) == [
         f"{len(wanted)} of {len(wanted)} runs are recorded."
     ]
+
+
+def test_only_tables_that_are_missing_or_damaged_are_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = ablations.settings("smoke")
+    monkeypatch.setattr(ablations, "settings", lambda preset="paper": small)
+    both = [line.partition(": ")[2] for line in record_missing_tables(tmp_path)]
+    assert both == ["distances and entropies of MNIST", "batches and draws (of one training)"]
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert list(record_missing_tables(tmp_path)) == []
+    for damaged, name in (("derived/mnist_distances", both[0]), ("ablation/*settings", both[1])):
+        (path,) = tmp_path.glob(f"{damaged}.parquet")
+        path.write_bytes(b"nothing")
+        assert list(record_missing_tables(tmp_path)) == [f"recording the table: {name}"]
+        assert path.read_bytes() == kept[path]
 
 
 def test_the_table_tells_what_the_manifests_say(tmp_path: Path) -> None:
