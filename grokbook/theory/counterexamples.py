@@ -8,7 +8,13 @@ import torch
 from torch import Tensor
 
 from grokbook.metrics.information import representation_mutual_information
-from grokbook.theory import proposition_5_5, theorem_3_2, theorem_5_9, theorem_5_12
+from grokbook.theory import (
+    corollary_3_4,
+    proposition_5_5,
+    theorem_3_2,
+    theorem_5_9,
+    theorem_5_12,
+)
 
 
 def lemma_3_1() -> pd.DataFrame:
@@ -50,10 +56,10 @@ def lemma_3_1() -> pd.DataFrame:
         ),
         (
             "squared loss",
-            "(2, −2) x, cross-entropy, x = 1",
+            "(1, 0) x, cross-entropy, x = 1",
             dense_sides(
                 lambda x, w: w * x,
-                [torch.tensor([2.0, -2.0]).double()],
+                [torch.tensor([1.0, 0.0]).double()],
                 one,
                 lambda outputs: torch.nn.functional.cross_entropy(outputs, torch.tensor([0])),
             ),
@@ -117,12 +123,14 @@ def theorem_3_2_label() -> dict[str, float]:
     Returns
     -------
     epsilon, distance (of the test point to the training set), delta, accuracy, and certified, the
-    share of test points that the repaired theorem certifies.
+    share of test points that the repaired theorem certifies; epsilon_3_3 and epsilon_3_4, the radii
+    of Corollary 3.3 (with L = 1/2) and Corollary 3.4, which are above the distance as well.
     """
     train, train_labels = torch.tensor([[1.0], [-1.0]]).double(), torch.tensor([0, 1])
     test, test_labels = torch.tensor([[0.98]]).double(), torch.tensor([1])
     weights, biases = torch.tensor([[0.5], [-0.5]]).double(), torch.tensor([0.5, 0.5]).double()
-    norm = float(torch.cat((weights.reshape(-1), biases)).norm())
+    every = torch.cat((weights.reshape(-1), biases))
+    norm, norm_1 = float(every.norm()), float(every.norm(p=1))
     sharpness = float(2 * (train.square().sum(dim=1) + 1).mean())  # each of two outputs: x^2 + 1
     epsilon = theorem_3_2.epsilon(norm, sharpness, n=2)
     distance = float((test - train).abs().min())
@@ -134,6 +142,8 @@ def theorem_3_2_label() -> dict[str, float]:
         "delta": float(distance <= epsilon),
         "accuracy": float((predicted == test_labels).double().mean()),
         "certified": theorem_3_2.certified_fraction(test, test_labels, train, train_labels, radius),
+        "epsilon_3_3": theorem_3_2.epsilon(norm, sharpness, n=2, lipschitz=0.5),
+        "epsilon_3_4": corollary_3_4.epsilon(norm_1, sharpness, n=2),
     }
 
 

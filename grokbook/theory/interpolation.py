@@ -47,7 +47,7 @@ def smallest_norm_times_sharpness(outputs: int, relu_depth: int | None = None) -
 def largest_epsilon(
     n: int, outputs: int, min_input_norm: float = 1.0, relu_depth: int | None = None
 ) -> float:
-    """Return the largest radius that Theorem 3.2 can give to any interpolating network.
+    """Return the largest radius of Theorem 3.2 for interpolating networks with an affine readout.
 
     min_i ||x_i|| / (2 sqrt(n B)), with B = `smallest_norm_times_sharpness`, and at most 1: the
     value of epsilon(W*) at L = 0 and the smallest possible ||W*||^2 S(W*).

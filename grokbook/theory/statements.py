@@ -17,10 +17,10 @@ class Statement:
     title
         What it is about.
     verdict
-        "true": as printed, even if its proof has a slip. "true as repaired": printed with a
-        hypothesis or a case missing. "false as printed": a counterexample to the statement itself
-        exists, and a repaired form is given. "vacuous where used": its premises cannot hold in the
-        experiments it is applied to.
+        "true": as printed, even if its proof has a slip. "true as repaired": a hypothesis that its
+        own terms need, or a degenerate case, is missing. "false as printed": a counterexample
+        exists among the networks that the paper speaks of, and a repaired form is given. "vacuous
+        where used": its premises cannot hold in the experiments it is applied to.
     reason
         One sentence.
     functions
@@ -57,8 +57,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Lemma 3.1",
         "Weight norm and sharpness bound the input Jacobian",
         "true as repaired",
-        "Needs a dense first layer without weight sharing or skip connection, the squared loss "
-        "summed over outputs, and inputs other than zero; a transformer has none of the first two.",
+        "Needs a dense first layer without weight sharing or skip connection, a network twice "
+        "differentiable in its weights, the squared loss summed over outputs, and no input zero; a "
+        "transformer shares its embedding and has skip connections.",
         ("grokbook.theory.lemma_3_1.both_sides", "grokbook.theory.lemma_3_1.per_sample"),
     ),
     Statement(
@@ -83,8 +84,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Corollary 3.3",
         "Predicted test accuracy against training steps",
         "vacuous where used",
-        "The substitution is right, but interpolation forces ‖W‖² S ≥ K, which the assumed "
-        "decline breaks long before the predicted rise.",
+        "The substitution is right, but inherits the theorem's missing label, and interpolation "
+        "forces ‖W‖² S ≥ K, which the assumed decline breaks long before the predicted rise.",
         (
             "grokbook.theory.corollary_3_3.predicted_accuracy",
             "grokbook.theory.corollary_3_3.steps_at_accuracy",
@@ -98,8 +99,9 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "Corollary 3.4",
         "Theorem 3.2 with the ℓ₁ norm",
-        "true as repaired",
-        "Follows from the repaired Theorem 3.2, and never says more, since ‖W‖₁ ≥ ‖W‖₂.",
+        "false as printed",
+        "The theorem's counterexample is one here too; true given the repaired theorem, and never "
+        "says more than that, since ‖W‖₁ ≥ ‖W‖₂.",
         ("grokbook.theory.corollary_3_4.epsilon",),
     ),
     Statement(

@@ -22,10 +22,10 @@ def test_lemma_3_1_fails_without_each_hypothesis() -> None:
     assert tuple(table.loc["no skip connection", ["left", "printed"]]) == (3, 0)
     assert table.loc["no weight sharing", "left"] == pytest.approx(2)
     assert table.loc["no weight sharing", "printed"] == pytest.approx(0.02)
-    p = 1 / (1 + math.exp(-4))
-    assert table.loc["squared loss", "left"] == pytest.approx(8)
-    assert table.loc["squared loss", "printed"] == pytest.approx(8 * 2 * p * (1 - p))
-    assert table.loc["squared loss", "printed"] == pytest.approx(0.283, abs=5e-4)
+    p = 1 / (1 + math.exp(-1))
+    assert table.loc["squared loss", "left"] == pytest.approx(1)
+    assert table.loc["squared loss", "printed"] == pytest.approx(2 * p * (1 - p))
+    assert table.loc["squared loss", "printed"] == pytest.approx(0.393, abs=5e-4)
     assert (table["left"] > table["printed"]).all()
 
 
@@ -35,6 +35,9 @@ def test_theorem_3_2_is_false_as_printed() -> None:
     assert example["epsilon"] == pytest.approx(0.1768, abs=5e-5)
     assert example["distance"] == pytest.approx(0.02)
     assert (example["delta"], example["accuracy"], example["certified"]) == (1, 0, 0)
+    assert example["epsilon_3_3"] == pytest.approx(1 / (1 + 4 * math.sqrt(2)))
+    assert example["epsilon_3_4"] == pytest.approx(example["epsilon"] / 2)
+    assert example["distance"] < example["epsilon_3_4"]
 
 
 def test_a_falling_norm_does_not_raise_epsilon() -> None:

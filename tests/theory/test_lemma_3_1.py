@@ -123,7 +123,7 @@ def test_deep_linear_networks_meet_the_first_layer_bound() -> None:
 
 
 def test_trace_equals_gradient_norms_for_relu_networks_off_interpolation() -> None:
-    """A ReLU network is affine in each single weight, so the second term of the trace vanishes."""
+    """ReLU networks are piecewise affine in each weight: the trace's second term vanishes."""
     generator = torch.Generator().manual_seed(0)
     W1, W2 = (
         torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((5, 3), (2, 5))
