@@ -386,7 +386,7 @@ def experiment(name: str, preset: str = "paper", seed: int = 0) -> Experiment:
         "modadd-perturbed", "modadd-abelian"; or of ``CONTROLS``: "mnist-unit-init", "mnist-l1",
         "modadd-no-decay", "modadd-l1".
     preset : {"paper", "quick", "smoke"}
-        The paper's own settings; a real grokking run of one to two minutes; seconds, on
+        The paper's own settings; a real grokking run of minutes; seconds, on
         ``Digits`` and p = 13, to see that everything works.
     seed : int
         Seed of split, initial weights, batches and noise.

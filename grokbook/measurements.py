@@ -135,7 +135,7 @@ def _norms(moment: _Moment) -> dict[str, float]:
 
 
 def _commutativity(moment: _Moment) -> dict[str, float]:
-    """Abelian tests (Figures 5, 7) and the two halves of the test set (the staircase)."""
+    """Abelian tests (Figures 5, 7) and the two parts of the test set (the staircase)."""
     split = moment.split
     p = split.classes
     pairs = torch.cat((split.train_x, split.test_x))

@@ -78,8 +78,17 @@ def median_moments(
     >>> median_moments(runs, [0.5]).to_dict()
     {'train_100': 20.0, 'test_50': 30.0, 'norm_peak': 20.0}
     """
-    medians = moments(runs, thresholds).fillna(np.inf).median()
-    return medians.replace(np.inf, np.nan)
+    return median_steps(moments(runs, thresholds))
+
+
+def median_steps(steps: pd.DataFrame) -> pd.Series[float]:
+    """Median of each column of steps, where a NaN, a step that never came, is later than any.
+
+    >>> never = float("nan")
+    >>> median_steps(pd.DataFrame({"a": [1, never, 3], "b": [never, 2, never]})).to_dict()
+    {'a': 3.0, 'b': nan}
+    """
+    return steps.astype(float).fillna(np.inf).median().replace(np.inf, np.nan)
 
 
 def say_step(step: float) -> str:

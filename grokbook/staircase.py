@@ -185,7 +185,7 @@ def plateau(runs: pd.DataFrame, tolerance: float = 0.05) -> pd.DataFrame:
 
 
 def half_times(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) -> pd.DataFrame:
-    """When the two halves of the test set are learned, one row a seed, in steps.
+    """When the two parts of the test set are learned, one row a seed, in steps.
 
     Parameters
     ----------

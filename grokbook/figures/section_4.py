@@ -92,7 +92,7 @@ def figure_7(standard: pd.DataFrame, perturbed: pd.DataFrame) -> Figure:
 
 
 def staircase(standard: pd.DataFrame, perturbed: pd.DataFrame, abelian: pd.DataFrame) -> Figure:
-    """Draw the two halves of the test set apart: the staircase is one half after the other.
+    """Draw the two parts of the test set apart: the staircase is one part after the other.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def staircase(standard: pd.DataFrame, perturbed: pd.DataFrame, abelian: pd.DataF
     Returns
     -------
     matplotlib.figure.Figure
-        One panel a training. The line across is the share of the first half in the test set, the
+        One panel a training. The line across is the share of the first part in the test set, the
         median over the seeds, recovered from the log by :func:`grokbook.staircase.logged_share`.
         Its label is its alternative text.
     """
@@ -113,7 +113,7 @@ def staircase(standard: pd.DataFrame, perturbed: pd.DataFrame, abelian: pd.DataF
         "Abelian degrok": abelian,
     }
     figure = accuracies(
-        "Test accuracy on modulo addition, overall and on the two halves of the test set, against"
+        "Test accuracy on modulo addition, overall and on the two parts of the test set, against"
         " training steps, three panels",
         {name: (TASK, runs) for name, runs in trainings.items()},
         {
