@@ -160,8 +160,19 @@ def panels_with_accuracies(title: str, panels: Mapping[str, Panel]) -> Figure:
                 handles += right.get_legend_handles_labels()[0]
             drawn = ("train_accuracy", "test_accuracy", column)
             words.append(describe(name, panel.runs, drawn, thresholds))
-        figure.legend(handles=handles, loc="outside upper center", ncols=3, columnspacing=1.2)
+        _legend_above(figure, handles)
         return finish(figure, " ".join(words))
+
+
+def _legend_above(figure: Figure, handles: list[Artist]) -> None:
+    """Put the legend on top, in as many columns, up to three, as the page is wide enough for."""
+    for columns in (3, 2, 1):
+        legend = figure.legend(
+            handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.2
+        )
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def compared(title: str, panels: Mapping[str, tuple[str, Mapping[str, pd.DataFrame]]]) -> Figure:

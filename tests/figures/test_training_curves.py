@@ -1,8 +1,10 @@
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.figure import Figure
 
-from grokbook.figures.training_curves import compared, describe, mark_moments
+from grokbook.figures.style import LABELS
+from grokbook.figures.training_curves import compared, describe, mark_moments, with_accuracies
 
 
 def run(**columns: list[float]) -> pd.DataFrame:
@@ -62,6 +64,16 @@ def test_compared_trainings_have_their_moments_as_dots_on_their_curves():
     assert [text.get_text() for text in legend.get_texts()] == [
         "slow", "quick", "train accuracy", "train 100 %; test 50, 99 %",
     ]  # fmt: skip
+    box, page = legend.get_window_extent(), figure.bbox
+    assert page.x0 <= box.x0 and box.x1 <= page.x1 and box.y1 <= page.y1
+
+
+@pytest.mark.parametrize("column", LABELS)
+def test_a_long_name_does_not_run_off_the_page(column: str):
+    runs = rising(0, 100, 300).assign(**{column: 1.0})
+    figure = with_accuracies("One", {"Sums": ("Modulo addition", runs)}, column)
+    (legend,) = figure.legends
+    figure.draw_without_rendering()
     box, page = legend.get_window_extent(), figure.bbox
     assert page.x0 <= box.x0 and box.x1 <= page.x1 and box.y1 <= page.y1
 
