@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-from grokbook.datasets import Split
 from grokbook.experiments import Experiment, TransformerConfig
 from grokbook.models import Network
 from grokbook.seeding import generator
 from grokbook.steps import Batches, Objective, Optimizer
 from grokbook.strategies import AbelianRegularized, Perturbed, TrainingState
+from grokbook.training import accuracy_on_training_set
 
 
 class Training:
@@ -43,7 +43,9 @@ class Training:
         self.optimizer = Optimizer(recipes[0], self.models)
         self.objective = Objective(recipes[0], self.models, compiled)
         self.states = [
-            TrainingState(0, generator(recipe.seed, "noise"), accuracy_on(model, split))
+            TrainingState(
+                0, generator(recipe.seed, "noise"), partial(accuracy_on_training_set, model, split)
+            )
             for recipe, model, split in zip(recipes, self.models, self.splits, strict=True)
         ]
 
@@ -69,16 +71,6 @@ class Training:
         """Bytes that lie there between steps: weights, Adam's two averages, training data."""
         weights = sum(weight.nbytes for weight in self.optimizer.parameters)
         return 3 * weights + sum(s.train_x.nbytes + s.train_y.nbytes for s in self.splits)
-
-
-def accuracy_on(model: Network, split: Split) -> Callable[[], Tensor]:
-    """What perturbed training asks for."""
-
-    @torch.no_grad()
-    def accuracy() -> Tensor:
-        return (model(split.train_x).argmax(1) == split.train_y).double().mean()
-
-    return accuracy
 
 
 def gflop(recipe: Experiment) -> float:

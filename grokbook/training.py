@@ -251,7 +251,7 @@ class _Course:
         state = TrainingState(
             step=0,
             generator=generator(experiment.seed, "noise", place),
-            train_accuracy=lambda: _accuracy(model, split),
+            train_accuracy=lambda: accuracy_on_training_set(model, split),
         )
         measure = Measure(experiment, model, split)
         return cls(experiment, split, model, Batches(experiment, split), state, measure)
@@ -392,8 +392,8 @@ def _require_memory(experiments: Sequence[Experiment], place: torch.device) -> N
 
 
 @torch.no_grad()
-def _accuracy(model: Network, split: Split) -> Tensor:
-    """Clean accuracy on the training set, a scalar that stays on its device."""
+def accuracy_on_training_set(model: Network, split: Split) -> Tensor:
+    """Return the share answered rightly, in [0, 1]: 0-dimensional float64, on the data's device."""
     return (model(split.train_x).argmax(dim=1) == split.train_y).double().mean()
 
 
