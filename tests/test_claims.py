@@ -10,7 +10,6 @@ import pytest
 
 from grokbook import claims
 from grokbook.claims import CLAIMS, Check, Records
-from grokbook.claims.rules import COMMITTED
 from grokbook.errors import InputError
 from grokbook.theory import predicted_accuracy
 
@@ -296,18 +295,22 @@ def test_the_table_shows_why_a_claim_is_not_reproduced() -> None:
     assert measured == "modulo addition: step of test 50 % / last step: 1 (5 censored) (1 to 1)"
 
 
-def test_records_since_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    began = {0: "2026-11-23T20:00:00+00:00", 1: "2026-11-24T22:54:33+00:00"}
+def test_unseen_runs_began_later_and_repeat_no_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, after = "2026-11-24T22:54:15+00:00", "2026-11-24T22:54:33+00:00"
     manifests = [
-        {"experiment": {"seed": seed}, "recorded": moment} for seed, moment in began.items()
+        {"experiment": {"seed": seed}, "recorded": before if seed == 2 else after}
+        for seed in (0, 1, 2)
     ]
-    log = world()["modadd-standard"].query("seed < 2")
+    log = world()["modadd-standard"].query("seed < 3")
     monkeypatch.setattr("grokbook.claims.tables.load_runs", lambda *_: log)
     monkeypatch.setattr("grokbook.claims.tables.load_manifests", lambda *_: manifests)
-    kept = claims.records(since=COMMITTED)["mnist-l1"]
-    assert set(kept["seed"]) == {1} and len(kept) == len(log) / 2
-    assert set(claims.records()["mnist-l1"]["seed"]) == {0, 1}
-    assert not claims.records(since="2027").logs, "an experiment without a run is left out"
+    kept = {name: set(log["seed"]) for name, log in claims.records(unseen=True).logs.items()}
+    assert kept["modadd-perturbed"] == {0, 1}, "begun later"
+    assert kept["modadd-standard"] == {0}, "seed 1 is a repeat"
+    assert kept["mnist-l1"] == {1}, "seed 0 is a repeat"
+    assert set(claims.records()["mnist-l1"]["seed"]) == {0, 1, 2}
+    manifests[:2] = [{**each, "recorded": before} for each in manifests[:2]]
+    assert not claims.records(unseen=True).logs, "an experiment without a run is left out"
 
 
 def test_unknown_claim() -> None:

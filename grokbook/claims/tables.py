@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from grokbook.claims import section_4, sections_1_to_3, sections_5_and_6
-from grokbook.claims.rules import FEW, Check, Claim, Records
+from grokbook.claims.rules import COMMITTED, FEW, REPEATED, Check, Claim, Records
 from grokbook.errors import InputError, RunError
 from grokbook.experiments import CONTROLS, EXPERIMENTS
 from grokbook.runs import load_manifests, load_runs
@@ -22,7 +22,7 @@ CLAIMS: dict[str, Claim] = {
 
 
 def records(
-    preset: str = "paper", seeds: Sequence[int] | None = None, *, since: str = ""
+    preset: str = "paper", seeds: Sequence[int] | None = None, *, unseen: bool = False
 ) -> Records:
     """Return the runs of every experiment and control; those without a recorded run are left out.
 
@@ -30,8 +30,9 @@ def records(
     ----------
     preset, seeds
         As in :func:`grokbook.runs.load_runs`.
-    since
-        Only runs that began after this moment, such as ``rules.COMMITTED``; UTC, as in manifests.
+    unseen
+        Only runs of seeds that had not been seen when the rules were committed: begun after
+        ``rules.COMMITTED``, and not in ``rules.REPEATED``.
 
     Raises
     ------
@@ -50,7 +51,9 @@ def records(
             if not str(error).startswith("There is no record"):
                 raise
             continue
-        log = log[log["seed"].map(began) > since]
+        if unseen:
+            repeated = log["seed"].isin(REPEATED.get(name, ()))
+            log = log[(log["seed"].map(began) > COMMITTED) & ~repeated]
         if not log.empty:
             found[name] = log
     return Records(preset, found)
