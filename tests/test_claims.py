@@ -10,7 +10,9 @@ import pytest
 
 from grokbook import claims
 from grokbook.claims import CLAIMS, Check, Records
+from grokbook.claims.rules import COMMITTED, REPEATED
 from grokbook.errors import InputError
+from grokbook.runs import load_manifests
 from grokbook.theory import predicted_accuracy
 
 ROOT = Path(__file__).parents[1]
@@ -311,6 +313,14 @@ def test_unseen_runs_began_later_and_repeat_no_earlier_one(monkeypatch: pytest.M
     assert set(claims.records()["mnist-l1"]["seed"]) == {0, 1, 2}
     manifests[:2] = [{**each, "recorded": before} for each in manifests[:2]]
     assert not claims.records(unseen=True).logs, "an experiment without a run is left out"
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_a_repeat_is_a_recorded_run_that_began_after_the_rules(name: str) -> None:
+    """Else it would be left out by its date, or would not be there to leave out."""
+    runs = load_manifests(name, "paper", root=ROOT / "runs")
+    began = {run["experiment"]["seed"]: run["recorded"] for run in runs}
+    assert all(began[seed] > COMMITTED for seed in REPEATED[name])
 
 
 def test_unknown_claim() -> None:

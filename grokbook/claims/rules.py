@@ -43,7 +43,8 @@ FEW = 3
 """Verdicts of fewer seeds carry their number."""
 
 COMMITTED = "2026-11-24T22:54:16+00:00"
-"""When checks and bounds were committed as they are: runs that began later had not been seen."""
+"""When checks and bounds were committed as they are: runs that began later had not been seen,
+but for ``REPEATED``."""
 
 REPEATED: Mapping[str, frozenset[int]] = {
     "modadd-standard": frozenset({1}),
