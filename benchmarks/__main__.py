@@ -14,7 +14,7 @@ import time
 import pandas as pd
 import torch
 
-from benchmarks import ideas, logging_cost, metrics, scaling, steps
+from benchmarks import ideas, logging_cost, metrics, scaling, settings, steps
 from grokbook.benchmarks import (
     Record,
     arrangement_table,
@@ -24,6 +24,7 @@ from grokbook.benchmarks import (
     logging_table,
     metric_table,
     scaling_slopes,
+    setting_table,
     step_table,
     together_table,
 )
@@ -36,6 +37,7 @@ PRINTED = {
     "Slopes of time and memory": scaling_slopes,
     "Seeds one after the other / together": together_table,
     "Package / idea": idea_table,
+    "torch's own settings / others": setting_table,
     "Eager / compiled, one process / a process a core": arrangement_table,
 }
 
@@ -56,6 +58,7 @@ def main() -> None:
         ("scaling", scaling.measure),
         ("ideas", ideas.measure),
         ("processes", ideas.measure_processes),
+        ("settings", settings.measure),
     ):
         print(f"{time.perf_counter() - began:.0f} s; {name} ...", file=sys.stderr, flush=True)
         tables[name] = measure(rounds)

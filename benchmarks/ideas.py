@@ -43,6 +43,43 @@ class MergedHead(Transformer):
         return direct + hidden @ (self.mlp_out @ self.unembedding)
 
 
+class HiddenByToken(Transformer):
+    """The output map and the hidden layer once a token, position and head, and not once a pair.
+
+    The residual stream at "=" is a sum of such rows, each times a weight of the attention; so is
+    the hidden layer before its ReLU.
+    """
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        assert noise is None
+        p, heads, d = self.p, self.heads, self.embedding.shape[1]
+        tokens = torch.cat(  # (2p + 1, d)
+            (
+                self.embedding[:p] + self.position[0],
+                self.embedding[:p] + self.position[1],
+                self.embedding[p:] + self.position[2],
+            )
+        )
+        key, value = (weight.view(d, heads, -1) for weight in (self.key, self.value))
+        query = (tokens[-1] @ self.query).view(heads, -1)
+        scores = tokens @ torch.einsum("he,dhe->dh", query, key) / math.sqrt(d // heads)
+        place = torch.stack((x[:, 0], p + x[:, 1], torch.full_like(x[:, 0], 2 * p)), dim=1)
+        weights = nn.functional.embedding(place, scores).softmax(dim=1)  # (n, 3, heads)
+        read = torch.einsum("td,dhe->the", tokens, value)
+        written = torch.einsum("the,hed->thd", read, self.output.view(heads, -1, d))
+        rows = written.reshape(-1, d)
+        of_heads = heads * place.unsqueeze(2) + torch.arange(heads, device=x.device)
+
+        def summed(table: Tensor) -> Tensor:
+            chosen, times = of_heads.flatten(1), weights.flatten(1)
+            return nn.functional.embedding_bag(chosen, table, per_sample_weights=times, mode="sum")
+
+        hidden = summed(rows @ self.mlp_in) + (tokens[-1] @ self.mlp_in + self.mlp_in_bias)
+        residual = summed(rows) + tokens[-1]
+        after = residual + torch.relu(hidden) @ self.mlp_out + self.mlp_out_bias
+        return after @ self.unembedding
+
+
 class PointwiseAttention(Transformer):
     """The products of each pair's three tokens as sums of pointwise products."""
 
@@ -126,6 +163,7 @@ def _noise_once(recipe: Experiment) -> Strategy:
 
 IDEAS = (
     Idea("merged head", "modadd-standard", network=MergedHead),
+    Idea("hidden layer by token", "modadd-standard", network=HiddenByToken),
     Idea("bfloat16 products", "modadd-standard", network=Bfloat16Products),
     Idea("pointwise attention", "modadd-perturbed", network=PointwiseAttention),
     Idea("noise drawn once", "modadd-perturbed", strategy=_noise_once),

@@ -26,6 +26,7 @@ from grokbook.runs import default_root, load_manifests, roots
 PACKAGE = "grokbook"
 PRODUCT = "large matrix product"
 LENS = "TransformerLens, float32"
+OWN = "torch's own"
 PLAIN = {"modadd": "plain PyTorch, float32", "mnist": "DataLoader loop, float64"}
 """By task, the usual way that a step of the package is divided by: for modulo addition the network
 in ``nn.Linear``; for MNIST the loop of Omnigrok's notebook."""
@@ -37,6 +38,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "scaling": ("experiment", "varied", "value", "ms", "spread", "mebibytes", "gflop"),
     "ideas": ("experiment", "idea", "compiled", "ms", "spread"),
     "processes": ("experiment", "processes", "threads", "ms"),
+    "settings": ("experiment", "setting", "ms", "spread"),
 }
 """Columns of every table. ``ms`` is milliseconds a step or call (a median; the least for metrics
 and log), ``spread`` the distance between the quartiles as a share of it, ``gflop`` the arithmetic
@@ -317,6 +319,21 @@ def idea_table(record: Record) -> pd.DataFrame:
     routes = _idea_times(record)
     ideas = routes.drop(PACKAGE, level="idea")
     return routes.xs(PACKAGE, level="idea").reindex(ideas.index, level="experiment") / ideas
+
+
+def setting_table(record: Record) -> pd.DataFrame:
+    """Return what other settings of the libraries beneath torch give.
+
+    Returns
+    -------
+    DataFrame
+        One row a setting, one column an experiment: the time of a step under torch's own settings
+        over that under these, above 1 where these are faster.
+    """
+    table = record.tables["settings"]
+    settings, names = table["setting"].unique(), table["experiment"].unique()
+    times = table.pivot(index="setting", columns="experiment", values="ms").loc[settings, names]
+    return (times.loc[OWN] / times).drop(OWN)
 
 
 def arrangement_table(record: Record) -> pd.DataFrame:

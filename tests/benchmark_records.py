@@ -5,7 +5,7 @@ import itertools
 import pandas as pd
 
 from grokbook import EXPERIMENTS
-from grokbook.benchmarks import LENS, PACKAGE, PRODUCT, TABLES, Record, usual_way
+from grokbook.benchmarks import LENS, OWN, PACKAGE, PRODUCT, TABLES, Record, usual_way
 
 SIZES = {"p": (59, 113), "d": (64, 128, 256), "n": (1277, 3830), "seeds": (1, 2, 5)}
 SLOPES = {"p": (2.0, 1.5), "d": (1.25, 1.0), "n": (1.0, 0.5), "seeds": (0.5, 1.0)}
@@ -25,6 +25,7 @@ def record() -> Record:
         for idea, compiled in itertools.product((PACKAGE, "an idea"), (True, False)):
             ms = (40.0 if compiled else 60.0) * (1 if idea == PACKAGE else 0.8)
             rows["ideas"].append((name, idea, compiled, ms, 0.1))
+        rows["settings"] += [(name, OWN, 40.0, 0.1), (name, "a setting", 32.0, 0.1)]
         rows["processes"] += [(name, 1, 2, 40.0), (name, 2, 1, 32.0)]
         for varied, values in SIZES.items():
             if varied == "seeds" or name == "modadd-standard":

@@ -176,6 +176,12 @@ def test_an_idea_not_measured_on_an_experiment_has_no_row_there():
     assert table["compiled"].tolist() == pytest.approx([1.25])
 
 
+def test_settings_against_torch_s_own():
+    table = benchmarks.setting_table(record())
+    assert list(table.index) == ["a setting"] and list(table) == list(EXPERIMENTS)
+    assert table.loc["a setting"].tolist() == pytest.approx([1.25] * 5)
+
+
 def test_compiling_and_processes():
     table = benchmarks.arrangement_table(record())
     assert list(table.index) == list(EXPERIMENTS)

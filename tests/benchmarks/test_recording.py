@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks import __main__ as command
-from benchmarks import ideas, logging_cost, metrics, scaling, steps, timing
+from benchmarks import ideas, logging_cost, metrics, scaling, settings, steps, timing
 from grokbook import benchmarks, experiment
 from grokbook.benchmarks import PACKAGE, TABLES
 
@@ -21,7 +21,7 @@ def small(name, preset="paper", seed=0):
 def small_sizes(monkeypatch, tmp_path):
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     monkeypatch.setenv("GROKBOOK_RUNS", str(tmp_path))
-    for module in (ideas, logging_cost, scaling, steps):
+    for module in (ideas, logging_cost, scaling, settings, steps):
         monkeypatch.setattr(module, "experiment", small)
         monkeypatch.setattr(module, "EXPERIMENTS", NAMES)
     monkeypatch.setattr(steps, "SIDE", (64, 32))
@@ -29,6 +29,7 @@ def small_sizes(monkeypatch, tmp_path):
     monkeypatch.setattr(scaling, "WIDTHS", (8, 16))
     monkeypatch.setattr(timing, "TURN_SECONDS", 0.0)
     monkeypatch.setattr(ideas, "milliseconds_of_all", lambda *_: 1.0)  # has a test of its own
+    monkeypatch.setattr(settings, "SETTINGS", settings.SETTINGS[:2])  # a process each
     races = metrics.races(n=40, images=10)
     monkeypatch.setattr(metrics, "races", lambda: races)
 
