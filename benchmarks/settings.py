@@ -50,6 +50,9 @@ SETTINGS = (
 )
 
 
+ROUNDS = 3  # times as many as elsewhere: what is within the noise in all needs more to show it
+
+
 def measure(rounds: int) -> list[dict[str, Any]]:
     """Rows of the table ``settings``: a step of every experiment under each of ``SETTINGS``."""
     rows = []
@@ -65,7 +68,7 @@ def measure(rounds: int) -> list[dict[str, Any]]:
             steps = {setting: partial(there, name) for setting, there in call.items()}
             rows += [
                 {"experiment": name, "setting": setting, **summary(taken)}
-                for setting, taken in in_turns(steps, rounds).items()
+                for setting, taken in in_turns(steps, ROUNDS * rounds).items()
             ]
     return rows
 
