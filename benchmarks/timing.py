@@ -33,19 +33,22 @@ def in_turns(
 ) -> dict[Name, list[float]]:
     """Seconds of every call, by name.
 
-    The functions take turns of about a quarter of a second each, at least one call, so that a
-    drift of the machine hits all alike.
+    The functions take turns of a quarter of a second each, at least one call, so that a drift of
+    the machine hits all alike.
     """
     # What was compiled before counts towards a limit, past which torch goes on without compiling.
     torch.compiler.reset()
-    calls = {}
-    for name, function in functions.items():
-        last = [seconds(function) for _ in range(WARM_UP)][-1]
-        calls[name] = max(1, round(TURN_SECONDS / last))
+    for function in functions.values():
+        for _ in range(WARM_UP):
+            function()
     taken: dict[Name, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
-            taken[name] += [seconds(function) for _ in range(calls[name])]
+            function()  # not counted: the caches still hold what the one before it needed
+            turn = [seconds(function)]
+            while sum(turn) < TURN_SECONDS:
+                turn.append(seconds(function))
+            taken[name] += turn
     return taken
 
 

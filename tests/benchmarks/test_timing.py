@@ -10,17 +10,19 @@ from grokbook import experiment
 
 def test_every_function_takes_every_turn(monkeypatch):
     calls = []
-    taken = iter([9.0, 9.0, 0.1, 9.0, 9.0, 5.0] + [1.0] * 9)  # warm-up of both, then turns
+    durations = {"a": [0.1, 0.1, 0.1], "b": [1.0]}
+    left = {"a": iter(3 * durations["a"]), "b": iter(3 * durations["b"])}
 
     def seconds(function):
         function()
-        return next(taken)
+        return next(left[calls[-1]])
 
     monkeypatch.setattr(timing, "seconds", seconds)
     monkeypatch.setattr(timing, "TURN_SECONDS", 0.25)
     found = timing.in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3)
-    assert "".join(calls) == "aaabbb" + "aab" * 3, "2 calls of 0.1 s a turn, one of the slow one"
-    assert found == {"a": [1.0] * 6, "b": [1.0] * 3}
+    turn = "a" + "aaa" + "b" + "b"  # the first call of each is not counted
+    assert "".join(calls) == "aaabbb" + turn * 3, "after the warm-up, a turn lasts 0.25 s"
+    assert found == {"a": [0.1] * 9, "b": [1.0] * 3}
 
 
 def test_what_is_compiled_is_compiled_however_much_was_before(monkeypatch):
