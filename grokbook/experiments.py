@@ -369,6 +369,7 @@ EXPERIMENTS: dict[str, Callable[[str, int], Experiment]] = {
 CONTROLS: dict[str, Callable[[str, int], Experiment]] = {
     "mnist-unit-init": _mnist_unit_init,
     "mnist-l1": _with_optimizer(_mnist, _l1_instead("mnist")),
+    "mnist-no-decay": _with_optimizer(_mnist, _no_decay),
     "modadd-no-decay": _with_optimizer(_modadd, _no_decay),
     "modadd-l1": _with_optimizer(_modadd, _l1_instead("modadd")),
 }
@@ -384,7 +385,7 @@ def experiment(name: str, preset: str = "paper", seed: int = 0) -> Experiment:
     name : str
         A key of ``EXPERIMENTS``: "mnist-standard", "mnist-perturbed", "modadd-standard",
         "modadd-perturbed", "modadd-abelian"; or of ``CONTROLS``: "mnist-unit-init", "mnist-l1",
-        "modadd-no-decay", "modadd-l1".
+        "mnist-no-decay", "modadd-no-decay", "modadd-l1".
     preset : {"paper", "quick", "smoke"}
         The paper's own settings; a real grokking run of minutes; seconds, on
         ``Digits`` and p = 13, to see that everything works.

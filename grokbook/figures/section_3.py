@@ -228,6 +228,7 @@ def radii_along_run(runs: pd.DataFrame, levels: Mapping[str, float]) -> Figure:
 def decay(
     mnist: pd.DataFrame,
     mnist_l1: pd.DataFrame,
+    mnist_none: pd.DataFrame,
     modadd: pd.DataFrame,
     modadd_l1: pd.DataFrame,
     modadd_none: pd.DataFrame,
@@ -236,9 +237,9 @@ def decay(
 
     Parameters
     ----------
-    mnist, mnist_l1, modadd, modadd_l1, modadd_none
-        Runs of ``mnist-standard``, ``mnist-l1``, ``modadd-standard``, ``modadd-l1`` and
-        ``modadd-no-decay``, columns as in :func:`grokbook.moments.moments`.
+    mnist, mnist_l1, mnist_none, modadd, modadd_l1, modadd_none
+        Runs of ``mnist-standard``, ``mnist-l1``, ``mnist-no-decay``, ``modadd-standard``,
+        ``modadd-l1`` and ``modadd-no-decay``, columns as in :func:`grokbook.moments.moments`.
 
     Returns
     -------
@@ -249,7 +250,10 @@ def decay(
         "Test and train accuracy under decay of the l2 norm, of the l1 norm and without decay,"
         " two panels",
         {
-            "MNIST": ("MNIST", {"ℓ₂ decay": mnist, "ℓ₁ decay": mnist_l1}),
+            "MNIST": (
+                "MNIST",
+                {"ℓ₂ decay": mnist, "ℓ₁ decay": mnist_l1, "no decay": mnist_none},
+            ),
             "Modulo addition": (
                 "Modulo addition",
                 {"ℓ₂ decay": modadd, "ℓ₁ decay": modadd_l1, "no decay": modadd_none},

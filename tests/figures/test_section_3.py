@@ -56,13 +56,13 @@ def figures(mnist, modadd):
         section_3.figure_3(modadd),
         section_3.figure_4(mnist, mnist, modadd, modadd),
         section_3.radii_along_run(mnist, {"nearest": 1.17}),
-        section_3.decay(mnist, mnist, modadd, modadd, modadd),
+        section_3.decay(mnist, mnist, mnist, modadd, modadd, modadd),
     ]
 
 
 def test_decay_draws_each_training_against_its_own_axis(mnist, modadd):
     later = modadd.assign(test_accuracy=modadd["test_accuracy"] / 2)
-    figure = section_3.decay(mnist, mnist, modadd, later, modadd)
+    figure = section_3.decay(mnist, mnist, mnist, modadd, later, modadd)
     first, second = figure.axes
     names = [line.get_label() for line in second.lines if not line.get_label().startswith("_")]
     assert names == ["ℓ₂ decay", "ℓ₁ decay", "no decay"]
