@@ -54,11 +54,19 @@ def mnist(seed: int, grok: float = 30_000) -> pd.DataFrame:
         perturbed_mutual_information=2 + rise,
         perturbed_entropy=3 - rise,
         perturbed_label_mutual_information=2 + step_up(steps, 2 * grok),
-        mutual_information_difference=0.01,
+        mutual_information_difference=0.01 * falling,
         entropy_difference=0.01,
         entropy=falling,
         test_entropy=falling**2,
-        **{f"test_entropy_alpha_{alpha}": falling**3 for alpha in ("0.5", "2", "3")},
+        **{
+            f"{column}_alpha_{alpha}": values
+            for alpha in ("0.5", "2", "3")
+            for column, values in {
+                "test_entropy": falling**3,
+                "perturbed_mutual_information": 2 + rise,
+                "mutual_information_difference": falling,
+            }.items()
+        },
     )
 
 
@@ -295,6 +303,64 @@ def test_the_table_shows_why_a_claim_is_not_reproduced() -> None:
     logs["modadd-standard"] = flat(logs["modadd-standard"])
     measured = claims.verdict_table(runs=Records("paper", logs)).at["C1", "measured"]
     assert measured == "modulo addition: step of test 50 % / last step: 1 (5 censored) (1 to 1)"
+
+
+def caveat(name: str, logs: dict[str, pd.DataFrame]) -> str:
+    return claims.caveat(name, runs=Records("paper", logs))
+
+
+def test_a_rise_of_sharpness_that_the_checks_do_not_see_is_told() -> None:
+    logs = world()
+    assert caveat("C4", logs) == "", "it falls at every step"
+    # Five times as sharp at step 10: ends and rank correlation stay as they are.
+    peak = logs["modadd-standard"]["step"] == 10
+    logs["modadd-standard"].loc[peak, "sharpness"] = 5 * 2.0
+    falls = 1 - 1 / (logs["modadd-standard"]["step"].nunique() - 1)
+    assert verdict("C4", logs) == "reproduced"
+    assert f"rises 5-fold, and it falls at {falls:.0%} of the" in caveat("C4", logs)
+
+
+def test_what_mnist_does_without_decay_is_told_once_it_is_recorded() -> None:
+    logs = world()
+    assert caveat("C8", logs) == ""
+    runs = [mnist(0, 40_000), flat(mnist(1)), flat(mnist(2))]
+    assert "1 of 3 networks grok" in caveat("C8", logs | {"mnist-no-decay": pd.concat(runs)})
+    assert verdict("C8", logs) == "reproduced"
+
+
+def test_a_plateau_of_standard_training_is_told() -> None:
+    logs = world()
+    assert caveat("C10", logs) == "", "the other training has none"
+    logs["modadd-standard"] = logs["modadd-perturbed"]
+    check = claims.evaluate(["C10"], runs=Records("paper", logs))["C10"][0]
+    assert f"{check.median:.2g} (" in caveat("C10", logs)
+
+
+def test_a_difference_is_also_held_against_what_it_can_be_at_most() -> None:
+    """With ten classes that is log 10, though a batch has 200 images."""
+    logs = world()
+    for largest, words in ((0.1, "0.043 of that (small"), (0.2, "0.087 of that (not small")):
+        changed = logs["mnist-standard"].assign(mutual_information_difference=largest)
+        told = caveat("C15", logs | {"mnist-standard": changed})
+        assert words in told and f"{largest / np.log(10):.3f} of that" in told
+    assert verdict("C15", logs) == "reproduced"
+
+
+def test_an_order_that_turns_a_metric_is_told() -> None:
+    logs = world()
+    assert caveat("C16", logs) == ""
+    logs["mnist-standard"]["mutual_information_difference_alpha_2"] *= -1
+    assert "1 for PMI and -1 for MID" in caveat("C16", logs)
+
+
+def test_a_caveat_stands_in_the_table_and_decides_nothing() -> None:
+    logs = world()
+    table = claims.verdict_table(runs=Records("paper", logs))
+    assert table.at["C5", "caveat"] == caveat("C5", logs) != ""
+    assert table.at["C5", "verdict"] == "reproduced"
+    assert claims.caveat("C4", runs=Records("paper", {})) == "", "no runs, nothing to tell"
+    shown = {line.split("]")[0][3:]: line for line in claims.markdown_table().splitlines()[2:]}
+    assert f". {caveat('C5', logs)} |" in shown["C5"] and "But" not in shown["C9"]
 
 
 def test_unseen_runs_began_later_and_repeat_no_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:

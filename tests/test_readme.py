@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from grokbook import benchmarks
+from grokbook import benchmarks, load_runs
+from grokbook.moments import moments
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -35,3 +36,21 @@ def test_every_verb_named_exists():
 def test_step_times_are_those_of_the_record():
     shown = re.search(r"<!-- step times -->\n\n(.*?)\n\n<!-- end", README, re.DOTALL)
     assert shown[1] == benchmarks.markdown_table(benchmarks.load()), "run `make notebooks`"
+
+
+def test_mnist_groks_without_decay_later_and_with_a_norm_that_ends_where_it_began():
+    """The finding as README and the start page put it, of every recorded seed."""
+    with_decay, without = (
+        load_runs(f"mnist-{name}", root=ROOT / "runs") for name in ("standard", "no-decay")
+    )
+    grokked = [moments(runs, (0.8,))["test_80"] for runs in (with_decay, without)]
+    assert without["seed"].nunique() >= 3 and grokked[1].notna().all()
+    assert grokked[1].min() > grokked[0].max()
+    for _, run in without.sort_values("step").groupby("seed"):
+        fitted = run[run["train_accuracy"].cummax() >= 1]
+        norm = fitted["weight_norm"]
+        assert norm.min() > 0.9 * norm.iloc[0]
+        assert norm.iloc[-1] == pytest.approx(norm.iloc[0], rel=0.02)
+        for falling in ("sharpness", "perturbation_error"):
+            logged = fitted[falling].dropna()
+            assert logged.iloc[-1] < 0.5 * logged.iloc[0], falling

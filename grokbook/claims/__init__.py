@@ -3,6 +3,7 @@
 from grokbook.claims.rules import Check, Claim, Records
 from grokbook.claims.tables import (
     CLAIMS,
+    caveat,
     claim,
     claim_table,
     evaluate,
@@ -12,6 +13,6 @@ from grokbook.claims.tables import (
 )
 
 __all__ = [
-    "CLAIMS", "Check", "Claim", "Records", "claim", "claim_table", "evaluate",
+    "CLAIMS", "Check", "Claim", "Records", "caveat", "claim", "claim_table", "evaluate",
     "markdown_table", "records", "verdict_table",
 ]  # fmt: skip

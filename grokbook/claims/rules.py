@@ -22,9 +22,12 @@ An interval of one seed is a point, and of two or three it says little: tables s
 place of the former, and name the number of seeds beside a verdict of fewer than ``FEW``.
 
 Every bound below (twice as late, a tenth of the peak, ...) is our reading of the paper's words, and
-stands in the check's name, so that a reader of another opinion can judge by the statistic. Some of
-the runs had been seen when the rules entered the repository: those that began before ``COMMITTED``,
-and those of ``REPEATED``.
+stands in the check's name, so that a reader of another opinion can judge by the statistic. What a
+claim's checks do not see stands beside its verdict as a *caveat*: a sentence computed from the same
+runs, written after they were seen, that decides nothing.
+
+Some of the runs had been seen when the rules entered the repository: those that began before
+``COMMITTED``, and those of ``REPEATED``.
 """
 
 from __future__ import annotations
@@ -151,6 +154,9 @@ class Claim:
         From runs by experiment name to its checks.
     refuted : callable, optional
         Whether a counterexample to the statement it rests on exists; computed, not asserted.
+    caveat : callable, optional
+        From the same runs to what its checks do not see, as a sentence less its "But"; "" where
+        that makes no difference.
     """
 
     id: str
@@ -159,6 +165,7 @@ class Claim:
     needs: tuple[str, ...]
     checks: Callable[[Records], list[Check]]
     refuted: Callable[[], bool] | None = None
+    caveat: Callable[[Records], str] | None = None
 
     def verdict(self, checks: Sequence[Check] | None) -> Verdict:
         """Judge the claim by its checks, None where runs are missing."""

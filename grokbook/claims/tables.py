@@ -92,6 +92,33 @@ def evaluate(
     return {each.id: each.checks(runs) if runs.has(each.needs) else None for each in chosen}
 
 
+def caveat(
+    name: str,
+    preset: str = "paper",
+    seeds: Sequence[int] | None = None,
+    *,
+    runs: Records | None = None,
+) -> str:
+    """Return what a claim's checks do not see: "But ...", or "" if nothing is to be said.
+
+    Parameters
+    ----------
+    name
+        Id of the claim, such as "C4".
+    preset, seeds, runs
+        As in :func:`evaluate`.
+
+    Raises
+    ------
+    InputError
+        On an unknown claim.
+    """
+    each = claim(name)
+    runs = records(preset, seeds) if runs is None else runs
+    told = "" if each.caveat is None or not runs.has(each.needs) else each.caveat(runs)
+    return f"But {told}" if told else ""
+
+
 def claim(name: str) -> Claim:
     """Return a claim by its id."""
     if name not in CLAIMS:
@@ -143,10 +170,12 @@ def verdict_table(
     DataFrame
         Indexed by claim, with text columns ``what the paper claims``, ``verdict`` (with the number
         of seeds if that is below ``rules.FEW``), ``measured`` (its checks with their medians and
-        intervals; of more than two, the first that does not hold, or the first), ``checks that
-        hold``, ``seeds`` (the fewest of its checks) and ``chapter``.
+        intervals; of more than two, the first that does not hold, or the first), ``caveat`` (what
+        they do not see), ``checks that hold``, ``seeds`` (the fewest of its checks) and
+        ``chapter``.
     """
     rows = {}
+    runs = records(preset, seeds) if runs is None else runs
     for name, checks in evaluate(None, preset, seeds, runs=runs).items():
         each = CLAIMS[name]
         held = sum(check.outcome == "holds" for check in checks or ())
@@ -158,6 +187,7 @@ def verdict_table(
             "what the paper claims": each.text,
             "verdict": verdict,
             "measured": _measured(checks or ()),
+            "caveat": caveat(name, runs=runs),
             "checks that hold": "none yet" if checks is None else f"{held} of {len(checks)}",
             "seeds": str(fewest),
             "chapter": each.chapter,
@@ -186,7 +216,7 @@ def markdown_table(
             f"[{name}]({book}{row['chapter']}.ipynb)",
             row["what the paper claims"],
             f"**{row['verdict']}**",
-            row["measured"],
+            f"{row['measured']}. {row['caveat']}" if row["caveat"] else row["measured"],
             row["checks that hold"],
             row["seeds"],
         )
