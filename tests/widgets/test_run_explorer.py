@@ -132,7 +132,7 @@ def test_moments_are_those_of_the_runs(runs):
     assert found["Modulo addition", "no decay", 0] == (100.0, None)
     assert found["MNIST", "ℓ₁ decay", 1] == (None, 750.0)
     assert found["Modulo addition", "ℓ₁ decay", 2] == (120.0, None)
-    assert len(found) == sum(table["seed"].nunique() for table in runs.values()) == 37
+    assert len(found) == sum(table["seed"].nunique() for table in runs.values()) == 40
     thresholds = {task["task"]: task["threshold"] for task in catalogue}
     assert thresholds == {"MNIST": 0.8, "Modulo addition": 0.99}
 
@@ -187,7 +187,7 @@ def test_input_that_makes_no_sense_is_refused(runs):
 
 def test_readers_of_text_get_one_sentence(runs):
     bundle = recorded_runs_explorer(runs)._repr_mimebundle_()
-    assert bundle["text/plain"].startswith("Interactive drawing of 37 recorded runs: choose task")
+    assert bundle["text/plain"].startswith("Interactive drawing of 40 recorded runs: choose task")
     assert bundle["text/plain"].endswith(".") and "\n" not in bundle["text/plain"]
 
 
