@@ -69,26 +69,30 @@ def halfway_fall(runs: pd.DataFrame, column: str = "weight_norm") -> pd.Series[f
     return _per_seed(runs, from_peak)
 
 
-def lag(runs: pd.DataFrame, column: str) -> pd.Series[float]:
-    """Distance in time between half of a column's change and half of test accuracy's.
+def delay(runs: pd.DataFrame, column: str) -> pd.Series[float]:
+    """How much later than test accuracy a column has made half of its change.
 
     Parameters are those of :func:`halfway`, with a column ``test_accuracy`` besides.
 
     Returns
     -------
     Series
-        By seed: |log₁₀(halfway step of the column / halfway step of test accuracy)|, in decades of
-        steps; 0.3 is a factor of 2, in either direction. NaN where one of them is.
+        By seed: log₁₀(halfway step of the column / halfway step of test accuracy), in decades of
+        steps; 0.3 is twice as many steps, below 0 is earlier. NaN where one of them is.
 
     Examples
     --------
     >>> run = pd.DataFrame({"seed": 0, "step": [1, 10, 100], "train_accuracy": 1.0,
     ...     "test_accuracy": [0.1, 0.9, 0.9], "metric": [5, 5, 3]})
-    >>> lag(run, "metric").to_dict()
+    >>> delay(run, "metric").to_dict()
     {0: 1.0}
     """
-    ratio = halfway(runs, column) / halfway(runs, "test_accuracy")
-    return ratio.map(np.log10).abs()
+    return (halfway(runs, column) / halfway(runs, "test_accuracy")).map(np.log10)
+
+
+def lag(runs: pd.DataFrame, column: str) -> pd.Series[float]:
+    """Return the distance in time, in either direction: the absolute value of :func:`delay`."""
+    return delay(runs, column).abs()
 
 
 def rise_window(runs: pd.DataFrame) -> pd.DataFrame:
@@ -226,8 +230,8 @@ def timeliness(runs: pd.DataFrame, columns: Sequence[str], logarithmic: bool) ->
     -------
     DataFrame
         Indexed by ``metric`` (the column) and ``seed``: ``at_train_100`` and ``end``, the two
-        values that :func:`halfway` compares, ``halfway``, ``lag``, ``sharpness_of_change`` and
-        ``share_in_window``.
+        values that :func:`halfway` compares, ``halfway``, ``delay``, ``lag``,
+        ``sharpness_of_change`` and ``share_in_window``.
     """
 
     def numbers(column: str) -> pd.DataFrame:
@@ -236,6 +240,7 @@ def timeliness(runs: pd.DataFrame, columns: Sequence[str], logarithmic: bool) ->
                 "at_train_100": _per_seed(runs, lambda run: _value(run, column, 0)),
                 "end": _per_seed(runs, lambda run: _value(run, column, -1)),
                 "halfway": halfway(runs, column),
+                "delay": delay(runs, column),
                 "lag": lag(runs, column),
                 "sharpness_of_change": sharpness_of_change(runs, column, logarithmic),
                 "share_in_window": share_in_window(runs, column, logarithmic),

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grokbook.moments import median_moments, moments
+from grokbook.moments import decline, median_moments, moments
 
 
 def run(**columns: list[float]) -> pd.DataFrame:
@@ -66,3 +66,9 @@ def test_a_median_moment_counts_those_that_never_came_as_late():
     )
     assert median_moments(pd.concat([early, late, never]), (0.5,))["test_50"] == 10
     assert np.isnan(median_moments(pd.concat([early, never]), (0.5,))["test_50"])
+
+
+def test_decline_of_a_curve_that_rises_first():
+    run = pd.DataFrame({"seed": 4, "step": [30, 0, 20, 10], "S": [1.0, 5.0, np.nan, 9.0]})
+    row = decline(run, "S").loc[4]
+    assert row.to_dict() == {"start": 5, "peak": 9, "peak_step": 10, "end": 1, "falling": 0.5}

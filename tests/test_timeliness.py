@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from grokbook.timeliness import (
+    delay,
     halfway,
     halfway_fall,
     lag,
@@ -57,13 +58,15 @@ def test_halfway_fall_looks_from_the_peak_whenever_the_network_fits():
     assert np.isnan(halfway_fall(table.assign(weight_norm=[1, 2, 3, 4, 5]))[0])
 
 
-def test_lag_is_in_decades_and_has_no_sign():
+def test_delay_is_in_decades_and_lag_has_no_sign():
     table = run(
         step=[1, 10, 100, 1000],
         test_accuracy=[0, 0, 1, 1],
         early=[0, 1, 1, 1],
         late=[5, 5, 5, 1],
     )
+    assert delay(table, "early")[0] == pytest.approx(-1)
+    assert delay(table, "late")[0] == pytest.approx(1)
     assert lag(table, "early")[0] == pytest.approx(1)
     assert lag(table, "late")[0] == pytest.approx(1)
     assert lag(table, "test_accuracy")[0] == 0
@@ -175,5 +178,6 @@ def test_seeds_are_kept_apart_and_row_order_does_not_matter():
     assert table.loc[("metric", 0), "halfway"] == 501  # 499.5 lies between 499 and 500
     assert table.loc[("metric", 3), "halfway"] == 51
     assert table.loc[("metric", 3), ["at_train_100", "end"]].tolist() == [0, 100]
+    assert table.loc[("metric", 3), "delay"] == pytest.approx(np.log10(51 / 53))
     assert table.loc[("metric", 3), "lag"] == pytest.approx(np.log10(53 / 51))
     assert table.loc[("test_accuracy", 0), "lag"] == 0

@@ -22,6 +22,7 @@ from grokbook.claims.statistics import (
 )
 from grokbook.datasets import ModularAddition
 from grokbook.experiments import experiment
+from grokbook.moments import decline
 from grokbook.theory import counterexamples, modular_neighbours
 from grokbook.theory.corollary_3_3 import feasible_until, fit_predicted_accuracy, predicted_accuracy
 
@@ -94,14 +95,13 @@ def _c4(runs: Records) -> list[Check]:
 
 def _c4_caveat(runs: Records) -> str:
     """Say how far sharpness rises: ends and a rank correlation hardly see a short rise."""
-    logged = runs["modadd-standard"].dropna(subset=["sharpness"])
-    rise = per_seed(logged, lambda run: float(run["sharpness"].max() / run["sharpness"].iloc[0]))
-    falling = per_seed(logged, lambda run: float((run["sharpness"].diff().dropna() < 0).mean()))
-    if rise.median() <= 1:
+    course = decline(runs["modadd-standard"], "sharpness")
+    rise = (course["peak"] / course["start"]).median()
+    if rise <= 1:
         return ""
     return (
-        f"on modulo addition it first rises {rise.median():.0f}-fold, and it falls at"
-        f" {falling.median():.0%} of the logged steps."
+        f"on modulo addition it first rises {rise:.0f}-fold, and it falls at"
+        f" {course['falling'].median():.0%} of the logged steps."
     )
 
 

@@ -305,41 +305,6 @@ def values_at_moments(
     return _by_seed_and(rows, "moment").astype(float)
 
 
-def decline(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """How steadily a column falls, one row a seed.
-
-    Parameters
-    ----------
-    runs
-        Runs of one experiment with columns ``seed``, ``step`` and ``column``.
-    column
-        What to look at; rows where it was not logged are passed over.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Its value at the ``start``, at its ``peak`` (and the ``peak_step``) and at the ``end``, and
-        ``falling``, the share of neighbouring logged values of which the later is smaller.
-
-    Examples
-    --------
-    >>> run = pd.DataFrame({"seed": 0, "step": [0, 10, 20, 30], "S": [2.0, 8.0, 4.0, 1.0]})
-    >>> {name: float(value) for name, value in decline(run, "S").round(2).loc[0].items()}
-    {'start': 2.0, 'peak': 8.0, 'peak_step': 10.0, 'end': 1.0, 'falling': 0.67}
-    """
-    rows = {}
-    for seed, run in runs.dropna(subset=[column]).groupby("seed"):
-        values: pd.Series[float] = run.set_index("step")[column].sort_index()
-        rows[seed] = {
-            "start": values.iloc[0],
-            "peak": values.max(),
-            "peak_step": values.idxmax(),
-            "end": values.iloc[-1],
-            "falling": (np.diff(values) < 0).mean(),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seed").astype(float)
-
-
 def certified_shares(runs: pd.DataFrame, distances: pd.DataFrame) -> pd.DataFrame:
     """How much of the test set Theorem 3.2 reaches at best, beside what was learned.
 

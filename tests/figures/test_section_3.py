@@ -193,12 +193,6 @@ def test_values_at_a_moment_that_never_came_are_nan(mnist):
     assert table.loc["test_50"].isna().all() and table.loc["end"].notna().all()
 
 
-def test_decline_of_a_curve_that_rises_first():
-    run = pd.DataFrame({"seed": 4, "step": [30, 0, 20, 10], "S": [1.0, 5.0, np.nan, 9.0]})
-    row = section_3.decline(run, "S").loc[4]
-    assert row.to_dict() == {"start": 5, "peak": 9, "peak_step": 10, "end": 1, "falling": 0.5}
-
-
 def test_certified_shares_count_the_test_images_within_the_largest_radius(mnist):
     row = section_3.certified_shares(mnist, DISTANCES).loc[0]
     assert row["epsilon"] == mnist["epsilon"].max() and row["within_epsilon"] == 0.25
