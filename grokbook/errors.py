@@ -24,3 +24,8 @@ class StaleRunError(RunError):
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its kind where it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def reason(error: OSError) -> str:
+    """Return what the system says went wrong, without number and path."""
+    return error.strerror or first_line(error)

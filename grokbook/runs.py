@@ -1,8 +1,9 @@
 """The store of recorded runs: Parquet log, JSON manifest, loading, verification.
 
 ``runs/<preset>/<experiment>/seed-<k>.parquet`` holds the log, ``seed-<k>.json`` beside it the
-manifest with the log's SHA-256. A run exists exactly when its manifest does: recording removes the
-manifest first and writes it last, so that nothing half-written is ever read.
+manifest with the log's SHA-256. A run exists exactly when its manifest does: recording writes both
+files beside their places, moves an old manifest away first and the new one in last, so that nothing
+half-written is ever read and what cannot be written costs no old run.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -20,13 +21,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from filelock import FileLock, Timeout
 
-from grokbook.errors import InputError, RunError, StaleRunError, first_line
+from grokbook.errors import InputError, RunError, StaleRunError, first_line, reason
 from grokbook.experiments import PRESETS, Experiment, experiment, id_of_fields
-from grokbook.files import write_atomically
-from grokbook.training import CHECKPOINT_SECONDS, Run, train, train_together
+from grokbook.files import write_together
+from grokbook.training import CHECKPOINT_SECONDS, Run, step_reached, train, train_together
 
 # Tolerances of `verify`: relative, and absolute by how a column's name begins. They leave room for
 # other machines, thread counts and compilers, which round differently.
@@ -222,22 +222,25 @@ class RunStore:
 
     def _step_reached(self, key: RunKey) -> int:
         """Step of the run's checkpoint, 0 if there is none that can be read."""
-        try:
-            return int(torch.load(self._path(key, ".checkpoint"), weights_only=True)["step"])
-        except Exception:  # missing or damaged: the run itself will say which
-            return 0
+        return step_reached(self._path(key, ".checkpoint")) or 0
 
     def _keep(self, key: RunKey, run: Run) -> None:
-        """Write log and manifest, whole or not at all, and remove the checkpoint."""
+        """Write log and manifest, both or none, and remove the checkpoint."""
         log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
         buffer = BytesIO()
         run.log.to_parquet(buffer, index=False, compression="zstd")
         run.manifest["log_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
         text = json.dumps(run.manifest, indent=1) + "\n"
-        manifest_path.unlink(missing_ok=True)
-        write_atomically(log_path, lambda file: file.write(buffer.getvalue()))
-        write_atomically(manifest_path, lambda file: file.write(text.encode()))
-        self._path(key, ".checkpoint").unlink(missing_ok=True)
+        try:
+            write_together({log_path: buffer.getvalue(), manifest_path: text.encode()})
+        except OSError as error:
+            raise RunError(
+                f"{key} could not be kept in {log_path.parent} ({reason(error)}); what was recorded"
+                " before is as it was, and the same command goes on from step"
+                f" {self._step_reached(key)}."
+            ) from error
+        with suppress(OSError):  # the run is kept all the same
+            self._path(key, ".checkpoint").unlink(missing_ok=True)
 
     def load(self, key: RunKey) -> Run:
         """Read a run.
@@ -263,8 +266,10 @@ class RunStore:
         log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
         if not manifest_path.exists():
             raise RunError(f"There is no record of {key}; make it with `{_command(key)}`.")
+        text = None
         try:
-            manifest = json.loads(manifest_path.read_text())
+            text = manifest_path.read_bytes()
+            manifest = json.loads(text)
             content = log_path.read_bytes()
             if hashlib.sha256(content).hexdigest() != manifest["log_sha256"]:
                 raise ValueError("SHA-256 of the log is not the manifest's")
@@ -273,10 +278,22 @@ class RunStore:
                 raise ValueError("experiment id is not that of the fields")
             return Run(pd.read_parquet(BytesIO(content)), manifest)
         except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
+            if _changed(manifest_path, text):  # recorded anew while it was read
+                return self._read(key)
             raise RunError(
                 f"The record of {key} is damaged ({log_path.name} or {manifest_path.name}:"
                 f" {first_line(error)}); record it anew with `{_command(key)} --again`."
             ) from error
+
+
+def _changed(path: Path, content: bytes | None) -> bool:
+    """Whether a file is gone or other than it was; not if it cannot be read, as before."""
+    try:
+        return path.read_bytes() != content
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def load_runs(

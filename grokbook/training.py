@@ -11,7 +11,9 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from grokbook.datasets import ModularAddition, Split
-from grokbook.errors import InputError, RunError, first_line
+from grokbook.errors import InputError, RunError, reason
 from grokbook.experiments import Experiment, Measurements
 from grokbook.files import write_atomically
 from grokbook.measurements import Measure
@@ -74,9 +76,9 @@ def train(
     until : int, optional
         Stop after this many steps instead of ``experiment.steps``; the log schedule is unchanged.
     checkpoint : Path, optional
-        File that holds the state while training runs: resumed from if it exists, written every
-        ``checkpoint_seconds``, on Ctrl-C and where ``stop`` says so. The caller removes it once
-        the run is safe.
+        File that holds the state: resumed from if it exists, written every
+        ``checkpoint_seconds``, on Ctrl-C, where ``stop`` says so and, if there is room, at the end.
+        The caller removes it once the run is safe.
     compiled : bool or "auto"
         Use ``torch.compile``; "auto" where it pays. Without a C++ compiler the run is the same
         but slower, which is said once.
@@ -94,7 +96,7 @@ def train(
     InputError
         If there is no such device.
     RunError
-        If the checkpoint is damaged or belongs to another experiment.
+        If the checkpoint is damaged, belongs to another experiment, or cannot be written.
     KeyboardInterrupt
         On Ctrl-C, after the checkpoint is written.
     """
@@ -153,7 +155,8 @@ def train_together(
         If the experiments differ in more than their seeds, there is none, or there is no such
         device; if the device's memory does not suffice for so many.
     RunError
-        If a checkpoint is damaged, belongs to another experiment, or is at another step.
+        If a checkpoint is damaged, belongs to another experiment, is at another step, or cannot be
+        written.
     """
     _require_alike(experiments)
     place, first = _device(device), experiments[0]
@@ -224,6 +227,11 @@ def train_together(
         raise
     finally:
         bar.close()
+    if not interrupted:
+        # Until the caller has kept the runs they are nowhere else. Where the state does not fit on
+        # the disk, the logs still may.
+        with suppress(RunError):
+            save()
     status = "interrupted" if interrupted else "finished"
     return [course.finish(status, objective.is_compiled, made_by) for course in courses]
 
@@ -302,11 +310,18 @@ class _Course:
             "noise": state.generator.get_state(),
             "memory": state.memory,
             "step": state.step,
+            "diverged": self.diverged,
             "log": self.log,
             "seconds": self.seconds,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda file: torch.save(content, file))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, lambda file: file.write(_bytes(content)))
+        except OSError as error:
+            raise RunError(
+                f"The checkpoint {path} could not be written ({reason(error)}); the one before it,"
+                " if any, is as it was."
+            ) from error
 
     def restore(self, path: Path) -> dict[str, Any]:
         """Set everything back to the checkpoint and return the optimiser's part of it."""
@@ -320,11 +335,13 @@ class _Course:
                 state.generator.set_state(content["noise"])
                 state.memory.update(content["memory"])
                 state.step = content["step"]
+                self.diverged = content.get("diverged", False)  # not in older ones
                 self.log, self.seconds_before = content["log"], content["seconds"]
                 optimizer: dict[str, Any] = content["optimizer"]
         except Exception as error:  # zip, pickle and tensor errors share no base class
+            # Not in torch's words, which tell how to load a file that nobody trusts.
             raise RunError(
-                f"{path} is not a readable checkpoint ({first_line(error)}); remove it to start"
+                f"{path} is not a readable checkpoint; remove it, or train with `--again`, to start"
                 " anew."
             ) from error
         if content["id"] != self.experiment.id:
@@ -333,6 +350,23 @@ class _Course:
                 f" {self.experiment.id}: its settings have changed since; remove it to start anew."
             )
         return optimizer
+
+
+def step_reached(checkpoint: Path) -> int | None:
+    """Return the step of a checkpoint: 0 if there is no such file, None if it cannot be read."""
+    if not checkpoint.exists():
+        return 0
+    try:
+        return int(torch.load(checkpoint, weights_only=True)["step"])
+    except Exception:  # zip, pickle and tensor errors share no base class
+        return None
+
+
+def _bytes(content: dict[str, Any]) -> bytes:
+    """Serialize in memory: torch.save into a file on a full disk raises no OSError."""
+    buffer = BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
 
 
 def _require_alike(experiments: Sequence[Experiment]) -> None:

@@ -1,3 +1,7 @@
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from browsing import chromium
 
@@ -6,3 +10,19 @@ from browsing import chromium
 def browser():
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which this process can write no file of more than a few bytes."""
+
+    @contextmanager
+    def full() -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return full

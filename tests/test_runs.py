@@ -1,6 +1,9 @@
+import errno
 import json
 import multiprocessing
+import os
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 
 from grokbook import (
     InputError,
+    Run,
     RunError,
     RunKey,
     RunStore,
@@ -135,6 +139,77 @@ def test_a_damaged_record_can_be_recorded_again(store: RunStore) -> None:
         store.record(KEY)
     store.record(KEY, again=True)
     assert store.status(KEY) == "finished"
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+@pytest.mark.parametrize("together", [False, True])
+def test_recording_again_costs_nothing_if_it_cannot_be_kept(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, nth: int, together: bool
+) -> None:
+    """The disk is full at one of the four renames that put the new run in the place of the old."""
+    before = {path.name: path.read_bytes() for path in folder(store).glob("*.[pj]*")}
+    rename, calls = os.replace, iter(range(1, 100))
+
+    def fail(source: Path, target: Path) -> None:
+        if not str(target).endswith(".checkpoint") and next(calls) == nth:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        rename(source, target)
+
+    def again() -> Run:
+        if not together:
+            return store.record(KEY, again=True)
+        return store.record_together([(KEY, experiment(KEY.name, KEY.preset))], again=True)[0]
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(
+        RunError, match=r"No space left on device.*goes on from step 200\."
+    ) as caught:
+        again()
+    assert "\n" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in folder(store).glob("*.[pj]*")} == before
+    assert store.status(KEY) == "finished" and not list(folder(store).glob(".*"))
+    trained: list[int] = []
+    monkeypatch.setattr("grokbook.steps.Optimizer.step", lambda *_: trained.append(1))
+    assert again().manifest["status"] == "finished" and not trained, "all of it had been kept"
+    names = {path.name for path in folder(store).iterdir() if path.suffix != ".lock"}
+    assert names == {"seed-0.parquet", "seed-0.json"} and store.status(KEY) == "finished"
+    manifest = json.loads((folder(store) / "seed-0.json").read_text())
+    assert manifest["recorded"] != json.loads(before["seed-0.json"])["recorded"]
+
+
+def test_recording_again_on_a_full_disk_costs_nothing(store: RunStore, full_disk) -> None:  # type: ignore[no-untyped-def]
+    before = {path.name: path.read_bytes() for path in folder(store).iterdir()}
+    with full_disk(), pytest.raises(RunError, match=r"File too large.*goes on from step 0\."):
+        store.record(KEY, again=True)
+    assert {path.name: path.read_bytes() for path in folder(store).iterdir()} == before
+    assert store.status(KEY) == "finished"
+
+
+def test_whoever_reads_while_a_run_is_recorded_anew_reads_a_whole_one(store: RunStore) -> None:
+    run = store.load(KEY)
+    done = threading.Event()
+
+    def keep() -> None:
+        for number in range(300):
+            run.log["test_loss"] = float(number)
+            run.manifest["steps"] = number
+            store._keep(KEY, run)
+        done.set()
+
+    keeping = threading.Thread(target=keep)
+    keeping.start()
+    found = set()
+    while not done.is_set():
+        try:
+            read = store.load(KEY)
+        except RunError as error:
+            assert str(error).startswith("There is no record of"), error
+            continue
+        number = read.manifest["steps"]
+        assert number == 200 or (read.log["test_loss"] == number).all()
+        found.add(number)
+    keeping.join()
+    assert len(found) > 1
 
 
 def test_a_stale_record_is_refused_by_name(

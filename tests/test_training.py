@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import torch
 
 from grokbook import Experiment, InputError, RunError, experiment, train
 from grokbook.experiments import AdamW, LogSchedule, Measurements
-from grokbook.files import write_atomically
+from grokbook.files import write_atomically, write_together
 from grokbook.losses import mse
 
 CHEAP = Measurements(("accuracy", "norms"))
@@ -208,7 +209,7 @@ def test_a_run_that_is_watched_and_stopped_and_resumed_has_the_same_bits(tmp_pat
         assert run.manifest["status"] == ("interrupted" if last < 40 else "finished")
         pd.testing.assert_frame_equal(run.log, whole[whole["step"] <= last], check_exact=True)
         pd.testing.assert_frame_equal(pd.DataFrame(rows), run.log, check_exact=True)
-        assert torch.load(checkpoint, weights_only=True)["step"] == min(last, 23), "of the stop"
+        assert torch.load(checkpoint, weights_only=True)["step"] == last, "of the stop, or the end"
 
 
 def test_a_diverging_run_stops_and_keeps_its_log() -> None:
@@ -218,6 +219,30 @@ def test_a_diverging_run_stops_and_keeps_its_log() -> None:
     assert 0 < run.manifest["steps"] < 400
     assert run.log["step"].tolist() == list(range(run.manifest["steps"]))
     assert np.isfinite(run.log["train_loss"]).all()
+
+
+def test_a_run_that_diverged_is_still_so_after_a_resume(tmp_path: Path) -> None:
+    recipe = cheap("mnist-standard", steps=400, points=400, optimizer=AdamW(lr=1e37))
+    whole = train(recipe, checkpoint=tmp_path / "run.checkpoint")
+    again = train(recipe, checkpoint=tmp_path / "run.checkpoint")
+    assert again.manifest["status"] == "diverged"
+    assert again.manifest["steps"] == whole.manifest["steps"]
+    pd.testing.assert_frame_equal(again.log, whole.log, check_exact=True)
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_is_one_sentence(
+    tmp_path: Path, full_disk
+) -> None:
+    recipe, checkpoint = cheap("mnist-standard"), tmp_path / "run.checkpoint"
+    train(recipe, until=5, checkpoint=checkpoint)
+    before = checkpoint.read_bytes()
+    with full_disk():
+        with pytest.raises(RunError, match=r"could not be written \(File too large\)") as caught:
+            train(recipe, checkpoint=checkpoint, checkpoint_seconds=0.0)
+        # The one at the end is not worth the run.
+        assert train(recipe, checkpoint=checkpoint).manifest["steps"] == 40
+    assert "\n" not in str(caught.value)
+    assert checkpoint.read_bytes() == before and list(tmp_path.iterdir()) == [checkpoint]
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
@@ -287,3 +312,46 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="disk full"):
         write_atomically(path, fail)
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("call", ["chmod", "replace"])
+def test_a_failed_rename_leaves_no_temporary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(OSError, match="not permitted"):
+        write_atomically(path, lambda file: file.write(b"new"))
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("before", [{}, {"a": b"old"}, {"b": b"old"}, {"a": b"old", "b": b"old"}])
+@pytest.mark.parametrize("nth", range(1, 6))
+def test_files_that_belong_together_are_written_both_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes], nth: int
+) -> None:
+    """Whichever rename fails: of two old files moved aside, or of two new ones put in place."""
+    for name, content in before.items():
+        (tmp_path / name).write_bytes(content)
+    rename, calls = os.replace, iter(range(1, 100))
+
+    def fail(*paths: Path) -> None:
+        if next(calls) == nth:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        rename(*paths)
+
+    monkeypatch.setattr(os, "replace", fail)
+    new = {"a": b"new", "b": b"new"}
+    try:
+        write_together({tmp_path / name: content for name, content in new.items()})
+        wanted = new
+        assert nth > len(before) + 2
+    except OSError:
+        wanted = before
+        assert nth <= len(before) + 2
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == wanted
