@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import operator
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -47,19 +48,42 @@ ABSOLUTE_TOLERANCES = {
 }
 ABSOLUTE_TOLERANCE = 1e-6
 _CHECKOUT = Path(__file__).resolve().parent.parent
-_TO_TRAIN = ("missing", "interrupted", "stale")
 
 
 @dataclass(frozen=True)
 class RunKey:
-    """Where a run lies: preset, experiment (with a suffix if fields were overridden), seed."""
+    """Where a run lies: preset, experiment (with a suffix if fields were overridden), seed.
+
+    Raises
+    ------
+    InputError
+        If preset or name is not the name of one folder, or seed no whole number of at least 0.
+    """
 
     preset: str
     name: str
     seed: int
 
+    def __post_init__(self) -> None:
+        for field in ("preset", "name"):
+            value = getattr(self, field)
+            if not isinstance(value, str) or value in ("", "..") or Path(value).name != value:
+                raise InputError(f"{field} is {value!r}, but must be the name of one folder.")
+        object.__setattr__(self, "seed", _seed(self.seed))
+
     def __str__(self) -> str:
         return f"{self.name} ({self.preset}), seed {self.seed}"
+
+
+def _seed(value: object) -> int:
+    """Return a seed as an int; NumPy's integers are allowed, 1.0 and True are not."""
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise InputError(f"seed is {value!r}, but must be a whole number of at least 0.")
+    return number
 
 
 def default_root() -> Path:
@@ -139,28 +163,31 @@ class RunStore:
         key : RunKey
             Where to keep it.
         recipe : Experiment, optional
-            What to train; the named experiment of ``key`` if not given.
+            What to train; the named experiment of ``key`` if not given. Under the preset
+            ``custom`` any, under the others only that experiment.
         device, compiled, progress, checkpoint_seconds
             As in :func:`grokbook.training.train`.
         again : bool
-            Record anew even if a current run is there.
+            Record anew even if a current run is there, or under ``custom`` one of another
+            experiment.
         wait : bool
             Where another process is recording this run, wait for it instead of refusing.
 
         Raises
         ------
+        InputError
+            If ``recipe`` has another seed than ``key``, or is not the experiment that it names.
         RunError
-            If another process is recording this run and ``wait`` is off, or its checkpoint is
-            damaged.
+            If ``key`` holds a run of another experiment and ``again`` is off, another process is
+            recording this run and ``wait`` is off, or its checkpoint is damaged.
         """
         recipe = recipe if recipe is not None else _recipe(key)
+        _require_own(key, recipe)
         manifest_path, checkpoint = self._path(key, ".json"), self._path(key, ".checkpoint")
         manifest_path.parent.mkdir(parents=True, exist_ok=True)
         with _only_one(self._path(key, ".lock"), key, wait):
-            if manifest_path.exists() and not again:
-                run = self._read(key)
-                if run.manifest["id"] == recipe.id:
-                    return run
+            if not again and (kept := self._current(key, recipe)) is not None:
+                return kept
             run = train(
                 recipe, device=device, compiled=compiled, progress=progress,
                 checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
@@ -201,8 +228,10 @@ class RunStore:
             "progress": progress,
             "checkpoint_seconds": checkpoint_seconds,
         }
+        for key, recipe in wanted:
+            _require_own(key, recipe)
         missing = [
-            (key, recipe) for key, recipe in wanted if again or self.status(key) in _TO_TRAIN
+            (key, recipe) for key, recipe in wanted if again or self._current(key, recipe) is None
         ]
         steps = {self._step_reached(key) for key, _ in missing}
         if len(steps) == 1:
@@ -219,6 +248,26 @@ class RunStore:
                     self._keep(key, run)
         again = again and len(steps) > 1
         return [self.record(key, recipe, again=again, **how) for key, recipe in wanted]
+
+    def _current(self, key: RunKey, recipe: Experiment) -> Run | None:
+        """Return the run of this recipe, None if it is missing or of an older version of it.
+
+        Raises
+        ------
+        RunError
+            If it is damaged, or a custom one of another experiment: nobody else has that.
+        """
+        if not self._path(key, ".json").exists():
+            return None
+        run = self._read(key)
+        if run.manifest["id"] == recipe.id:
+            return run
+        if key.preset == "custom":
+            raise RunError(
+                f"{key} is a record of experiment {run.manifest['id']}, not of {recipe.id}; keep"
+                " this one under another name, or replace that one with again=True."
+            )
+        return None
 
     def _step_reached(self, key: RunKey) -> int:
         """Step of the run's checkpoint, 0 if there is none that can be read."""
@@ -430,6 +479,19 @@ def custom_key(name: str, preset: str, recipe: Experiment) -> RunKey:
 
 def _recipe(key: RunKey) -> Experiment:
     return experiment(key.name, key.preset, key.seed)
+
+
+def _require_own(key: RunKey, recipe: Experiment) -> None:
+    """Refuse a recipe of another seed, or of other settings than the key's name stands for."""
+    if recipe.seed != key.seed:
+        raise InputError(
+            f"The recipe for {key} has seed {recipe.seed}, but the two must be the same."
+        )
+    if key.preset != "custom" and recipe.id != (own := _recipe(key).id):
+        raise InputError(
+            f"{key} stands for experiment {own}, but the recipe is {recipe.id}; keep it under the"
+            " preset custom."
+        )
 
 
 def _expected_id(key: RunKey) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from grokbook import (
+    Experiment,
     InputError,
     Run,
     RunError,
@@ -22,6 +23,7 @@ from grokbook import (
     load_runs,
     verify,
 )
+from grokbook.experiments import AdamW
 from grokbook.runs import custom_key
 
 KEY = RunKey("smoke", "modadd-standard", 0)
@@ -227,6 +229,68 @@ def test_a_stale_record_is_refused_by_name(
     assert store.status(KEY) == "stale"
     assert store.record(KEY).manifest["steps"] == 201  # and is replaced when recorded
     assert store.status(KEY) == "finished"
+
+
+MINE = RunKey("custom", "mine", 0)
+
+
+def mine(**changes: object) -> Experiment:
+    return replace(experiment("modadd-standard", "smoke"), steps=20, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_record_of_another_experiment_is_not_replaced_unasked(
+    tmp_path: Path, together: bool
+) -> None:
+    store = RunStore(tmp_path)
+    first, second = mine(), mine(optimizer=AdamW(lr=0.01))
+
+    def record(recipe: Experiment, again: bool = False) -> Run:
+        if together:
+            return store.record_together([(MINE, recipe)], again=again)[0]
+        return store.record(MINE, recipe, again=again)
+
+    record(first)
+    with pytest.raises(RunError, match=rf"{first.id}, not of {second.id}; .*again=True\.$"):
+        record(second)
+    assert store.load(MINE).manifest["id"] == record(first).manifest["id"] == first.id
+    record(second, again=True)
+    assert store.load(MINE).manifest["id"] == second.id
+
+
+def test_a_named_run_is_of_its_own_experiment(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    for again in (False, True):
+        with pytest.raises(InputError, match=r"stands for experiment .* preset custom\.$"):
+            store.record(KEY, mine(), again=again)
+        with pytest.raises(InputError, match="stands for experiment"):
+            store.record_together([(KEY, mine())], again=again)
+    with pytest.raises(InputError, match="no experiment 'mine'"):
+        store.record(RunKey("smoke", "mine", 0), mine())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_is_filed_under_its_own_seed(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    with pytest.raises(InputError, match=r"has seed 1, but the two must be the same\.$"):
+        store.record(MINE, mine(seed=1))
+    with pytest.raises(InputError, match="has seed 1"):
+        store.record_together([(MINE, mine()), (replace(MINE, seed=2), mine(seed=1))])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bad", ["", ".", "..", "a/b", "../a", "/a", "a/", None])
+def test_a_key_names_one_folder(bad: str) -> None:
+    for field in ("preset", "name"):
+        with pytest.raises(InputError, match=rf"^{field} is .* the name of one folder\.$"):
+            replace(MINE, **{field: bad})
+
+
+@pytest.mark.parametrize("bad", [-1, 1.0, "0", True, None, float("nan")])
+def test_a_key_has_a_whole_seed(bad: object) -> None:
+    with pytest.raises(InputError, match=r"^seed is .* a whole number of at least 0\.$"):
+        RunKey("custom", "mine", bad)  # type: ignore[arg-type]
+    assert RunKey("custom", "mine", np.int64(3)) == RunKey("custom", "mine", 3)  # type: ignore[arg-type]
 
 
 def _hold(root: str, ready, release) -> None:  # type: ignore[no-untyped-def]
