@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from grokbook.datasets import ModularAddition
 from grokbook.errors import InputError, RunError, StaleRunError, first_line, reason
 from grokbook.experiments import PRESETS, Experiment, experiment, id_of_fields
 from grokbook.files import write_together
@@ -470,10 +471,21 @@ def verify(
 
 
 def custom_key(name: str, preset: str, recipe: Experiment) -> RunKey:
-    """Key of a recipe: the named one, or ``custom/<name>-<id>`` where fields were overridden."""
+    """Key of a recipe: the named one, or ``custom/<name>-<id>`` where fields were overridden.
+
+    The id is without the seeds: recipes that differ in them alone share a name. A split has a seed
+    of its own, which is left out where it is the run's; where it was set apart, as one split for
+    several trainings, the name tells it.
+    """
     if recipe == experiment(name, preset, recipe.seed):
         return RunKey(preset, name, recipe.seed)
     seedless = dataclasses.replace(recipe, seed=0)
+    if isinstance(recipe.dataset, ModularAddition):
+        if recipe.dataset.seed == recipe.seed:
+            dataset = dataclasses.replace(recipe.dataset, seed=0)
+            seedless = dataclasses.replace(seedless, dataset=dataset)
+        else:  # told by a seed other than 0: one split, of seed 0, is not a split of each
+            seedless = dataclasses.replace(seedless, seed=1)
     return RunKey("custom", f"{name}-{seedless.id[:8]}", recipe.seed)
 
 

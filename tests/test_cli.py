@@ -58,6 +58,17 @@ def test_overridden_fields_train_a_custom_run(tmp_path: Path) -> None:
     assert recipe["optimizer"]["weight_decay"] == 0.5
 
 
+def test_overridden_seeds_are_trained_together_under_one_name(tmp_path: Path) -> None:
+    done = grokbook(
+        tmp_path, "train", "modadd-standard", "--preset", "smoke", "--steps", "20",
+        "--dataset.p", "11", "--seeds", "0", "1", "2", "--together", "True",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "custom").iterdir()
+    assert len(list(folder.glob("seed-?.json"))) == 3
+    assert done.stderr.count(" 0/20 ") == 1, "one bar: all at once"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

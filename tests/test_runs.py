@@ -363,6 +363,21 @@ def test_overridden_experiments_are_kept_apart(tmp_path: Path) -> None:
     assert log["step"].max() == 20 and (log["seed"] == 2).all()
 
 
+def test_seeds_of_an_overridden_experiment_share_a_name() -> None:
+    """On modulo addition the split has a seed too, by default the run's."""
+
+    def names(**changes: object) -> set[str]:
+        return {
+            custom_key("modadd-standard", "smoke", replace(recipe, steps=20, **changes)).name
+            for recipe in (experiment("modadd-standard", "smoke", seed) for seed in (1, 2, 3))
+        }
+
+    each, first = names(), names(dataset=experiment("modadd-standard", "smoke").dataset)
+    fifth = names(dataset=experiment("modadd-standard", "smoke", 5).dataset)
+    assert len(each) == len(first) == len(fifth) == 1
+    assert len(each | first | fifth) == 3, "one split for all is not a split for each"
+
+
 def test_all_recorded_seeds_are_loaded_by_default(recorded: Path, tmp_path: Path) -> None:
     shutil.copytree(recorded, tmp_path / "runs")
     RunStore(tmp_path / "runs").record(RunKey("smoke", "modadd-standard", 4))
