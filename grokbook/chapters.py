@@ -95,7 +95,7 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
     Raises
     ------
     InputError
-        As :func:`check`, or if there is no folder to write to, or that is the book's own.
+        As :func:`check`, or if ``out`` is a folder, lies in none, or in the book's own.
     RunError
         If a cell fails; the notebook up to there is kept.
     """
@@ -104,6 +104,8 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
     values = check(chapter, given)
     if not out.absolute().parent.is_dir():
         raise InputError(f"out is {str(out)!r}, but there is no such folder.")
+    if out.is_dir():
+        raise InputError(f"out is {str(out)!r}, but that is a folder; name the file to write.")
     if out.resolve().parent == BOOK:
         raise InputError(f"out is {str(out)!r}, but the chapters there are the book's.")
     try:

@@ -19,7 +19,7 @@ from grokbook.errors import GrokbookError, InputError
 from grokbook.experiments import CONTROLS, EXPERIMENTS, PRESETS, Experiment, experiment
 from grokbook.parallel import record_all
 from grokbook.reproduce import SEEDS, everything, record_missing, record_missing_tables
-from grokbook.runs import RunStore, custom_key, verify
+from grokbook.runs import RunStore, custom_key, distinct_seeds, verify
 
 
 @dataclass
@@ -87,7 +87,8 @@ class Verify:
     """Re-train the first steps of recorded runs and compare every logged metric."""
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Experiments; all recorded ones if none is given."""
+    """Experiments, or with `--preset custom` names that `grokbook runs` prints; all recorded ones
+    if none is given."""
     preset: str = "paper"
     seeds: tuple[int, ...] = ()
     """All recorded ones if none is given."""
@@ -201,7 +202,7 @@ def _runs() -> None:
 def _train(command: Train, overrides: Sequence[str]) -> None:
     recipes = [
         _override(experiment(command.name, command.preset, seed), overrides)
-        for seed in command.seeds
+        for seed in distinct_seeds(command.seeds)
     ]
     wanted = [(custom_key(command.name, command.preset, recipe), recipe) for recipe in recipes]
     for key, run in record_all(
@@ -222,8 +223,15 @@ def _train(command: Train, overrides: Sequence[str]) -> None:
 
 
 def _reproduce(command: Reproduce) -> None:
-    wanted = everything(command.preset, command.seeds)
-    for line in record_missing(wanted, command.jobs, command.device, scheduler=command.scheduler):
+    wanted = everything(command.preset, distinct_seeds(command.seeds))
+    lines = record_missing(
+        wanted,
+        command.jobs,
+        command.device,
+        scheduler=command.scheduler,
+        together=command.together,
+    )
+    for line in lines:
         print(line, flush=True)
     if command.preset == "paper":  # no other preset reads a table from disk
         for line in record_missing_tables():
@@ -240,6 +248,10 @@ def _claims(command: Claims) -> None:
     # Here, not at the top: judging needs every metric, and the other commands should start fast.
     from grokbook.claims import claim_table, markdown_table, verdict_table
 
+    if command.preset not in PRESETS:
+        raise InputError(
+            f"There are no claims for preset {command.preset!r}; known are {', '.join(PRESETS)}."
+        )
     if command.markdown:
         print(markdown_table(command.preset, book="book/"))
     elif command.names:
@@ -250,12 +262,15 @@ def _claims(command: Claims) -> None:
 
 
 def _verify(command: Verify) -> None:
-    store = RunStore()
+    recorded = RunStore().recorded()
     for name in command.names:
-        experiment(name, command.preset)
+        if command.preset != "custom":
+            experiment(name, command.preset)
+        elif not any((key.preset, key.name) == ("custom", name) for key in recorded):
+            raise InputError(f"There is no recorded run {name!r} (custom); see `grokbook runs`.")
     keys = [
         key
-        for key in store.recorded()
+        for key in recorded
         if key.preset == command.preset
         and (not command.names or key.name in command.names)
         and (not command.seeds or key.seed in command.seeds)

@@ -9,6 +9,7 @@ twice is recorded once.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from typing import Any
 import joblib
 import torch
 
-from grokbook.errors import InputError, first_line
+from grokbook.errors import InputError, RunError, first_line, reason
 from grokbook.experiments import Experiment
 from grokbook.runs import RunKey, RunStore
 from grokbook.training import CHECKPOINT_SECONDS, Run
 
 CONNECT_SECONDS = 10
+_ADDRESS = "the address is the one that `dask scheduler` prints, such as tcp://10.0.0.1:8786"
 
 
 def record_all(
@@ -62,6 +64,8 @@ def record_all(
     InputError
         If ``jobs`` is below 1, there is no such scheduler, Dask is not installed, or a worker does
         not see the store.
+    RunError
+        As :meth:`grokbook.runs.RunStore.record`.
     """
     if jobs < 1:
         raise InputError(f"jobs is {jobs}, but must be at least 1.")
@@ -112,14 +116,22 @@ def _on_cluster(
             "A scheduler needs the package distributed; install it with `pip install"
             " 'grokbook[cluster]'`."
         ) from None
+    # Asked for any other, Client fails, waits twenty seconds and prints a traceback as it goes.
+    if not re.fullmatch(r"([a-z+]+://)?[^/\s]+:\d+|inproc://\S+", address):
+        raise InputError(
+            f"There is no Dask scheduler at {address!r} (no address with a port); {_ADDRESS}."
+        )
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
-            f"There is no Dask scheduler at {address!r} ({first_line(error)}); the address is the"
-            " one that `dask scheduler` prints, such as tcp://10.0.0.1:8786."
+            f"There is no Dask scheduler at {address!r} ({first_line(error)}); {_ADDRESS}."
         ) from None
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        client.close()
+        raise RunError(f"The run store {root} cannot be made ({reason(error)}).") from error
     with client:
         # Not pure: what is asked for again must be looked up in the store, not in Dask's cache.
         runs = {

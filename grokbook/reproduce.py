@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from grokbook import ablations, derived, l1_search
-from grokbook.errors import RunError
+from grokbook.errors import RunError, reason
 from grokbook.experiments import CONTROLS, EXPERIMENTS, Experiment, experiment
 from grokbook.parallel import record_all
 from grokbook.runs import RunKey, RunStore, default_root, roots
@@ -89,6 +89,11 @@ def record_missing_tables(root: Path | None = None) -> Iterator[str]:
     """Record the book's tables that are missing, damaged or stale, and name each before.
 
     They are those of :mod:`grokbook.derived` and :func:`grokbook.ablations.information_settings`.
+
+    Raises
+    ------
+    RunError
+        If one cannot be written.
     """
     where = default_root() if root is None else root
 
@@ -107,7 +112,12 @@ def record_missing_tables(root: Path | None = None) -> Iterator[str]:
             read()
         except RunError:
             yield f"recording the table: {name}"
-            record(where)
+            try:
+                record(where)
+            except OSError as error:
+                raise RunError(
+                    f"The table of {name} could not be kept in {where} ({reason(error)})."
+                ) from error
 
 
 def recorded_table(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:

@@ -13,7 +13,8 @@ import hashlib
 import json
 import operator
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -25,8 +26,15 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from grokbook.datasets import ModularAddition
-from grokbook.errors import InputError, RunError, StaleRunError, first_line, reason
-from grokbook.experiments import PRESETS, Experiment, experiment, id_of_fields
+from grokbook.errors import GrokbookError, InputError, RunError, StaleRunError, first_line, reason
+from grokbook.experiments import (
+    CONTROLS,
+    EXPERIMENTS,
+    PRESETS,
+    Experiment,
+    experiment,
+    id_of_fields,
+)
 from grokbook.files import write_together
 from grokbook.training import CHECKPOINT_SECONDS, Run, step_reached, train, train_together
 
@@ -87,10 +95,35 @@ def _seed(value: object) -> int:
     return number
 
 
+def distinct_seeds(seeds: Iterable[int]) -> list[int]:
+    """Return seeds as a list of int.
+
+    Raises
+    ------
+    InputError
+        If they are a text or no sequence, empty, not whole numbers of at least 0, or one is there
+        twice.
+
+    Examples
+    --------
+    >>> distinct_seeds(range(3))
+    [0, 1, 2]
+    """
+    if isinstance(seeds, str | bytes) or not isinstance(seeds, Iterable):
+        raise InputError(f"seeds is {seeds!r}, but must be a list of whole numbers, as in [0, 1].")
+    numbers = [_seed(seed) for seed in seeds]
+    if not numbers:
+        raise InputError("seeds is empty; name at least one.")
+    for number in numbers:
+        if numbers.count(number) > 1:
+            raise InputError(f"seeds has {number} more than once; name each once.")
+    return numbers
+
+
 def default_root() -> Path:
-    """``GROKBOOK_RUNS`` if set, else ``runs/`` in the checkout or the working folder."""
-    if "GROKBOOK_RUNS" in os.environ:
-        return Path(os.environ["GROKBOOK_RUNS"])
+    """``GROKBOOK_RUNS`` if set and not empty, else ``runs/`` in the checkout or working folder."""
+    if named := os.environ.get("GROKBOOK_RUNS"):
+        return Path(named)
     if (_CHECKOUT / "pyproject.toml").is_file():
         return _CHECKOUT / "runs"
     return Path.cwd() / "runs"
@@ -180,18 +213,22 @@ class RunStore:
             If ``recipe`` has another seed than ``key``, or is not the experiment that it names.
         RunError
             If ``key`` holds a run of another experiment and ``again`` is off, another process is
-            recording this run and ``wait`` is off, or its checkpoint is damaged.
+            recording this run and ``wait`` is off, its checkpoint is damaged, or the store cannot
+            be written. With ``again``, a checkpoint that cannot be read is discarded.
         """
         recipe = recipe if recipe is not None else _recipe(key)
         _require_own(key, recipe)
-        manifest_path, checkpoint = self._path(key, ".json"), self._path(key, ".checkpoint")
-        manifest_path.parent.mkdir(parents=True, exist_ok=True)
+        # Before the lock, as a store that can only be read has to be readable.
+        if not again and (kept := self._current(key, recipe)) is not None:
+            return kept
         with _only_one(self._path(key, ".lock"), key, wait):
             if not again and (kept := self._current(key, recipe)) is not None:
                 return kept
+            if again:
+                self._discard_unreadable(key)
             run = train(
                 recipe, device=device, compiled=compiled, progress=progress,
-                checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
+                checkpoint=self._path(key, ".checkpoint"), checkpoint_seconds=checkpoint_seconds,
             )  # fmt: skip
             self._keep(key, run)
         return run
@@ -238,8 +275,9 @@ class RunStore:
         if len(steps) == 1:
             with ExitStack() as locks:
                 for key, _ in missing:
-                    self._path(key, ".lock").parent.mkdir(parents=True, exist_ok=True)
                     locks.enter_context(_only_one(self._path(key, ".lock"), key, wait=False))
+                    if again:
+                        self._discard_unreadable(key)
                 runs = train_together(
                     [recipe for _, recipe in missing],
                     checkpoints=[self._path(key, ".checkpoint") for key, _ in missing],
@@ -274,6 +312,13 @@ class RunStore:
         """Step of the run's checkpoint, 0 if there is none that can be read."""
         return step_reached(self._path(key, ".checkpoint")) or 0
 
+    def _discard_unreadable(self, key: RunKey) -> None:
+        """Remove a checkpoint that cannot be read; the run's lock must be held."""
+        checkpoint = self._path(key, ".checkpoint")
+        if step_reached(checkpoint) is None:
+            with suppress(OSError):  # then training says what is wrong with it
+                checkpoint.unlink()
+
     def _keep(self, key: RunKey, run: Run) -> None:
         """Write log and manifest, both or none, and remove the checkpoint."""
         log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
@@ -305,7 +350,7 @@ class RunStore:
         if not found.startswith(wanted):
             raise StaleRunError(
                 f"The record of {key} is stale: it has experiment id {found}, today's is {wanted};"
-                f" record it anew with `{_command(key)}`."
+                f" record it anew with {_command(key)}."
             )
         return run
 
@@ -315,7 +360,7 @@ class RunStore:
     def _read(self, key: RunKey) -> Run:
         log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
         if not manifest_path.exists():
-            raise RunError(f"There is no record of {key}; make it with `{_command(key)}`.")
+            raise RunError(f"There is no record of {key}; make it with {_command(key)}.")
         text = None
         try:
             text = manifest_path.read_bytes()
@@ -332,7 +377,7 @@ class RunStore:
                 return self._read(key)
             raise RunError(
                 f"The record of {key} is damaged ({log_path.name} or {manifest_path.name}:"
-                f" {first_line(error)}); record it anew with `{_command(key)} --again`."
+                f" {first_line(error)}); record it anew with {_command(key, again=True)}."
             ) from error
 
 
@@ -373,7 +418,7 @@ def load_runs(
     Raises
     ------
     InputError
-        On an unknown experiment or preset.
+        On an unknown experiment or preset, or seeds that are not distinct whole numbers.
     RunError
         If a ``paper`` run is missing, or any is damaged or stale; the message holds the command
         that records it.
@@ -409,10 +454,8 @@ def _load(
         )
     if seeds is None:
         seeds = [k.seed for k in store.recorded() if (k.preset, k.name) == (preset, name)] or [0]
-    elif not len(seeds):
-        raise InputError("seeds is empty; name at least one, or None for all recorded ones.")
-    for seed in seeds:
-        key = RunKey(preset, name, int(seed))
+    for seed in distinct_seeds(seeds):
+        key = RunKey(preset, name, seed)
         if preset in ("quick", "smoke"):
             yield key, store.record(key, wait=True)
         else:
@@ -447,11 +490,16 @@ def verify(
 
     Raises
     ------
+    InputError
+        If ``steps`` is below 0.
     RunError
-        As :meth:`RunStore.load`; also if today's data differ from the recorded run's.
+        As :meth:`RunStore.load`; also if the run is of a class or field that this package has not,
+        or today's data differ from the recorded run's.
     """
+    if steps < 0:
+        raise InputError(f"steps is {steps}, but must be at least 0.")
     recorded = RunStore(root).load(key)
-    recipe = Experiment.from_dict(recorded.manifest["experiment"])
+    recipe = _decoded(key, recorded)
     fresh = train(recipe, until=steps, device=device, compiled=False)
     if fresh.manifest["data_sha256"] != recorded.manifest["data_sha256"]:
         raise RunError(f"The data of {key} are not those it was recorded from.")
@@ -468,6 +516,22 @@ def verify(
             agrees = both_absent or abs(a - b) <= relative * abs(a) + absolute
             rows.append((int(old["step"]), metric, a, b, bool(agrees)))
     return pd.DataFrame(rows, columns=["step", "metric", "recorded", "retrained", "agrees"])
+
+
+def _decoded(key: RunKey, run: Run) -> Experiment:
+    """Return the experiment of a recorded run, which may be of classes of the researcher's own."""
+    try:
+        return Experiment.from_dict(run.manifest["experiment"])
+    except GrokbookError:
+        raise
+    except KeyError as error:
+        what = f"the class {error.args[0]!r}"
+    except TypeError as error:  # a field that a class has not, or has no default for
+        what = f"these fields ({first_line(error)})"
+    raise RunError(
+        f"{key} cannot be trained again: grokbook does not know {what}; only experiments of its own"
+        " classes and fields can be verified."
+    )
 
 
 def custom_key(name: str, preset: str, recipe: Experiment) -> RunKey:
@@ -516,21 +580,34 @@ def _expected_id(key: RunKey) -> str:
         return "none"
 
 
-def _command(key: RunKey) -> str:
-    if key.preset == "custom":
-        return (
-            f"grokbook train {key.name.rsplit('-', 1)[0]} --seeds {key.seed} (with its overrides)"
-        )
-    return f"grokbook train {key.name} --preset {key.preset} --seeds {key.seed}"
+def _command(key: RunKey, again: bool = False) -> str:
+    """Return what records a run, as code: a command, or for a name of the user's own a call."""
+    option = " --again" * again
+    if key.preset != "custom":
+        return f"`grokbook train {key.name} --preset {key.preset} --seeds {key.seed}{option}`"
+    base, _, code = key.name.rpartition("-")
+    if base in EXPERIMENTS | CONTROLS and re.fullmatch("[0-9a-f]{8}", code):  # of `custom_key`
+        return f"`grokbook train {base} --seeds {key.seed}{option}` and its overrides"
+    return f"`RunStore().record({key!r}, recipe{', again=True' * again})`"
 
 
 @contextmanager
 def _only_one(path: Path, key: RunKey, wait: bool) -> Iterator[None]:
     """Hold the run's lock; the system lets go of it however the process ends."""
+    lock = FileLock(path, timeout=-1 if wait else 0)
     try:
-        with FileLock(path, timeout=-1 if wait else 0):
-            yield
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
     except Timeout:
         raise RunError(
             f"{key} is being recorded by another process; wait for it, or stop it."
         ) from None
+    except OSError as error:
+        raise RunError(
+            f"{key} cannot be recorded: {path.parent} cannot be written ({reason(error)}); name"
+            " another folder in GROKBOOK_RUNS."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

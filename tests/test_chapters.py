@@ -66,6 +66,8 @@ def test_the_command_refuses_before_it_runs(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="pre is not a parameter"):
         main(["run-chapter", "2_1_problem_setting", "-p", "pre", "smoke", "--out", str(out)])
     assert not out.exists()
+    with pytest.raises(SystemExit, match="but that is a folder; name the file"):
+        main(["run-chapter", "2_1_problem_setting", "--out", str(tmp_path)])
     with pytest.raises(SystemExit, match="there is no such folder"):
         main(["run-chapter", "2_1_problem_setting", "--out", str(tmp_path / "no" / "out.ipynb")])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from grokbook import RunKey, RunStore, experiment
 from grokbook.cli import main
 
 
@@ -58,6 +59,34 @@ def test_overridden_fields_train_a_custom_run(tmp_path: Path) -> None:
     assert recipe["optimizer"]["weight_decay"] == 0.5
 
 
+def test_a_custom_run_is_verified_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GROKBOOK_RUNS", str(tmp_path))
+    main(["train", "modadd-standard", "--preset", "smoke", "--steps", "20"])
+    (key,) = RunStore().recorded()
+    capsys.readouterr()
+    main(["verify", key.name, "--preset", "custom", "--steps", "2"])
+    assert capsys.readouterr().out.startswith(f"{key}: ")
+    with pytest.raises(SystemExit, match="steps is -1"):
+        main(["verify", key.name, "--preset", "custom", "--steps", "-1"])
+
+
+def test_reproduce_trains_together_where_it_is_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GROKBOOK_RUNS", str(tmp_path))
+    wanted = [
+        (RunKey("smoke", "mnist-standard", seed), experiment("mnist-standard", "smoke", seed))
+        for seed in (0, 1)
+    ]
+    monkeypatch.setattr("grokbook.cli.everything", lambda *_: wanted)
+    main(["reproduce", "--preset", "smoke", "--together", "True"])
+    printed = capsys.readouterr()
+    assert printed.out.count("finished") == 2
+    assert printed.err.count(" 0/200 ") == 1, "one bar: both at once"
+
+
 def test_overridden_seeds_are_trained_together_under_one_name(tmp_path: Path) -> None:
     done = grokbook(
         tmp_path, "train", "modadd-standard", "--preset", "smoke", "--steps", "20",
@@ -84,6 +113,13 @@ def test_overridden_seeds_are_trained_together_under_one_name(tmp_path: Path) ->
         (("show", "mnist-standard", "--colour", "red"), "--colour is not an option"),
         (("verify",), "no recorded run to verify"),
         (("verify", "nothing"), "no experiment 'nothing'"),
+        (("verify", "nothing", "--preset", "custom"), "no recorded run 'nothing' (custom)"),
+        (("claims", "--preset", "custom"), "no claims for preset 'custom'"),
+        (("train", "modadd-standard", "--seeds"), "seeds is empty"),
+        (("train", "modadd-standard", "--seeds", "0", "1", "0"), "seeds has 0 more than once"),
+        (("reproduce", "--preset", "smoke", "--seeds", "1", "1"), "seeds has 1 more than once"),
+        (("figure", "1", "--preset", "custom", "--out", "f.pdf"), "no record of mnist-standard"),
+        (("train", "mnist-standard", "--scheduler", "foo"), "no Dask scheduler at 'foo'"),
     ],
 )
 def test_mistakes_get_one_sentence(

@@ -1,5 +1,6 @@
 """Runs in processes and on a real Dask cluster, whose workers are killed."""
 
+import gc
 import os
 import signal
 import time
@@ -99,16 +100,22 @@ def test_what_is_recorded_is_only_read(cluster, tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "127.0.0.1"])
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:9", "nonsense://x", "nonsense://x:1", "127.0.0.1", "foo"]
+)
 def test_a_scheduler_that_is_not_there(tmp_path: Path, monkeypatch, address: str) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr("grokbook.parallel.CONNECT_SECONDS", 0.5)
+    began = time.monotonic()
     with pytest.raises(InputError) as caught:
         list(record_all(wanted(50, (0,)), scheduler=address, root=tmp_path))
     message = str(caught.value)
     assert f"There is no Dask scheduler at {address!r}" in message
     assert "\n" not in message and message.endswith(".")
     assert not list(tmp_path.iterdir()), "nothing is left behind"
+    del caught
+    gc.collect()  # a client that was never connected waits as it goes
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("jobs", [0, -1])

@@ -3,8 +3,10 @@ import json
 import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +25,9 @@ from grokbook import (
     load_runs,
     verify,
 )
-from grokbook.experiments import AdamW
+from grokbook.experiments import AdamW, id_of_fields
 from grokbook.runs import custom_key
+from grokbook.strategies import Standard
 
 KEY = RunKey("smoke", "modadd-standard", 0)
 
@@ -102,11 +105,22 @@ def test_small_presets_are_recorded_on_the_spot(tmp_path: Path) -> None:
         (("mnist-standard", "large"), InputError, "no preset 'large'"),
         (("mnist-standard", "smoke", []), InputError, "seeds is empty"),
         (("mnist-standard", "smoke", [-1]), InputError, "seed is -1"),
+        (("mnist-standard", "smoke", [1.5]), InputError, r"seed is 1\.5, but must be a whole"),
+        (("mnist-standard", "smoke", [float("nan")]), InputError, "seed is nan"),
+        (("mnist-standard", "smoke", ["x"]), InputError, "seed is 'x'"),
+        (("mnist-standard", "smoke", "01"), InputError, "seeds is '01', but must be a list"),
+        (("mnist-standard", "smoke", 0), InputError, "seeds is 0, but must be a list"),
+        (("mnist-standard", "smoke", [0, 1, np.int64(0)]), InputError, "seeds has 0 more than"),
+        (("a/b", "custom"), InputError, "name is 'a/b'"),
+        (("mnist-standard", "custom"), RunError, r"RunKey\(preset='custom', name='mnist-standard"),
+        (("mnist-standard-0123abcd", "custom"), RunError, "train mnist-standard --seeds 0` and"),
     ],
 )
 def test_bad_requests_are_refused(arguments, error, words: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=words) as caught:
         load_runs(*arguments, root=tmp_path)
+    assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 def truncate(path: Path) -> None:
@@ -229,6 +243,101 @@ def test_a_stale_record_is_refused_by_name(
     assert store.status(KEY) == "stale"
     assert store.record(KEY).manifest["steps"] == 201  # and is replaced when recorded
     assert store.status(KEY) == "finished"
+
+
+def read_only(root: Path) -> subprocess.CompletedProcess[str]:
+    """Load a recorded run and then a new one in a process that may not write the store."""
+    code = """
+import sys
+from grokbook import RunKey, RunStore, load_runs
+from grokbook.errors import RunError
+print(len(load_runs("modadd-standard", "smoke", [0])))
+try:
+    load_runs("modadd-standard", "smoke", [1])
+except RunError as error:
+    print(error)
+"""
+    for path in (root, *root.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    # Root may write everywhere unless it gives that up.
+    drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    return subprocess.run(
+        [*drop, sys.executable, "-W", "ignore", "-c", code],
+        env={**os.environ, "GROKBOOK_RUNS": str(root)}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root writes all")
+def test_a_store_that_cannot_be_written_can_be_read(store: RunStore) -> None:
+    for lock in folder(store).glob("*.lock"):
+        lock.unlink()
+    done = read_only(store.root)
+    assert done.returncode == 0, done.stderr
+    length, refusal = done.stdout.splitlines()
+    assert int(length) == len(store.load(KEY).log)
+    assert "cannot be written (Permission denied)" in refusal and refusal.endswith(".")
+
+
+def test_a_store_that_is_no_folder_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    monkeypatch.setenv("GROKBOOK_RUNS", str(file))
+    assert RunStore().recorded() == [] and RunStore().status(KEY) == "missing"
+    with pytest.raises(
+        RunError, match=r"cannot be written \(Not a directory\); .*GROKBOOK_RUNS\.$"
+    ):
+        RunStore().record(KEY)
+    with pytest.raises(RunError, match="Not a directory"):
+        RunStore().record_together([(KEY, experiment(KEY.name, KEY.preset))])
+    monkeypatch.setenv("GROKBOOK_RUNS", "")
+    empty = RunStore().root
+    monkeypatch.delenv("GROKBOOK_RUNS")
+    assert empty == RunStore().root != Path()
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_recording_again_discards_a_checkpoint_that_cannot_be_read(
+    tmp_path: Path, together: bool
+) -> None:
+    store = RunStore(tmp_path)
+    checkpoint = store._path(MINE, ".checkpoint")
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"not a checkpoint")
+
+    def record(again: bool) -> Run:
+        if together:
+            return store.record_together([(MINE, mine())], again=again)[0]
+        return store.record(MINE, mine(), again=again)
+
+    with pytest.raises(RunError, match="remove it, or train with `--again`"):
+        record(again=False)
+    assert record(again=True).manifest["status"] == "finished" and not checkpoint.exists()
+
+
+@dataclass(frozen=True)
+class Mine(Standard):
+    """A researcher's own strategy."""
+
+
+def test_verify_names_a_class_that_it_does_not_know(tmp_path: Path) -> None:
+    RunStore(tmp_path).record(MINE, mine(strategy=Mine()))
+    with pytest.raises(RunError, match=r"Mine.*\.$") as caught:
+        verify(MINE, 1, root=tmp_path)
+    assert "\n" not in str(caught.value)
+    manifest = tmp_path / "custom" / "mine" / "seed-0.json"
+    content = json.loads(manifest.read_text())
+    content["experiment"]["strategy"] = {"type": "Standard", "speed": 3}
+    content["id"] = id_of_fields(content["experiment"])
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(RunError, match=r"speed.*\.$"):
+        verify(MINE, 1, root=tmp_path)
+
+
+def test_verify_refuses_steps_below_zero(store: RunStore) -> None:
+    with pytest.raises(InputError, match=r"steps is -1, but must be at least 0\."):
+        verify(KEY, -1, root=store.root)
 
 
 MINE = RunKey("custom", "mine", 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from grokbook.errors import InputError
+from grokbook.errors import InputError, reason
 from grokbook.figures.section_1 import figure_1
 from grokbook.figures.section_3 import figure_2, figure_3, figure_4
 from grokbook.figures.section_4 import figure_5, figure_6, figure_7, staircase
@@ -75,17 +75,25 @@ def save(figure: Figure, path: Path) -> None:
     Raises
     ------
     InputError
-        If the ending is not .pdf, .png or .svg, or there is no such folder.
+        If the path is a folder or its ending is not .pdf, .png or .svg, there is no such folder, or
+        the file cannot be written.
     """
+    if path.is_dir():
+        raise InputError(f"out is {str(path)!r}, but that is a folder; name the file to write.")
     ending = path.suffix.removeprefix(".")
     if ending not in _METADATA:
         raise InputError(f"out is {str(path)!r}, but its ending must be .pdf, .png or .svg.")
     if not path.absolute().parent.is_dir():
         raise InputError(f"out is {str(path)!r}, but there is no such folder.")
-    with theme():
-        write_atomically(
-            path,
-            lambda file: figure.savefig(
-                file, format=ending, facecolor="white", dpi=200, metadata=_METADATA[ending]
-            ),
-        )
+    try:
+        with theme():
+            write_atomically(
+                path,
+                lambda file: figure.savefig(
+                    file, format=ending, facecolor="white", dpi=200, metadata=_METADATA[ending]
+                ),
+            )
+    except OSError as error:
+        raise InputError(
+            f"out is {str(path)!r}, but it cannot be written ({reason(error)})."
+        ) from error

@@ -36,7 +36,7 @@ def test_a_file_holds_the_figure_and_is_the_same_twice(
     assert first.read_bytes() == second.read_bytes() and first.read_bytes().startswith(magic)
 
 
-def test_bad_names_and_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_bad_names_and_files_are_refused_in_one_sentence(tmp_path: Path, full_disk) -> None:
     with pytest.raises(InputError, match=r"no figure '14'; known are 1, .*, staircase\.$"):
         draw("14")
     figure = draw("13", seeds=[0])
@@ -44,6 +44,13 @@ def test_bad_names_and_files_are_refused_in_one_sentence(tmp_path: Path) -> None
         save(figure, tmp_path / "figure.gif")
     with pytest.raises(InputError, match=r"there is no such folder\.$"):
         save(figure, tmp_path / "no" / "figure.pdf")
+    (tmp_path / "folder.pdf").mkdir()
+    for out in (tmp_path, tmp_path / "folder.pdf"):
+        with pytest.raises(InputError, match=r"that is a folder; name the file to write\.$"):
+            save(figure, out)
+    (tmp_path / "folder.pdf").rmdir()
+    with full_disk(), pytest.raises(InputError, match=r"cannot be written \(File too large\)\.$"):
+        save(figure, tmp_path / "figure.png")
     assert not list(tmp_path.iterdir())
     with pytest.raises(SystemExit, match=r"There is no record of mnist-standard"):
         main(["figure", "13", "--seeds", "99", "--out", str(tmp_path / "figure.pdf")])
