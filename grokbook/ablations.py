@@ -25,7 +25,7 @@ from grokbook import metrics
 from grokbook.datasets import Split
 from grokbook.errors import InputError, RunError, StaleRunError, first_line
 from grokbook.experiments import Experiment, LogSchedule, Measurements, experiment
-from grokbook.files import write_atomically
+from grokbook.files import write_together
 from grokbook.models import Network
 from grokbook.moments import GROKKED, moments
 from grokbook.provenance import provenance
@@ -222,8 +222,8 @@ def _accuracies(model: Network, split: Split) -> dict[str, float]:
 def record(root: Path | None = None, chosen: Settings | None = None) -> Path:
     """Compute :func:`information_settings` and keep it, in ``root``/ablation.
 
-    As with runs, the table exists exactly when its manifest does: the manifest is removed first and
-    written last.
+    As with runs, the table exists exactly when its manifest does, and both files are replaced or
+    none.
 
     Parameters
     ----------
@@ -253,9 +253,7 @@ def record(root: Path | None = None, chosen: Settings | None = None) -> Path:
     }
     text = json.dumps(manifest, indent=1) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    manifest_path.unlink(missing_ok=True)
-    write_atomically(path, lambda file: file.write(content))
-    write_atomically(manifest_path, lambda file: file.write(text.encode()))
+    write_together({path: content, manifest_path: text.encode()})
     return path
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from grokbook.errors import InputError, RunError, first_line
+from grokbook.errors import InputError, RunError, first_line, reason
 from grokbook.experiments import PRESETS
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
@@ -95,7 +95,8 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
     Raises
     ------
     InputError
-        As :func:`check`, or if ``out`` is a folder, lies in none, or in the book's own.
+        As :func:`check`, or if ``out`` is a folder, lies in none, in the book's own, or where
+        nothing can be written.
     RunError
         If a cell fails; the notebook up to there is kept.
     """
@@ -117,6 +118,10 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
         raise RunError(
             f"A cell of {chapter} failed, up to which {out} holds it: {error.ename}:"
             f" {first_line(error.evalue)}"
+        ) from error
+    except OSError as error:  # papermill writes the notebook before its first cell
+        raise InputError(
+            f"out is {str(out)!r}, but it cannot be written ({reason(error)})."
         ) from error
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from grokbook import metrics
 from grokbook.datasets import MNIST, Dataset, Split
 from grokbook.errors import InputError, RunError, first_line
-from grokbook.files import write_atomically
+from grokbook.files import write_together
 from grokbook.provenance import provenance
 from grokbook.runs import default_root, roots
 from grokbook.theory import neighbouring_probability
@@ -189,8 +189,8 @@ def load(name: str, root: Path | None = None) -> pd.DataFrame:
 def record(root: Path | None = None) -> list[Path]:
     """Compute every table from MNIST and keep it, in ``root``/derived.
 
-    Returns the Parquet files written. As with runs, a table exists exactly when its manifest does:
-    the manifest is removed first and written last.
+    Returns the Parquet files written. As with runs, a table exists exactly when its manifest does,
+    and both files are replaced or none.
 
     Raises
     ------
@@ -215,15 +215,9 @@ def record(root: Path | None = None) -> list[Path]:
         }
         text = json.dumps(manifest, indent=1) + "\n"
         path, manifest_path = (folder / f"mnist_{name}.{kind}" for kind in ("parquet", "json"))
-        manifest_path.unlink(missing_ok=True)
-        _keep(path, content)
-        _keep(manifest_path, text.encode())
+        write_together({path: content, manifest_path: text.encode()})
         written.append(path)
     return written
-
-
-def _keep(path: Path, content: bytes) -> None:
-    write_atomically(path, lambda file: file.write(content))
 
 
 def _paths(name: str, root: Path | None) -> tuple[Path, Path]:

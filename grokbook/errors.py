@@ -21,6 +21,10 @@ class StaleRunError(RunError):
     """A recorded run was made from other settings than today's."""
 
 
+class CheckpointError(RunError):
+    """A checkpoint cannot be read, or is of another experiment: nothing can go on from it."""
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its kind where it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -26,7 +26,15 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from grokbook.datasets import ModularAddition
-from grokbook.errors import GrokbookError, InputError, RunError, StaleRunError, first_line, reason
+from grokbook.errors import (
+    CheckpointError,
+    GrokbookError,
+    InputError,
+    RunError,
+    StaleRunError,
+    first_line,
+    reason,
+)
 from grokbook.experiments import (
     CONTROLS,
     EXPERIMENTS,
@@ -213,8 +221,9 @@ class RunStore:
             If ``recipe`` has another seed than ``key``, or is not the experiment that it names.
         RunError
             If ``key`` holds a run of another experiment and ``again`` is off, another process is
-            recording this run and ``wait`` is off, its checkpoint is damaged, or the store cannot
-            be written. With ``again``, a checkpoint that cannot be read is discarded.
+            recording this run and ``wait`` is off, its checkpoint is damaged or of another
+            experiment, or the store cannot be written. With ``again``, such a checkpoint is
+            discarded.
         """
         recipe = recipe if recipe is not None else _recipe(key)
         _require_own(key, recipe)
@@ -224,13 +233,11 @@ class RunStore:
         with _only_one(self._path(key, ".lock"), key, wait):
             if not again and (kept := self._current(key, recipe)) is not None:
                 return kept
-            if again:
-                self._discard_unreadable(key)
-            run = train(
-                recipe, device=device, compiled=compiled, progress=progress,
-                checkpoint=self._path(key, ".checkpoint"), checkpoint_seconds=checkpoint_seconds,
+            (run,) = self._train(
+                [(key, recipe)], again,
+                device=device, compiled=compiled, progress=progress,
+                checkpoint_seconds=checkpoint_seconds,
             )  # fmt: skip
-            self._keep(key, run)
         return run
 
     def record_together(
@@ -271,20 +278,18 @@ class RunStore:
         missing = [
             (key, recipe) for key, recipe in wanted if again or self._current(key, recipe) is None
         ]
-        steps = {self._step_reached(key) for key, _ in missing}
-        if len(steps) == 1:
-            with ExitStack() as locks:
-                for key, _ in missing:
-                    locks.enter_context(_only_one(self._path(key, ".lock"), key, wait=False))
-                    if again:
-                        self._discard_unreadable(key)
-                runs = train_together(
-                    [recipe for _, recipe in missing],
-                    checkpoints=[self._path(key, ".checkpoint") for key, _ in missing],
-                    **how,
-                )
-                for (key, _), run in zip(missing, runs, strict=True):
-                    self._keep(key, run)
+        with ExitStack() as locks:
+            for key, _ in missing:
+                locks.enter_context(_only_one(self._path(key, ".lock"), key, wait=False))
+            # Looked up again: another process may have recorded some before the locks were ours.
+            missing = [
+                (key, recipe)
+                for key, recipe in missing
+                if again or self._current(key, recipe) is None
+            ]
+            steps = {self._step_reached(key) for key, _ in missing}
+            if len(steps) == 1:
+                self._train(missing, again, **how)
         again = again and len(steps) > 1
         return [self.record(key, recipe, again=again, **how) for key, recipe in wanted]
 
@@ -312,12 +317,23 @@ class RunStore:
         """Step of the run's checkpoint, 0 if there is none that can be read."""
         return step_reached(self._path(key, ".checkpoint")) or 0
 
-    def _discard_unreadable(self, key: RunKey) -> None:
-        """Remove a checkpoint that cannot be read; the run's lock must be held."""
-        checkpoint = self._path(key, ".checkpoint")
-        if step_reached(checkpoint) is None:
-            with suppress(OSError):  # then training says what is wrong with it
-                checkpoint.unlink()
+    def _train(
+        self, wanted: Sequence[tuple[RunKey, Experiment]], again: bool, **how: Any
+    ) -> list[Run]:
+        """Train and keep runs whose locks are held; ``again`` discards checkpoints of no use."""
+        recipes = [recipe for _, recipe in wanted]
+        checkpoints = [self._path(key, ".checkpoint") for key, _ in wanted]
+        try:
+            runs = train_together(recipes, checkpoints=checkpoints, **how)
+        except CheckpointError:
+            if not again:
+                raise
+            for checkpoint in checkpoints:
+                checkpoint.unlink(missing_ok=True)
+            runs = train_together(recipes, checkpoints=checkpoints, **how)
+        for (key, _), run in zip(wanted, runs, strict=True):
+            self._keep(key, run)
+        return runs
 
     def _keep(self, key: RunKey, run: Run) -> None:
         """Write log and manifest, both or none, and remove the checkpoint."""

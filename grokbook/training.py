@@ -23,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from grokbook.datasets import ModularAddition, Split
-from grokbook.errors import InputError, RunError, reason
+from grokbook.errors import CheckpointError, InputError, RunError, reason
 from grokbook.experiments import Experiment, Measurements
 from grokbook.files import write_atomically
 from grokbook.measurements import Measure
@@ -95,8 +95,10 @@ def train(
     ------
     InputError
         If there is no such device.
+    CheckpointError
+        If the checkpoint is damaged or belongs to another experiment.
     RunError
-        If the checkpoint is damaged, belongs to another experiment, or cannot be written.
+        If the checkpoint cannot be written.
     KeyboardInterrupt
         On Ctrl-C, after the checkpoint is written.
     """
@@ -154,9 +156,10 @@ def train_together(
     InputError
         If the experiments differ in more than their seeds, there is none, or there is no such
         device; if the device's memory does not suffice for so many.
+    CheckpointError
+        If a checkpoint is damaged or belongs to another experiment.
     RunError
-        If a checkpoint is damaged, belongs to another experiment, is at another step, or cannot be
-        written.
+        If the checkpoints are at different steps, or one cannot be written.
     """
     _require_alike(experiments)
     place, first = _device(device), experiments[0]
@@ -340,14 +343,15 @@ class _Course:
                 optimizer: dict[str, Any] = content["optimizer"]
         except Exception as error:  # zip, pickle and tensor errors share no base class
             # Not in torch's words, which tell how to load a file that nobody trusts.
-            raise RunError(
+            raise CheckpointError(
                 f"{path} is not a readable checkpoint; remove it, or train with `--again`, to start"
                 " anew."
             ) from error
         if content["id"] != self.experiment.id:
-            raise RunError(
+            raise CheckpointError(
                 f"{path} is the checkpoint of experiment {content['id']}, not of"
-                f" {self.experiment.id}: its settings have changed since; remove it to start anew."
+                f" {self.experiment.id}: its settings have changed since; remove it, or train with"
+                " `--again`, to start anew."
             )
         return optimizer
 

@@ -61,7 +61,7 @@ def test_the_command_runs_a_chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not [o for c in done.cells for o in c.get("outputs", []) if o.output_type == "error"]
 
 
-def test_the_command_refuses_before_it_runs(tmp_path: Path) -> None:
+def test_the_command_refuses_before_it_runs(tmp_path: Path, full_disk) -> None:
     out = tmp_path / "out.ipynb"
     with pytest.raises(SystemExit, match="pre is not a parameter"):
         main(["run-chapter", "2_1_problem_setting", "-p", "pre", "smoke", "--out", str(out)])
@@ -70,6 +70,8 @@ def test_the_command_refuses_before_it_runs(tmp_path: Path) -> None:
         main(["run-chapter", "2_1_problem_setting", "--out", str(tmp_path)])
     with pytest.raises(SystemExit, match="there is no such folder"):
         main(["run-chapter", "2_1_problem_setting", "--out", str(tmp_path / "no" / "out.ipynb")])
+    with full_disk(), pytest.raises(SystemExit, match=r"cannot be written \(File too large\)\.$"):
+        main(["run-chapter", "2_1_problem_setting", "--out", str(out)])
 
 
 def test_the_command_writes_beside_the_reader_and_not_over_the_book(

@@ -108,7 +108,7 @@ def test_the_record_is_that_of_the_published_numbers() -> None:
     assert round(raw.at[1.0, "log_n"], 2) == 6.91
 
 
-def test_what_is_recorded_is_what_mnist_gives(tmp_path: Path) -> None:
+def test_what_is_recorded_is_what_mnist_gives(tmp_path: Path, full_disk) -> None:
     if not os.environ.get("GROKBOOK_DATA"):
         pytest.skip("GROKBOOK_DATA is not set")
     assert [path.stem for path in derived.record(tmp_path)] == [
@@ -125,3 +125,7 @@ def test_what_is_recorded_is_what_mnist_gives(tmp_path: Path) -> None:
         assert manifests[0]["data_sha256"] == manifests[1]["data_sha256"]
         assert manifests[0]["git_dirty"] is False
     assert sum(path.stat().st_size for path in (RECORDED / "derived").iterdir()) < 300_000
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    with full_disk(), pytest.raises(OSError, match="File too large"):
+        derived.record(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == kept

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from grokbook import RunKey, RunStore, experiment, train
-from grokbook.errors import InputError
+from grokbook.errors import InputError, RunError
 from grokbook.parallel import record_all
 
 
@@ -98,6 +98,13 @@ def test_what_is_recorded_is_only_read(cluster, tmp_path: Path) -> None:
     assert {key: run.manifest for key, run in again.items()} == {
         key: run.manifest for key, run in first.items()
     }
+
+
+def test_a_store_that_is_no_folder_is_named_before_a_run_is_sent(cluster, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    with pytest.raises(RunError, match=r"run store .*file cannot be made \(File exists\)\.$"):
+        list(record_all(wanted(50, (0,)), scheduler=cluster.scheduler_address, root=file))
 
 
 @pytest.mark.parametrize(

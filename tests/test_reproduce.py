@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from grokbook import CONTROLS, EXPERIMENTS, RunStore, ablations
+from grokbook import CONTROLS, EXPERIMENTS, RunError, RunStore, ablations
 from grokbook.reproduce import everything, record_missing, record_missing_tables, recorded_table
 
 
@@ -35,10 +35,13 @@ def test_only_what_is_missing_is_recorded(tmp_path: Path, jobs: int) -> None:
 
 
 def test_only_tables_that_are_missing_or_damaged_are_recorded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_disk
 ) -> None:
     small = ablations.settings("smoke")
     monkeypatch.setattr(ablations, "settings", lambda preset="paper": small)
+    with full_disk(), pytest.raises(RunError, match=r"MNIST could not be kept.*too large\)\.$"):
+        list(record_missing_tables(tmp_path))
+    assert not list(tmp_path.rglob("*.*"))
     both = [line.partition(": ")[2] for line in record_missing_tables(tmp_path)]
     assert both == ["distances and entropies of MNIST", "batches and draws (of one training)"]
     kept = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
@@ -48,6 +51,12 @@ def test_only_tables_that_are_missing_or_damaged_are_recorded(
         path.write_bytes(b"nothing")
         assert list(record_missing_tables(tmp_path)) == [f"recording the table: {name}"]
         assert path.read_bytes() == kept[path]
+    table = ablations.load(root=tmp_path)
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    monkeypatch.setattr(ablations, "information_settings", lambda *_: table)
+    with full_disk(), pytest.raises(OSError, match="File too large"):
+        ablations.record(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == kept
 
 
 def test_the_table_tells_what_the_manifests_say(tmp_path: Path) -> None:

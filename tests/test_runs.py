@@ -6,13 +6,17 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+import grokbook.runs
 from grokbook import (
     Experiment,
     InputError,
@@ -23,6 +27,7 @@ from grokbook import (
     experiment,
     load_manifests,
     load_runs,
+    train,
     verify,
 )
 from grokbook.experiments import AdamW, id_of_fields
@@ -297,23 +302,61 @@ def test_a_store_that_is_no_folder_is_one_sentence(
     assert empty == RunStore().root != Path()
 
 
+def other_weights(checkpoint: Path) -> None:
+    train(mine(), until=5, checkpoint=checkpoint)
+    content = torch.load(checkpoint)
+    content["model"].popitem()
+    torch.save(content, checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda path: path.write_bytes(b"not a checkpoint"), "not a readable checkpoint"),
+        (other_weights, "not a readable checkpoint"),
+        (lambda path: train(mine(steps=30), until=5, checkpoint=path), "not of"),
+    ],
+)
 @pytest.mark.parametrize("together", [False, True])
-def test_recording_again_discards_a_checkpoint_that_cannot_be_read(
-    tmp_path: Path, together: bool
+def test_recording_again_discards_a_checkpoint_of_no_use(
+    tmp_path: Path, together: bool, spoil, words: str
 ) -> None:
     store = RunStore(tmp_path)
     checkpoint = store._path(MINE, ".checkpoint")
     checkpoint.parent.mkdir(parents=True)
-    checkpoint.write_bytes(b"not a checkpoint")
+    spoil(checkpoint)
 
     def record(again: bool) -> Run:
         if together:
             return store.record_together([(MINE, mine())], again=again)[0]
         return store.record(MINE, mine(), again=again)
 
-    with pytest.raises(RunError, match="remove it, or train with `--again`"):
+    with pytest.raises(RunError, match=rf"({words}).*remove it, or train with `--again`"):
         record(again=False)
-    assert record(again=True).manifest["status"] == "finished" and not checkpoint.exists()
+    run = record(again=True)
+    assert run.manifest["status"] == "finished" and not checkpoint.exists()
+    pd.testing.assert_frame_equal(run.log, train(mine()).log)
+
+
+def test_what_another_process_recorded_meanwhile_is_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the store and the lock on the run."""
+    store, lock = RunStore(tmp_path), grokbook.runs._only_one
+    theirs = []
+
+    @contextmanager
+    def late(path: Path, key: RunKey, wait: bool) -> Iterator[None]:
+        if not theirs:
+            theirs.append(None)  # only once: recording takes the lock too
+            theirs[0] = store.record(key, mine())
+        with lock(path, key, wait):
+            yield
+
+    monkeypatch.setattr("grokbook.runs._only_one", late)
+    second = replace(MINE, seed=1)
+    first, other = store.record_together([(MINE, mine()), (second, mine(seed=1))])
+    assert first.manifest == theirs[0].manifest and other.manifest["experiment"]["seed"] == 1
 
 
 @dataclass(frozen=True)
@@ -344,7 +387,7 @@ MINE = RunKey("custom", "mine", 0)
 
 
 def mine(**changes: object) -> Experiment:
-    return replace(experiment("modadd-standard", "smoke"), steps=20, **changes)  # type: ignore[arg-type]
+    return replace(experiment("modadd-standard", "smoke"), **{"steps": 20} | changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("together", [False, True])
