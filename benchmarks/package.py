@@ -12,7 +12,7 @@ from grokbook.experiments import Experiment, TransformerConfig
 from grokbook.models import Network
 from grokbook.seeding import generator
 from grokbook.steps import Batches, Objective, Optimizer
-from grokbook.strategies import AbelianRegularized, Perturbed, TrainingState
+from grokbook.strategies import AbelianRegularized, MirrorAugmented, Perturbed, TrainingState
 from grokbook.training import accuracy_on_training_set
 
 
@@ -82,7 +82,7 @@ def gflop(recipe: Experiment) -> float:
     assert isinstance(recipe.model, TransformerConfig)
     d, mlp, p = recipe.model.d, recipe.model.mlp, recipe.dataset.p  # type: ignore[union-attr]
     rows = recipe.dataset.train_points * (
-        2 if isinstance(recipe.strategy, AbelianRegularized) else 1
+        2 if isinstance(recipe.strategy, AbelianRegularized | MirrorAugmented) else 1
     )
     maps = 4 if isinstance(recipe.strategy, Perturbed) else 1
     # Backward takes twice the forward products: one for the weights, one for the inputs.

@@ -10,7 +10,7 @@ from grokbook.errors import DataError, GrokbookError, InputError, RunError
 from grokbook.experiments import CONTROLS, EXPERIMENTS, PRESETS, Experiment, experiment
 from grokbook.models import MLP, Transformer
 from grokbook.runs import RunKey, RunStore, load_manifests, load_runs, verify
-from grokbook.strategies import AbelianRegularized, Perturbed, Standard
+from grokbook.strategies import AbelianRegularized, MirrorAugmented, Perturbed, Standard
 from grokbook.training import Run, train
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Experiment",
     "GrokbookError",
     "InputError",
+    "MirrorAugmented",
     "ModularAddition",
     "Perturbed",
     "Run",

@@ -21,7 +21,7 @@ from grokbook.datasets import MNIST, Dataset, Digits, ModularAddition
 from grokbook.errors import InputError
 from grokbook.models import MLP, Network, Transformer
 from grokbook.seeding import generator
-from grokbook.strategies import AbelianRegularized, Perturbed, Standard
+from grokbook.strategies import AbelianRegularized, MirrorAugmented, Perturbed, Standard
 
 Preset = Literal["paper", "quick", "smoke"]
 PRESETS: tuple[str, ...] = get_args(Preset)
@@ -175,7 +175,7 @@ class Experiment:
 
     dataset: Dataset
     model: MLPConfig | TransformerConfig
-    strategy: Standard | Perturbed | AbelianRegularized
+    strategy: Standard | Perturbed | AbelianRegularized | MirrorAugmented
     loss: Literal["mse", "cross_entropy"]
     optimizer: AdamW
     steps: int
@@ -198,9 +198,9 @@ class Experiment:
                 f"{type(self.model).__name__} cannot read {type(self.dataset).__name__}: the"
                 " transformer goes with ModularAddition, the MLP with MNIST and Digits."
             )
-        if isinstance(self.strategy, AbelianRegularized) and not pairs:
+        if isinstance(self.strategy, AbelianRegularized | MirrorAugmented) and not pairs:
             raise InputError(
-                f"AbelianRegularized needs pairs (a, b), but the data set is"
+                f"{type(self.strategy).__name__} needs pairs (a, b), but the data set is"
                 f" {type(self.dataset).__name__}; ModularAddition is allowed."
             )
 
@@ -241,7 +241,7 @@ _TYPES: dict[str, type] = {
     cls.__name__: cls
     for cls in (
         *(ModularAddition, MNIST, Digits, MLPConfig, TransformerConfig),
-        *(Standard, Perturbed, AbelianRegularized),
+        *(Standard, Perturbed, AbelianRegularized, MirrorAugmented),
         *(AdamW, LogSchedule, Measurements, Experiment),
     )
 }
@@ -314,7 +314,8 @@ _ALL_MODADD = (*_ALL_MNIST, "commutativity")
 
 
 def _with_strategy(
-    base: Callable[[str, int], Experiment], strategy: Standard | Perturbed | AbelianRegularized
+    base: Callable[[str, int], Experiment],
+    strategy: Standard | Perturbed | AbelianRegularized | MirrorAugmented,
 ) -> Callable[[str, int], Experiment]:
     return lambda preset, seed: dataclasses.replace(base(preset, seed), strategy=strategy)
 
@@ -372,9 +373,11 @@ CONTROLS: dict[str, Callable[[str, int], Experiment]] = {
     "mnist-no-decay": _with_optimizer(_mnist, _no_decay),
     "modadd-no-decay": _with_optimizer(_modadd, _no_decay),
     "modadd-l1": _with_optimizer(_modadd, _l1_instead("modadd")),
+    "modadd-mirrored": _with_strategy(_modadd, MirrorAugmented()),
 }
 """Ours, to ask what the paper's five cannot answer: usual initial weights (α = 1), ℓ₁ decay in
-place of ℓ₂ (Corollary 3.4), no decay at all."""
+place of ℓ₂ (Corollary 3.4), no decay at all, and the mirror images of the training pairs with their
+labels in place of the commutative law (section 4.1)."""
 
 
 def experiment(name: str, preset: str = "paper", seed: int = 0) -> Experiment:
@@ -385,7 +388,7 @@ def experiment(name: str, preset: str = "paper", seed: int = 0) -> Experiment:
     name : str
         A key of ``EXPERIMENTS``: "mnist-standard", "mnist-perturbed", "modadd-standard",
         "modadd-perturbed", "modadd-abelian"; or of ``CONTROLS``: "mnist-unit-init", "mnist-l1",
-        "mnist-no-decay", "modadd-no-decay", "modadd-l1".
+        "mnist-no-decay", "modadd-no-decay", "modadd-l1", "modadd-mirrored".
     preset : {"paper", "quick", "smoke"}
         The paper's own settings; a real grokking run of minutes; seconds, on
         ``Digits`` and p = 13, to see that everything works.

@@ -1,4 +1,4 @@
-"""The paper's three ways to train: one objective each.
+"""The paper's three ways to train, and one of ours: one objective each.
 
 A strategy is a small frozen object with two methods. :meth:`noise` holds all of its randomness and
 bookkeeping; :meth:`loss` is pure arithmetic, so that it can be compiled. The trainer knows no
@@ -155,3 +155,22 @@ class AbelianRegularized:
         logits, mirrored = model(torch.cat((x, x.flip(1)))).chunk(2)
         law = (logits.double() - mirrored.double()).square().mean()
         return criterion(logits, y) + self.coefficient * law
+
+
+@dataclass(frozen=True)
+class MirrorAugmented:
+    """Standard training on the training pairs and their mirror images: a control (section 4.1).
+
+    It reads what :class:`AbelianRegularized` reads, and in place of the law gives the mirrored
+    pairs their labels, which are those of the training pairs. Only for pairs.
+    """
+
+    def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
+        """No noise."""
+        return None
+
+    def loss(
+        self, model: Forward, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
+    ) -> Tensor:
+        """(1/2n) Σ ℓ(f(aᵢ, bᵢ), yᵢ) + ℓ(f(bᵢ, aᵢ), yᵢ)."""
+        return criterion(model(torch.cat((x, x.flip(1)))), torch.cat((y, y)))

@@ -15,7 +15,7 @@ from grokbook import (
     experiment,
 )
 from grokbook.experiments import CONTROLS, AdamW, LogSchedule, MLPConfig
-from grokbook.strategies import AbelianRegularized
+from grokbook.strategies import AbelianRegularized, MirrorAugmented
 
 ALL = [(name, preset) for name in (*EXPERIMENTS, *CONTROLS) for preset in PRESETS]
 
@@ -82,6 +82,9 @@ def test_controls_differ_from_the_standard_experiment_in_what_they_are_named_aft
                 experiment(f"{name.split('-')[0]}-standard", preset),
                 experiment(name, preset),
             )
+            if name == "modadd-mirrored":
+                assert control == replace(base, strategy=MirrorAugmented())
+                continue
             changed = replace(base.optimizer, weight_decay=0.0)
             if name == "mnist-unit-init":
                 assert isinstance(base.model, MLPConfig)
@@ -127,7 +130,11 @@ def test_the_paper_s_schedules() -> None:
         (lambda: replace(experiment("mnist-standard"), dataset=ModularAddition()), "MLPConfig"),
         (
             lambda: replace(experiment("mnist-standard"), strategy=AbelianRegularized()),
-            "needs pairs",
+            "AbelianRegularized needs pairs",
+        ),
+        (
+            lambda: replace(experiment("mnist-standard"), strategy=MirrorAugmented()),
+            "MirrorAugmented needs pairs",
         ),
         (lambda: AdamW(lr=0), "lr is 0"),
         (lambda: AdamW(lr=float("nan")), "lr is nan"),

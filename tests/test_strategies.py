@@ -14,6 +14,7 @@ from grokbook import (
     EXPERIMENTS,
     AbelianRegularized,
     InputError,
+    MirrorAugmented,
     Perturbed,
     Standard,
     experiment,
@@ -30,6 +31,7 @@ STRATEGIES = {
     "standard": Standard(),
     "perturbed": Perturbed(0.5, 0.4),
     "abelian": AbelianRegularized(100.0),
+    "mirrored": MirrorAugmented(),
 }
 ZERO = {
     "standard": Standard(),
@@ -96,7 +98,7 @@ def test_between_log_points_nothing_is_read_back(
             training.losses().sum().item()
 
 
-@pytest.mark.parametrize("name", ["perturbed", "abelian"])
+@pytest.mark.parametrize("name", ["perturbed", "abelian", "mirrored"])
 def test_full_strength_is_not_standard(name: str) -> None:
     log, standard = train(small(STRATEGIES[name])).log, train(small(Standard())).log
     assert (log["train_loss"] != standard["train_loss"]).iloc[1:].all()
@@ -154,6 +156,19 @@ def test_the_abelian_term_is_the_mean_over_pairs_and_classes() -> None:
     expected = expected + 100 * sum(distances) / (3 * 7)
     ours = AbelianRegularized(100).loss(model, x, y, None, cross_entropy)
     assert ours.item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_mirror_augmentation_is_the_mean_over_both_orders_of_every_pair() -> None:
+    model = Transformer(7, d=8, mlp=16, generator=generator(0, "init"), dtype=torch.float64)
+    x = torch.tensor([[0, 1], [2, 2], [6, 3]])
+    y = x.sum(1) % 7
+    losses = [
+        cross_entropy(model(torch.tensor([pair])), torch.tensor([sum(pair) % 7]))
+        for a, b in x.tolist()
+        for pair in ([a, b], [b, a])
+    ]
+    ours = MirrorAugmented().loss(model, x, y, None, cross_entropy)
+    assert ours.item() == pytest.approx(float(sum(losses).detach()) / 6, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ TRAININGS = {
     "unit-init": "usual initial weights",
     "l1": "ℓ₁ decay",
     "no-decay": "no decay",
+    "mirrored": "pairs and mirror images",
 }
 """How the rest of an experiment's name is written, where not as it stands."""
 

@@ -132,7 +132,7 @@ def test_moments_are_those_of_the_runs(runs):
     assert found["Modulo addition", "no decay", 0] == (100.0, None)
     assert found["MNIST", "ℓ₁ decay", 1] == (None, 750.0)
     assert found["Modulo addition", "ℓ₁ decay", 2] == (120.0, None)
-    assert len(found) == sum(table["seed"].nunique() for table in runs.values()) == 40
+    assert len(found) == sum(table["seed"].nunique() for table in runs.values()) == 43
     thresholds = {task["task"]: task["threshold"] for task in catalogue}
     assert thresholds == {"MNIST": 0.8, "Modulo addition": 0.99}
 
@@ -172,7 +172,10 @@ def test_metrics_have_the_figures_names(runs):
     assert {m["column"]: m["label"] for m in modadd["metrics"]} == {c: LABELS[c] for c in COLUMNS}
     assert [m["column"] for m in mnist["metrics"]] == [c for c in COLUMNS if c not in MODADD_ONLY]
     labels = [training["label"] for training in modadd["trainings"]]
-    assert labels == ["standard", "perturbed", "abelian degrok", "no decay", "ℓ₁ decay"]
+    assert labels == [
+        "standard", "perturbed", "abelian degrok", "no decay", "ℓ₁ decay",
+        "pairs and mirror images",
+    ]  # fmt: skip
 
 
 def test_input_that_makes_no_sense_is_refused(runs):
@@ -187,7 +190,7 @@ def test_input_that_makes_no_sense_is_refused(runs):
 
 def test_readers_of_text_get_one_sentence(runs):
     bundle = recorded_runs_explorer(runs)._repr_mimebundle_()
-    assert bundle["text/plain"].startswith("Interactive drawing of 40 recorded runs: choose task")
+    assert bundle["text/plain"].startswith("Interactive drawing of 43 recorded runs: choose task")
     assert bundle["text/plain"].endswith(".") and "\n" not in bundle["text/plain"]
 
 
