@@ -60,6 +60,21 @@ def require_labels(y: Tensor, n: int, classes: int | None = None) -> None:
         )
 
 
+def require_pairs(pairs: Tensor, p: int) -> Tensor:
+    """Return the rows (a, b) as int64, refused unless an integer (m, 2) in [0, p)."""
+    if pairs.is_floating_point() or pairs.is_complex() or pairs.dtype == torch.bool:
+        raise InputError(f"pairs has dtype {pairs.dtype}, but tokens must be integers.")
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise InputError(f"pairs has shape {tuple(pairs.shape)}, but must be (m, 2).")
+    pairs = pairs.long()  # as an index, torch reads uint8 as a mask and refuses int8 and int16
+    if len(pairs) and (pairs.min() < 0 or pairs.max() >= p):
+        raise InputError(
+            f"pairs has tokens from {int(pairs.min())} to {int(pairs.max())}, but they must be "
+            f"at least 0 and less than {p}."
+        )
+    return pairs
+
+
 def require_perturbation(x: Tensor, sigma: float, draws: int) -> None:
     """Refuse a negative or non-finite sigma, no draws, or inputs noise cannot be added to."""
     if not 0 <= sigma < float("inf"):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grokbook.errors import InputError
-from grokbook.metrics._checks import require_finite
+from grokbook.metrics._checks import require_finite, require_pairs
 
 
 def abelian_accuracy(table: Tensor, pairs: Tensor | None = None) -> float:
@@ -112,9 +112,9 @@ def mirror_split(train_pairs: Tensor, p: int) -> tuple[Tensor, Tensor]:
     """
     if p < 1:
         raise InputError(f"p is {p}, but must be at least 1.")
-    _check_pairs(train_pairs, p)
-    train = torch.zeros(p, p, dtype=torch.bool, device=train_pairs.device)
-    train[train_pairs[:, 0], train_pairs[:, 1]] = True
+    a, b = require_pairs(train_pairs, p).unbind(dim=1)
+    train = torch.zeros(p, p, dtype=torch.bool, device=a.device)
+    train[a, b] = True
     return (~train & train.T).nonzero(), (~train & ~train.T).nonzero()
 
 
@@ -147,21 +147,9 @@ def _both(table: Tensor, pairs: Tensor | None) -> tuple[Tensor, Tensor]:
         if pairs.shape != (p, p):
             raise InputError(f"the mask has shape {tuple(pairs.shape)}, but must be ({p}, {p}).")
         pairs = pairs.nonzero()
-    _check_pairs(pairs, p)
+    pairs = require_pairs(pairs, p)
     if len(pairs) == 0:
         raise InputError("pairs holds 0 pairs, but must hold at least one.")
     a, b = pairs.to(table.device).unbind(dim=1)
     table = table.detach()
     return table[a, b].to(torch.float64), table[b, a].to(torch.float64)
-
-
-def _check_pairs(pairs: Tensor, p: int) -> None:
-    if pairs.is_floating_point() or pairs.is_complex():
-        raise InputError(f"pairs has dtype {pairs.dtype}, but tokens must be integers.")
-    if pairs.ndim != 2 or pairs.shape[1] != 2:
-        raise InputError(f"pairs has shape {tuple(pairs.shape)}, but must be (m, 2).")
-    if len(pairs) and (pairs.min() < 0 or pairs.max() >= p):
-        raise InputError(
-            f"pairs has tokens from {int(pairs.min())} to {int(pairs.max())}, but they must be "
-            f"at least 0 and less than {p}."
-        )

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokbook.metrics._checks import require_pairs
+
 
 @dataclass(frozen=True)
 class Reachable:
@@ -56,13 +58,19 @@ class Reachable:
 def training_mask(pairs: Tensor, p: int) -> Tensor:
     """Return the (p, p) bool matrix that is True at [a, b] for each of the (n, 2) ``pairs``.
 
+    Raises
+    ------
+    InputError
+        If the pairs are not integers (n, 2) in [0, p).
+
     Examples
     --------
     >>> training_mask(torch.tensor([[0, 1], [1, 1]]), 2).tolist()
     [[False, True], [False, True]]
     """
     mask = torch.zeros(p, p, dtype=torch.bool)
-    mask[pairs[:, 0], pairs[:, 1]] = True
+    a, b = require_pairs(pairs, p).unbind(dim=1)
+    mask[a, b] = True
     return mask
 
 

@@ -51,6 +51,21 @@ def test_a_mask_a_list_and_all_pairs_mean_the_same() -> None:
     assert abelian_logit_mse(table, mask) == abelian_logit_mse(table, kept)
 
 
+@pytest.mark.parametrize(
+    "dtype", [torch.uint8, torch.int8, torch.int16, torch.uint16], ids=lambda dtype: str(dtype)
+)
+def test_tokens_of_any_integer_type_mean_the_same(dtype: torch.dtype) -> None:
+    """As an index, torch reads uint8 as a mask and refuses int8 and int16."""
+    table, pairs = random_table(5, 4, 0), torch.tensor([[0, 1], [1, 1], [4, 2]])
+    for metric in (abelian_accuracy, abelian_logit_distance, abelian_logit_mse):
+        assert metric(table, pairs.to(dtype)) == metric(table, pairs)
+    assert mirror_share(pairs.to(dtype), 5) == mirror_share(pairs, 5)
+    for found, expected in zip(
+        mirror_split(pairs.to(dtype), 5), mirror_split(pairs, 5), strict=True
+    ):
+        assert torch.equal(found, expected)
+
+
 def test_a_commutative_table_passes_and_an_anticommutative_one_fails_off_the_diagonal() -> None:
     table = random_table(7, 7, 0)
     symmetric = table + table.transpose(0, 1)
@@ -120,6 +135,8 @@ def test_bad_tables_and_pairs_are_refused(
 def test_bad_splits_are_refused() -> None:
     with pytest.raises(InputError, match="p is 0, but must be at least 1"):
         mirror_split(torch.zeros(0, 2).long(), 0)
+    with pytest.raises(InputError, match=r"dtype torch.bool, but tokens must be integers"):
+        mirror_split(torch.zeros(2, 2, dtype=torch.bool), 2)
     with pytest.raises(InputError, match="tokens from -1 to 0"):
         mirror_split(torch.tensor([[0, -1]]), 2)
     with pytest.raises(InputError, match="holds all 1 pairs, but must leave some for testing"):

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from grokbook.theory.modular_neighbours import reachable_test_pairs
+from grokbook.errors import InputError
+from grokbook.theory.modular_neighbours import reachable_test_pairs, training_mask
 
 
 def random_mask(p: int, train_pairs: int, seed: int) -> torch.Tensor:
@@ -73,3 +74,26 @@ def test_pairs_that_share_one_token_differ_in_label() -> None:
 def test_bad_masks_are_refused(mask, message) -> None:
     with pytest.raises(ValueError, match=message):
         reachable_test_pairs(mask)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int64])
+def test_a_training_mask_marks_the_pairs_whatever_their_integer_type(dtype: torch.dtype) -> None:
+    pairs = torch.tensor([[0, 1], [1, 1], [2, 0]])
+    expected = torch.zeros(3, 3, dtype=torch.bool)
+    expected[pairs[:, 0], pairs[:, 1]] = True
+    assert torch.equal(training_mask(pairs.to(dtype), 3), expected)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (torch.tensor([[0, 3]]), "tokens from 0 to 3, but they must be at least 0 and less than 3"),
+        (torch.tensor([[-1, 0]]), "tokens from -1 to 0"),
+        (torch.zeros(1, 2), "tokens must be integers"),
+        (torch.zeros(2, 2, dtype=torch.bool), "tokens must be integers"),
+        (torch.zeros(2, 3).long(), r"shape \(2, 3\)"),
+    ],
+)
+def test_bad_training_pairs_are_refused(pairs, message) -> None:
+    with pytest.raises(InputError, match=message):
+        training_mask(pairs, 3)
