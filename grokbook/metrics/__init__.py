@@ -2,6 +2,10 @@
 
 They take any `torch.nn.Module`, or any callable that maps a batch of inputs (n, ...) to a matrix
 of outputs (n, d). Random numbers come from a generator that is passed in.
+
+A network is read, never changed, and must be a function: a module, or a method of one, with dropout
+or batch normalisation in training mode is refused (an `InputError`); call ``model.eval()`` first.
+Modules without such layers may be in either mode. What a plain function calls is not looked into.
 """
 
 from grokbook.metrics.accuracy import accuracy

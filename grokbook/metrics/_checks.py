@@ -4,6 +4,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import Module, MultiheadAttention, RNNBase, RReLU
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from grokbook.errors import InputError
 
@@ -95,8 +99,37 @@ def perturbed(x: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
     return x + sigma * noise.to(x.device)
 
 
+def require_evaluation_mode(f: object) -> None:
+    """Refuse a module, or a method of one, with a layer that is random or learns when called.
+
+    Only modules that have such a layer need be in evaluation mode. A module inside a plain function
+    is not seen.
+    """
+    model = getattr(f, "__self__", f)
+    if not isinstance(model, Module):
+        return
+    for name, layer in model.named_modules():
+        if layer.training and (effect := _effect_of_training(layer)):
+            raise InputError(
+                f"the {type(layer).__name__} {name!r} of the model is in training mode, in which "
+                f"it {effect}; call model.eval() first."
+            )
+
+
+def _effect_of_training(layer: Module) -> str | None:
+    """Return what a layer does in training mode that a metric must not see, if anything."""
+    if isinstance(layer, _BatchNorm):
+        return "mixes the samples of a batch and changes its running statistics"
+    if isinstance(layer, _InstanceNorm):
+        return "changes its running statistics" if layer.track_running_stats else None
+    share = {_DropoutNd: "p", MultiheadAttention: "dropout", RNNBase: "dropout"}
+    random = any(isinstance(layer, k) and getattr(layer, at) > 0 for k, at in share.items())
+    return "is random" if random or isinstance(layer, RReLU) else None
+
+
 def outputs(f: Network, x: Tensor) -> Tensor:
     """Return f(x), refused unless a finite (n, K) matrix of real numbers."""
+    require_evaluation_mode(f)
     values = f(x)
     if not isinstance(values, Tensor):
         raise InputError(f"f returned a {type(values).__name__}, but must return a tensor.")

@@ -58,7 +58,7 @@ def input_jacobian(f: Network, x: Tensor, *, chunk_size: int = 256) -> Tensor:
     """Return the exact Jacobians of the outputs with respect to the inputs, one a sample.
 
     One backward pass for each output and chunk of samples. f must treat samples one by one (batch
-    normalisation in training mode does not).
+    normalisation in training mode does not, and is refused).
 
     Parameters
     ----------

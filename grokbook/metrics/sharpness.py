@@ -19,7 +19,7 @@ from torch.func import functional_call
 from torch.nn import Linear, Module
 
 from grokbook.errors import InputError
-from grokbook.metrics._checks import outputs, require_finite
+from grokbook.metrics._checks import outputs, require_evaluation_mode, require_finite
 
 PROBES_AT_ONCE = 4  # one at a time was slower, eight no faster and held twice the activations
 
@@ -85,7 +85,8 @@ def mlp_sharpness(model: Module, x: Tensor) -> MLPSharpness:
     Raises
     ------
     InputError
-        If the model is not of this kind, or its output not a finite (n, K).
+        If the model is not of this kind, or in training mode with dropout, or its output not a
+        finite (n, K).
 
     Examples
     --------
@@ -95,6 +96,7 @@ def mlp_sharpness(model: Module, x: Tensor) -> MLPSharpness:
     """
     if not x.is_floating_point():
         raise InputError(f"x has dtype {x.dtype}, but must be floating-point.")
+    require_evaluation_mode(model)  # `outputs` is given a function, and cannot see it
     layers = _linear_layers(model)
     calls: list[tuple[str, Tensor, Tensor]] = []
 
@@ -252,7 +254,8 @@ def hutchinson_sharpness(
     Raises
     ------
     InputError
-        If probes is below 2, the model has no trainable parameters or a result is not finite.
+        If probes is below 2, the model has no trainable parameters or is in training mode with
+        dropout or batch normalisation, or a result is not finite.
 
     Examples
     --------
@@ -264,6 +267,7 @@ def hutchinson_sharpness(
     """
     if probes < 2:
         raise InputError(f"probes is {probes}, but must be at least 2 for a standard error.")
+    require_evaluation_mode(model)
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise InputError("model has 0 trainable parameters, but must have at least one.")

@@ -146,7 +146,7 @@ def tied() -> nn.Module:
         (With(lambda m, x: m.b(m.a(x[:, None]))[:, 0]), r"applied to shape \(3, 1, 4\)"),
         (With(lambda m, x: m.b(m.a(x[:2]))[[0, 1, 1]]), r"must be to \(3, d\), one row a sample"),
         (nn.Sequential(nn.Linear(4, 4), nn.PReLU()), "parameter 1.weight outside a torch.nn.Linea"),
-        (nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, affine=False)), "NativeBatchNorm"),
+        (nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, affine=False).eval()), "NativeBatchNorm"),
         (nn.ReLU(), "model has 0 torch.nn.Linear layers"),
         (With(lambda m, x: m.b(m.a(x)).sum(dim=1)), r"f returned shape \(3,\) for 3 inputs"),
     ],
