@@ -74,7 +74,8 @@ class ModularAddition:
     """All p² pairs (a, b) with label (a + b) mod p, a random share of them for training.
 
     The training set holds ⌊train_fraction · p²⌋ pairs (3830 of 12 769 at p = 113), drawn by
-    ``seed``. Section 2.1, after Nanda et al. [2023] and Power et al. [2022].
+    ``seed``. Section 2.1, after Nanda et al. [2023] and Power et al. [2022]. A share of 1 leaves no
+    test pair, and a run on it logs NaN for every test metric.
 
     Raises
     ------

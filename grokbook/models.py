@@ -191,7 +191,7 @@ class Transformer(Network):
         last = inputs[:, 2]
         # ⟨q, W_Kᵀ x_j⟩ = ⟨W_K q, x_j⟩ and Σ_j A_j W_Vᵀ x_j = W_Vᵀ (Σ_j A_j x_j), head by head: one
         # product a pair in place of one a token.
-        query = (last @ self.query).view(n, self.heads, -1)
+        query = (last @ self.query).view(n, self.heads, d // self.heads)  # not -1: n may be 0
         key = self.key.view(d, self.heads, -1)
         value = self.value.view(d, self.heads, -1)
         reader = torch.einsum("nhe,dhe->nhd", query, key)
@@ -233,9 +233,10 @@ class Transformer(Network):
             dim=1,
         )
         weights = scores.softmax(dim=1).unsqueeze(-1)  # (n, 3, heads, 1)
+        shape = (len(x), self.heads, d // self.heads)  # not -1: there may be no pairs
         heads = (
-            weights[:, 0] * embed(a, first @ self.value).view(len(x), self.heads, -1)
-            + weights[:, 1] * embed(b, second @ self.value).view(len(x), self.heads, -1)
+            weights[:, 0] * embed(a, first @ self.value).view(shape)
+            + weights[:, 1] * embed(b, second @ self.value).view(shape)
             + weights[:, 2] * (last @ self.value).view(self.heads, -1)
         )
         return last + heads.reshape(len(x), d) @ self.output

@@ -13,6 +13,7 @@ from grokbook import (
     InputError,
     ModularAddition,
     experiment,
+    train,
 )
 from grokbook.experiments import CONTROLS, AdamW, LogSchedule, MLPConfig
 from grokbook.strategies import AbelianRegularized, MirrorAugmented
@@ -148,6 +149,17 @@ def test_bad_settings_are_refused_in_one_sentence(make, words: str) -> None:  # 
         make()
     message = str(caught.value)
     assert words in message and "\n" not in message and message.endswith(".")
+
+
+def test_a_run_without_test_pairs_logs_nan_for_what_needs_them() -> None:
+    recipe = experiment("modadd-standard", "smoke")
+    recipe = replace(recipe, dataset=ModularAddition(13, 1.0), steps=4, log=LogSchedule(points=1))
+    run = train(recipe, device="cpu", compiled=False)
+    assert run.manifest["status"] == "finished"
+    missing = run.log.columns[run.log.isna().any()]
+    assert list(missing) == [
+        *("test_accuracy", "test_loss", "test_accuracy_mirrored", "test_accuracy_unmirrored")
+    ]
 
 
 def test_experiments_are_frozen() -> None:

@@ -74,6 +74,16 @@ def test_the_two_routes_through_the_transformer_agree() -> None:
     assert torch.allclose(model._head(first), model.logits(inputs), rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("noisy", [False, True])
+def test_no_pairs_give_no_logits(noisy: bool) -> None:
+    """The test set where all pairs are for training."""
+    model = Transformer(5, d=8, mlp=16, generator=generator(0, "init"))
+    x = ModularAddition(5, 1.0).load().test_x
+    noise = torch.zeros(model.noise_shape(x)) if noisy else None
+    assert model(x, noise).shape == (0, 5)
+    assert model.first_layer(model.inputs(x)).shape == (0, 8)
+
+
 def test_transformer_starts_as_the_paper_s() -> None:
     model = Transformer(generator=generator(0, "init"))
     assert sum(parameter.numel() for parameter in model.parameters()) == 226_688
