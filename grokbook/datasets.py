@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from grokbook.errors import DataError, InputError
+from grokbook.fields import conform, whole
 from grokbook.seeding import generator
 
 # SHA-256 of the decompressed IDX files: mirrors recompress, the content never changes.
@@ -80,7 +81,8 @@ class ModularAddition:
     Raises
     ------
     InputError
-        If p < 2, or ``train_fraction`` is outside (0, 1], or leaves no training pair.
+        If p < 2, or ``train_fraction`` is outside (0, 1], or leaves no training pair, or the seed
+        is negative.
 
     Examples
     --------
@@ -96,10 +98,9 @@ class ModularAddition:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.p, int) or self.p < 2:
-            raise InputError(
-                f"p is {self.p!r}, but modulo addition needs an integer p of at least 2."
-            )
+        conform(self)
+        whole("p", self.p, least=2)
+        whole("seed", self.seed, least=0)
         if not 0 < self.train_fraction <= 1:
             raise InputError(f"train_fraction is {self.train_fraction}, but must lie in (0, 1].")
         if self.train_points < 1:
@@ -143,6 +144,7 @@ class MNIST:
     train_points: int = 1000
 
     def __post_init__(self) -> None:
+        conform(self)
         _check_train_points(self.train_points, 60_000, "MNIST")
 
     def load(self) -> Split:
@@ -171,6 +173,7 @@ class Digits:
     train_points: int = 200
 
     def __post_init__(self) -> None:
+        conform(self)
         _check_train_points(self.train_points, 1796, "Digits")
 
     def load(self) -> Split:
@@ -188,9 +191,9 @@ Dataset = ModularAddition | MNIST | Digits
 
 
 def _check_train_points(value: int, largest: int, name: str) -> None:
-    if not isinstance(value, int) or not 1 <= value <= largest:
+    if not 1 <= value <= largest:
         raise InputError(
-            f"train_points is {value!r}, but {name} needs an integer from 1 to {largest}."
+            f"train_points is {value}, but {name} needs an integer from 1 to {largest}."
         )
 
 

@@ -1,8 +1,9 @@
 """Named experiments: the single source of every setting.
 
 An :class:`Experiment` is a frozen dataclass. Everything that changes a result is a field, nothing
-else is, and :attr:`Experiment.id` is a hash of the fields. :func:`experiment` builds the paper's
-experiments by name, in three presets.
+else is, and :attr:`Experiment.id` is a hash of the fields. They are checked as it is made: what is
+not allowed raises an `InputError`, and equal experiments have equal ids. :func:`experiment` builds
+the paper's experiments by name, in three presets.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import torch
 
 from grokbook.datasets import MNIST, Dataset, Digits, ModularAddition
 from grokbook.errors import InputError
+from grokbook.fields import conform, non_negative, whole
+from grokbook.measurements import GROUPS
 from grokbook.models import MLP, Network, Transformer
 from grokbook.seeding import generator
 from grokbook.strategies import AbelianRegularized, MirrorAugmented, Perturbed, Standard
@@ -34,6 +37,12 @@ class MLPConfig:
     hidden: tuple[int, ...] = (200, 200)
     init_scale: float = 8.0
 
+    def __post_init__(self) -> None:
+        conform(self)
+        for width in self.hidden:
+            whole("an entry of hidden", width, least=1)
+        non_negative("init_scale", self.init_scale)
+
 
 @dataclass(frozen=True)
 class TransformerConfig:
@@ -42,6 +51,13 @@ class TransformerConfig:
     d: int = 128
     heads: int = 4
     mlp: int = 512
+
+    def __post_init__(self) -> None:
+        conform(self)
+        for name in ("d", "heads", "mlp"):
+            whole(name, getattr(self, name), least=1)
+        if self.d % self.heads:
+            raise InputError(f"heads is {self.heads}, but must divide d = {self.d}.")
 
 
 @dataclass(frozen=True)
@@ -58,7 +74,7 @@ class AdamW:
         Decoupled ℓ₁ decay, for Corollary 3.4: each step moves every weight towards 0 by
         lr · l1_decay and stops there.
     betas : pair of float
-        Adam's two averaging rates.
+        Adam's two averaging rates, in [0, 1).
     warmup_steps : int
         Steps of linear learning-rate warm-up.
     """
@@ -70,13 +86,12 @@ class AdamW:
     warmup_steps: int = 0
 
     def __post_init__(self) -> None:
+        conform(self)
         if not 0 < self.lr < float("inf"):
             raise InputError(f"lr is {self.lr}, but must be positive and finite.")
-        for name in ("weight_decay", "l1_decay", "warmup_steps"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(
-                    f"{name} is {getattr(self, name)}, but must be finite and at least 0."
-                )
+        for name in ("weight_decay", "l1_decay"):
+            non_negative(name, getattr(self, name))
+        whole("warmup_steps", self.warmup_steps, least=0)
         if not all(0 <= beta < 1 for beta in self.betas):
             raise InputError(f"betas is {self.betas}, but both must lie in [0, 1).")
 
@@ -117,9 +132,10 @@ class LogSchedule:
     early_until: int = 0
 
     def __post_init__(self) -> None:
+        conform(self)
         for name in ("points", "dear_every", "early_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}, but must be at least 1.")
+            whole(name, getattr(self, name), least=1)
+        whole("early_until", self.early_until, least=0)
 
     def steps(self, total: int) -> list[int]:
         """Return the logged steps of a run of ``total`` steps, from 0 to ``total``."""
@@ -155,7 +171,7 @@ class Measurements:
     information_batch : int
         Samples a batch for the information metrics.
     probes : int
-        Hutchinson probes for the transformer's sharpness.
+        Hutchinson probes for the transformer's sharpness, at least 2.
     """
 
     groups: tuple[str, ...] = ("accuracy", "norms")
@@ -163,6 +179,18 @@ class Measurements:
     information_sigma: float = 0.1
     information_batch: int = 200
     probes: int = 4
+
+    def __post_init__(self) -> None:
+        conform(self)
+        for group in self.groups:
+            if group not in GROUPS:
+                raise InputError(
+                    f"groups has {group!r}, but only {', '.join(GROUPS)} can be measured."
+                )
+        non_negative("error_sigma", self.error_sigma)
+        non_negative("information_sigma", self.information_sigma)
+        whole("information_batch", self.information_batch, least=1)
+        whole("probes", self.probes, least=2)
 
 
 @dataclass(frozen=True)
@@ -186,10 +214,9 @@ class Experiment:
     dtype: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise InputError(f"steps is {self.steps}, but must be at least 1.")
-        if self.seed < 0:
-            raise InputError(f"seed is {self.seed}, but must be at least 0.")
+        conform(self)
+        whole("steps", self.steps, least=1)
+        whole("seed", self.seed, least=0)
         if self.batch_size is not None and self.batch_size < 1:
             raise InputError(f"batch_size is {self.batch_size}, but must be at least 1, or None.")
         pairs = isinstance(self.dataset, ModularAddition)
@@ -201,6 +228,11 @@ class Experiment:
         if isinstance(self.strategy, AbelianRegularized | MirrorAugmented) and not pairs:
             raise InputError(
                 f"{type(self.strategy).__name__} needs pairs (a, b), but the data set is"
+                f" {type(self.dataset).__name__}; ModularAddition is allowed."
+            )
+        if "commutativity" in self.measurements.groups and not pairs:
+            raise InputError(
+                f"groups has 'commutativity', which needs pairs (a, b), but the data set is"
                 f" {type(self.dataset).__name__}; ModularAddition is allowed."
             )
 
@@ -398,7 +430,7 @@ def experiment(name: str, preset: str = "paper", seed: int = 0) -> Experiment:
     Raises
     ------
     InputError
-        On an unknown name or preset.
+        On an unknown name or preset, or a seed that is no whole number of at least 0.
 
     Examples
     --------

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from grokbook.errors import InputError
+from grokbook.fields import non_negative, whole
 
 
 class Network(nn.Module, ABC):
@@ -74,6 +75,7 @@ class MLP(Network):
             raise InputError(
                 f"sizes is {tuple(sizes)}, but at least two positive widths are needed."
             )
+        non_negative("init_scale", init_scale)
         layers = []
         for fan_in, fan_out in itertools.pairwise(sizes):
             layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out, dtype=dtype)
@@ -155,6 +157,8 @@ class Transformer(Network):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
+        for name, size in (("p", p), ("d", d), ("heads", heads), ("mlp", mlp)):
+            whole(name, size, least=1)
         if d % heads:
             raise InputError(f"heads is {heads}, but must divide d = {d}.")
         self.p, self.heads = p, heads

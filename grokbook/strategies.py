@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from grokbook.errors import InputError
+from grokbook.fields import conform, non_negative, whole
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 Forward = Callable[..., Tensor]
@@ -96,13 +96,10 @@ class Perturbed:
     refresh: int = 10
 
     def __post_init__(self) -> None:
+        conform(self)
         for name in ("lambda_1", "lambda_2"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(
-                    f"{name} is {getattr(self, name)}, but must be finite and at least 0."
-                )
-        if self.refresh < 1:
-            raise InputError(f"refresh is {self.refresh}, but must be at least 1 step.")
+            non_negative(name, getattr(self, name))
+        whole("refresh", self.refresh, least=1)
 
     def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
         """Δ at the current σ; None where λ₁ = λ₂ = 0."""
@@ -137,10 +134,8 @@ class AbelianRegularized:
     coefficient: float = 100.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.coefficient < float("inf"):
-            raise InputError(
-                f"coefficient is {self.coefficient}, but must be finite and at least 0."
-            )
+        conform(self)
+        non_negative("coefficient", self.coefficient)
 
     def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
         """No noise."""

@@ -109,6 +109,13 @@ def test_overridden_seeds_are_trained_together_under_one_name(tmp_path: Path) ->
         (("train", "modadd-standard", "--dataset.p", "many"), "--dataset.p many"),
         (("train", "modadd-standard", "--dataset.p", "1"), "p is 1"),
         (("train", "modadd-standard", "--dataset.train-fraction", "1.5"), "(0, 1]"),
+        (("train", "modadd-standard", "--loss", "hinge"), "--loss hinge"),
+        (("train", "modadd-standard", "--seeds", "-1"), "seed is -1"),
+        (
+            ("train", "modadd-standard", "--measurements.groups", "accuracy", "foo"),
+            "groups has 'foo', but only accuracy, norms, commutativity, ",
+        ),
+        (("train", "modadd-standard", "--measurements.probes", "1"), "probes is 1"),
         (("show", "nothing"), "no experiment 'nothing'"),
         (("show", "mnist-standard", "--colour", "red"), "--colour is not an option"),
         (("verify",), "no recorded run to verify"),

@@ -48,13 +48,18 @@ def test_the_split_is_a_function_of_its_seed() -> None:
     [
         (lambda: ModularAddition(p=1), "p is 1"),
         (lambda: ModularAddition(p=2.5), "p is 2.5"),  # type: ignore[arg-type]
+        (lambda: ModularAddition(seed=-1), "seed is -1"),
+        (lambda: ModularAddition(seed=0.5), "seed is 0.5"),  # type: ignore[arg-type]
+        (lambda: ModularAddition(train_fraction="0.3"), "train_fraction is '0.3'"),  # type: ignore[arg-type]
         (lambda: ModularAddition(train_fraction=0), "(0, 1]"),
         (lambda: ModularAddition(train_fraction=1.01), "1.01"),
         (lambda: ModularAddition(train_fraction=float("nan")), "nan"),
         (lambda: ModularAddition(p=3, train_fraction=0.01), "no training pair"),
         (lambda: MNIST(train_points=0), "1 to 60000"),
         (lambda: MNIST(train_points=60_001), "60001"),
+        (lambda: MNIST(train_points="all"), "train_points is 'all'"),  # type: ignore[arg-type]
         (lambda: Digits(train_points=1797), "1 to 1796"),
+        (lambda: Digits(train_points=1.5), "train_points is 1.5"),  # type: ignore[arg-type]
     ],
 )
 def test_bad_settings_are_refused_in_one_sentence(make, words: str) -> None:  # type: ignore[no-untyped-def]

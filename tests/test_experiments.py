@@ -3,6 +3,7 @@ import itertools
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from grokbook import (
@@ -15,8 +16,15 @@ from grokbook import (
     experiment,
     train,
 )
-from grokbook.experiments import CONTROLS, AdamW, LogSchedule, MLPConfig
-from grokbook.strategies import AbelianRegularized, MirrorAugmented
+from grokbook.experiments import (
+    CONTROLS,
+    AdamW,
+    LogSchedule,
+    Measurements,
+    MLPConfig,
+    TransformerConfig,
+)
+from grokbook.strategies import AbelianRegularized, MirrorAugmented, Perturbed
 
 ALL = [(name, preset) for name in (*EXPERIMENTS, *CONTROLS) for preset in PRESETS]
 
@@ -40,6 +48,54 @@ def test_ids_differ_whenever_a_field_does() -> None:
         replace(base, measurements=replace(base.measurements, error_sigma=0.05)),
     ):
         assert changed.id != base.id
+
+
+MODADD = experiment("modadd-standard", "smoke")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (replace(MODADD, optimizer=AdamW(lr=1)), replace(MODADD, optimizer=AdamW(lr=1.0))),
+        (
+            replace(MODADD, optimizer=AdamW(betas=[0, 0.98])),  # type: ignore[arg-type]
+            replace(MODADD, optimizer=AdamW(betas=(0.0, 0.98))),
+        ),
+        (
+            replace(MODADD, optimizer=AdamW(weight_decay=-0.0)),
+            replace(MODADD, optimizer=AdamW(weight_decay=0.0)),
+        ),
+        (
+            replace(MODADD, dataset=ModularAddition(13, np.float64(0.5))),
+            replace(MODADD, dataset=ModularAddition(13, 0.5)),
+        ),
+        (
+            replace(MODADD, dataset=ModularAddition(np.int64(13), 1)),  # type: ignore[arg-type]
+            replace(MODADD, dataset=ModularAddition(13, 1.0)),
+        ),
+        (
+            experiment("modadd-standard", "smoke", np.int64(3)),  # type: ignore[arg-type]
+            experiment("modadd-standard", "smoke", 3),
+        ),
+        (
+            replace(MODADD, strategy=AbelianRegularized(100)),
+            replace(MODADD, strategy=AbelianRegularized(100.0)),
+        ),
+        (
+            replace(MODADD, strategy=Perturbed(1, 0)),
+            replace(MODADD, strategy=Perturbed(1.0, 0.0)),
+        ),
+        (
+            replace(MODADD, measurements=Measurements(["norms"])),  # type: ignore[arg-type]
+            replace(MODADD, measurements=Measurements(("norms",))),
+        ),
+    ],
+)
+def test_equal_recipes_have_equal_ids_whatever_they_were_given(
+    one: Experiment, other: Experiment
+) -> None:
+    assert one == other and hash(one) == hash(other)
+    assert one.to_dict() == other.to_dict() and one.id == other.id
 
 
 def test_the_id_is_stable_between_processes() -> None:
@@ -142,6 +198,41 @@ def test_the_paper_s_schedules() -> None:
         (lambda: AdamW(weight_decay=-1), "weight_decay is -1"),
         (lambda: AdamW(betas=(0.9, 1.0)), "betas"),
         (lambda: LogSchedule("linear", 0), "points is 0"),
+        (lambda: LogSchedule("log"), "spacing is 'log', but must be 'linear' or 'geometric'"),  # type: ignore[arg-type]
+        (lambda: LogSchedule(early_until=-1), "early_until is -1"),
+        (lambda: LogSchedule(dear_every=0.5), "dear_every is 0.5"),  # type: ignore[arg-type]
+        (lambda: AdamW(betas=(0.9, 0.9, 0.9)), "betas is (0.9, 0.9, 0.9), but must have 2"),  # type: ignore[arg-type]
+        (lambda: AdamW(betas=(0.9, float("nan"))), "betas"),
+        (lambda: AdamW(warmup_steps=1.5), "warmup_steps is 1.5"),  # type: ignore[arg-type]
+        (lambda: AdamW(lr="1e-3"), "lr is '1e-3', but must be a real number"),  # type: ignore[arg-type]
+        (lambda: MLPConfig((0,)), "an entry of hidden is 0, but must be at least 1"),
+        (lambda: MLPConfig(200), "hidden is 200, but must be a tuple"),  # type: ignore[arg-type]
+        (lambda: MLPConfig(init_scale=float("nan")), "init_scale is nan"),
+        (lambda: TransformerConfig(heads=0), "heads is 0, but must be at least 1"),
+        (lambda: TransformerConfig(heads=3), "heads is 3, but must divide d = 128"),
+        (lambda: TransformerConfig(d=0), "d is 0, but must be at least 1"),
+        (lambda: TransformerConfig(mlp=-3), "mlp is -3, but must be at least 1"),
+        (lambda: Measurements(("accuracy", "foo")), "groups has 'foo', but only accuracy, norms, "),
+        (lambda: Measurements("accuracy"), "groups is 'accuracy', but must be a tuple"),  # type: ignore[arg-type]
+        (lambda: Measurements(error_sigma=float("nan")), "error_sigma is nan"),
+        (lambda: Measurements(information_sigma=-1), "information_sigma is -1"),
+        (lambda: Measurements(information_batch=0), "information_batch is 0"),
+        (lambda: Measurements(probes=1), "probes is 1, but must be at least 2"),
+        (lambda: replace(MODADD, loss="hinge"), "loss is 'hinge', but must be 'mse' or 'cross_ent"),  # type: ignore[arg-type]
+        (lambda: replace(MODADD, dtype="float16"), "dtype is 'float16', but must be 'float32' or"),  # type: ignore[arg-type]
+        (lambda: replace(MODADD, seed=1.5), "seed is 1.5, but must be an integer"),  # type: ignore[arg-type]
+        (lambda: replace(MODADD, steps=1e3), "steps is 1000.0, but must be an integer"),  # type: ignore[arg-type]
+        (lambda: replace(MODADD, batch_size="9"), "batch_size is '9', but must be an integer"),  # type: ignore[arg-type]
+        (lambda: replace(MODADD, strategy=None), "strategy is None, but must be of the type Stand"),  # type: ignore[arg-type]
+        (lambda: experiment("mnist-standard", "smoke", "0"), "seed is '0', but must be an integer"),  # type: ignore[arg-type]
+        (lambda: experiment("modadd-standard", "smoke", "0"), "seed is '0'"),  # type: ignore[arg-type]
+        (
+            lambda: replace(
+                experiment("mnist-standard", "smoke"),
+                measurements=Measurements(("accuracy", "commutativity")),
+            ),
+            "groups has 'commutativity', which needs pairs (a, b), but the data set is Digits",
+        ),
     ],
 )
 def test_bad_settings_are_refused_in_one_sentence(make, words: str) -> None:  # type: ignore[no-untyped-def]

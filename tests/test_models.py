@@ -163,7 +163,14 @@ def test_cross_entropy_sees_what_float32_rounds_to_zero() -> None:
     [
         lambda: MLP((784,), generator=generator(0, "init")),
         lambda: MLP((784, 0, 10), generator=generator(0, "init")),
+        lambda: MLP(init_scale=float("nan"), generator=generator(0, "init")),
+        lambda: MLP(init_scale=-1, generator=generator(0, "init")),
         lambda: Transformer(5, d=10, heads=4, generator=generator(0, "init")),
+        lambda: Transformer(5, heads=0, generator=generator(0, "init")),
+        lambda: Transformer(5, d=0, generator=generator(0, "init")),
+        lambda: Transformer(5, mlp=-3, generator=generator(0, "init")),
+        lambda: Transformer(5, mlp=2.5, generator=generator(0, "init")),
+        lambda: Transformer(0, generator=generator(0, "init")),
     ],
 )
 def test_impossible_sizes_are_refused(make) -> None:  # type: ignore[no-untyped-def]

@@ -178,7 +178,11 @@ def test_mirror_augmentation_is_the_mean_over_both_orders_of_every_pair() -> Non
         lambda: Perturbed(0.1, float("inf")),
         lambda: Perturbed(0.1, float("nan")),
         lambda: Perturbed(0.1, 0.4, refresh=0),
+        lambda: Perturbed("0.1", 0.4),
+        lambda: Perturbed(0.1, 0.4, refresh=2.5),
         lambda: AbelianRegularized(-1.0),
+        lambda: AbelianRegularized(float("nan")),
+        lambda: AbelianRegularized(None),
     ],
 )
 def test_strengths_outside_the_allowed_are_refused(make) -> None:  # type: ignore[no-untyped-def]
