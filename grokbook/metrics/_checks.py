@@ -31,8 +31,19 @@ def as_orders(alpha: Order) -> Tensor:
     return orders
 
 
+def require_tensor(values: object, name: str) -> None:
+    """Refuse lists, NumPy's arrays and whatever else is no tensor."""
+    if not isinstance(values, Tensor):
+        raise InputError(f"{name} is of the type {type(values).__name__}, but must be a tensor.")
+
+
 def require_finite(values: Tensor, name: str) -> None:
-    """Refuse NaN and infinity."""
+    """Refuse what is no tensor, complex numbers, NaN and infinity."""
+    require_tensor(values, name)
+    if (
+        values.is_complex()
+    ):  # .to(float64) would drop the imaginary part with no more than a warning
+        raise InputError(f"{name} is complex ({values.dtype}), but must be real.")
     if not torch.isfinite(values).all():
         bad = int((~torch.isfinite(values)).sum())
         raise InputError(
@@ -42,17 +53,17 @@ def require_finite(values: Tensor, name: str) -> None:
 
 def require_matrix(values: Tensor, name: str) -> None:
     """Refuse anything but a real, finite, non-empty matrix."""
+    require_tensor(values, name)
     if values.ndim != 2 or values.numel() == 0:
         raise InputError(
             f"{name} has shape {tuple(values.shape)}, but must be two-dimensional and not empty."
         )
-    if values.is_complex():
-        raise InputError(f"{name} is complex ({values.dtype}), but must be real.")
     require_finite(values, name)
 
 
 def require_labels(y: Tensor, n: int, classes: int | None = None) -> None:
     """Refuse labels that are not n integers, or not in [0, classes)."""
+    require_tensor(y, "y")
     if y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
         raise InputError(f"y has dtype {y.dtype}, but labels must be integers.")
     if y.shape != (n,):
@@ -66,6 +77,7 @@ def require_labels(y: Tensor, n: int, classes: int | None = None) -> None:
 
 def require_pairs(pairs: Tensor, p: int) -> Tensor:
     """Return the rows (a, b) as int64, refused unless an integer (m, 2) in [0, p)."""
+    require_tensor(pairs, "pairs")
     if pairs.is_floating_point() or pairs.is_complex() or pairs.dtype == torch.bool:
         raise InputError(f"pairs has dtype {pairs.dtype}, but tokens must be integers.")
     if pairs.ndim != 2 or pairs.shape[1] != 2:
@@ -81,6 +93,7 @@ def require_pairs(pairs: Tensor, p: int) -> Tensor:
 
 def require_perturbation(x: Tensor, sigma: float, draws: int) -> None:
     """Refuse a negative or non-finite sigma, no draws, or inputs noise cannot be added to."""
+    require_tensor(x, "x")
     if not 0 <= sigma < float("inf"):
         raise InputError(f"sigma is {sigma}, but must be zero or positive, and finite.")
     if draws < 1:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grokbook.errors import InputError
-from grokbook.metrics._checks import require_finite, require_pairs
+from grokbook.metrics._checks import require_finite, require_pairs, require_tensor
 
 
 def abelian_accuracy(table: Tensor, pairs: Tensor | None = None) -> float:
@@ -29,7 +29,7 @@ def abelian_accuracy(table: Tensor, pairs: Tensor | None = None) -> float:
     Raises
     ------
     InputError
-        If the table is not a finite (p, p, K) or the pairs do not fit it.
+        If the table is not a finite, real (p, p, K) or the pairs do not fit it.
 
     Examples
     --------
@@ -137,12 +137,14 @@ def mirror_share(train_pairs: Tensor, p: int) -> float:
 
 def _both(table: Tensor, pairs: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return float64 logits (m, K) of the pairs and of their mirror images."""
+    require_tensor(table, "table")
     if table.ndim != 3 or table.shape[0] != table.shape[1] or table.numel() == 0:
         raise InputError(f"table has shape {tuple(table.shape)}, but must be (p, p, K).")
     require_finite(table, "table")
     p = table.shape[0]
     if pairs is None:
         pairs = torch.ones(p, p, dtype=torch.bool, device=table.device)
+    require_tensor(pairs, "pairs")
     if pairs.dtype == torch.bool:
         if pairs.shape != (p, p):
             raise InputError(f"the mask has shape {tuple(pairs.shape)}, but must be ({p}, {p}).")

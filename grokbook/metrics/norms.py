@@ -17,7 +17,7 @@ def weight_norm(model: Module, p: float = 2) -> float:
     Raises
     ------
     InputError
-        If p is below 1, or a parameter is not finite, or there are no parameters.
+        If p is below 1, or a parameter is complex or not finite, or there are no parameters.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def layer_norms(model: Module, p: float = 2) -> dict[str, float]:
     Raises
     ------
     InputError
-        If p is below 1, or a parameter is not finite, or there are no parameters.
+        If p is below 1, or a parameter is complex or not finite, or there are no parameters.
 
     Examples
     --------

@@ -6,7 +6,13 @@ import torch
 from torch import Tensor
 
 from grokbook.errors import InputError
-from grokbook.metrics._checks import Network, outputs, perturbed, require_perturbation
+from grokbook.metrics._checks import (
+    Network,
+    outputs,
+    perturbed,
+    require_perturbation,
+    require_tensor,
+)
 
 
 @torch.no_grad()
@@ -118,6 +124,7 @@ def input_jacobian_norms(f: Network, x: Tensor, *, chunk_size: int = 256) -> Jac
 
 
 def _chunks(x: Tensor, chunk_size: int) -> tuple[Tensor, ...]:
+    require_tensor(x, "x")
     if not x.is_floating_point() or x.ndim < 2 or x.numel() == 0:
         raise InputError(
             f"x has dtype {x.dtype} and shape {tuple(x.shape)}, but must be a floating-point "

@@ -19,7 +19,12 @@ from torch.func import functional_call
 from torch.nn import Linear, Module
 
 from grokbook.errors import InputError
-from grokbook.metrics._checks import outputs, require_evaluation_mode, require_finite
+from grokbook.metrics._checks import (
+    outputs,
+    require_evaluation_mode,
+    require_finite,
+    require_tensor,
+)
 
 PROBES_AT_ONCE = 4  # one at a time was slower, eight no faster and held twice the activations
 
@@ -94,6 +99,7 @@ def mlp_sharpness(model: Module, x: Tensor) -> MLPSharpness:
     >>> mlp_sharpness(layer, torch.tensor([[3.0, 4.0]])).total
     78.0
     """
+    require_tensor(x, "x")
     if not x.is_floating_point():
         raise InputError(f"x has dtype {x.dtype}, but must be floating-point.")
     require_evaluation_mode(model)  # `outputs` is given a function, and cannot see it

@@ -11,7 +11,13 @@ import torch
 from torch import Tensor
 
 from grokbook.errors import InputError
-from grokbook.metrics._checks import Order, as_orders, require_finite, require_matrix
+from grokbook.metrics._checks import (
+    Order,
+    as_orders,
+    require_finite,
+    require_matrix,
+    require_tensor,
+)
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -87,7 +93,7 @@ def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
     Raises
     ------
     InputError
-        If an order is not positive, or the eigenvalues are not a finite vector that is
+        If an order is not positive, or the eigenvalues are not a finite, real vector that is
         non-negative up to rounding with a positive sum.
 
     Examples
@@ -96,6 +102,7 @@ def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
     [2.0, 2.0]
     """
     orders = as_orders(alpha)
+    require_tensor(eigenvalues, "eigenvalues")
     if eigenvalues.ndim != 1 or eigenvalues.numel() == 0:
         raise InputError(
             f"eigenvalues has shape {tuple(eigenvalues.shape)}, but must be a non-empty vector."
