@@ -10,6 +10,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from grokbook.errors import InputError
+from grokbook.fields import real, shown, whole
 
 Network = Callable[[Tensor], Tensor]
 """Any map from a batch of inputs (n, ...) to a batch of outputs: a module or a method of one."""
@@ -20,7 +21,14 @@ Order = float | Sequence[float] | Tensor
 
 def as_orders(alpha: Order) -> Tensor:
     """Return the orders as a float64 tensor of at most one dimension, all positive and finite."""
-    orders = torch.as_tensor(alpha, dtype=torch.float64)
+    try:
+        if hasattr(alpha, "dtype") and torch.as_tensor(alpha).is_complex():
+            raise TypeError  # torch would drop the imaginary part
+        orders = torch.as_tensor(alpha, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise InputError(
+            f"alpha is {shown(alpha)}, but must be a real number or a list of them."
+        ) from None
     if orders.ndim > 1 or orders.numel() == 0:
         raise InputError(
             f"alpha has shape {tuple(orders.shape)}, but must be one number or a non-empty list."
@@ -40,9 +48,7 @@ def require_tensor(values: object, name: str) -> None:
 def require_finite(values: Tensor, name: str) -> None:
     """Refuse what is no tensor, complex numbers, NaN and infinity."""
     require_tensor(values, name)
-    if (
-        values.is_complex()
-    ):  # .to(float64) would drop the imaginary part with no more than a warning
+    if values.is_complex():  # in float64 the imaginary part would be lost
         raise InputError(f"{name} is complex ({values.dtype}), but must be real.")
     if not torch.isfinite(values).all():
         bad = int((~torch.isfinite(values)).sum())
@@ -91,16 +97,25 @@ def require_pairs(pairs: Tensor, p: int) -> Tensor:
     return pairs
 
 
-def require_perturbation(x: Tensor, sigma: float, draws: int) -> None:
-    """Refuse a negative or non-finite sigma, no draws, or inputs noise cannot be added to."""
+def require_perturbation(x: Tensor, sigma: float, draws: int, generator: torch.Generator) -> None:
+    """Refuse a sigma that is no finite number of at least 0, no draws, or unfit x or generator."""
     require_tensor(x, "x")
-    if not 0 <= sigma < float("inf"):
+    require_generator(generator)
+    if not 0 <= real("sigma", sigma) < float("inf"):
         raise InputError(f"sigma is {sigma}, but must be zero or positive, and finite.")
-    if draws < 1:
-        raise InputError(f"draws is {draws}, but must be at least 1.")
+    whole("draws", draws, least=1)
     if not x.is_floating_point():
         raise InputError(
             f"x has dtype {x.dtype}, but must be floating-point, so that noise can be added."
+        )
+
+
+def require_generator(generator: object) -> None:
+    """Refuse seeds, None and NumPy's generators."""
+    if not isinstance(generator, torch.Generator):
+        raise InputError(
+            f"generator is {shown(generator)}, but must be a torch.Generator, such as "
+            "torch.Generator().manual_seed(0)."
         )
 
 

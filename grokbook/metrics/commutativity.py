@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from grokbook.errors import InputError
+from grokbook.fields import whole
 from grokbook.metrics._checks import require_finite, require_pairs, require_tensor
 
 
@@ -102,7 +103,7 @@ def mirror_split(train_pairs: Tensor, p: int) -> tuple[Tensor, Tensor]:
     Raises
     ------
     InputError
-        If p is below 1 or the pairs are not integers (m, 2) in [0, p).
+        If p is no integer of at least 1 or the pairs are not integers (m, 2) in [0, p).
 
     Examples
     --------
@@ -110,8 +111,7 @@ def mirror_split(train_pairs: Tensor, p: int) -> tuple[Tensor, Tensor]:
     >>> seen.tolist(), unseen.tolist()
     ([[1, 0]], [[0, 0], [1, 1]])
     """
-    if p < 1:
-        raise InputError(f"p is {p}, but must be at least 1.")
+    p = whole("p", p, least=1)
     a, b = require_pairs(train_pairs, p).unbind(dim=1)
     train = torch.zeros(p, p, dtype=torch.bool, device=a.device)
     train[a, b] = True

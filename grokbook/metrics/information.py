@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from grokbook.errors import InputError
+from grokbook.fields import whole
 from grokbook.metrics._checks import Order, as_orders, require_labels
 from grokbook.metrics.spectra import (
     count_zero_features,
@@ -156,7 +157,8 @@ def representation_entropy(Z: Tensor, alpha: Order = 1.0, batch_size: int | None
     Raises
     ------
     InputError
-        If an order is not positive, Z not a finite, real, non-empty matrix, or batch_size below 1.
+        If an order is not positive, Z not a finite, real, non-empty matrix, or batch_size no
+        integer of at least 1.
 
     Examples
     --------
@@ -273,11 +275,8 @@ def representation_label_mutual_information(
 
 
 def _batches(n: int, batch_size: int | None) -> Iterator[slice]:
-    if batch_size is None:
-        batch_size = n
-    if batch_size < 1:
-        raise InputError(f"batch_size is {batch_size}, but must be at least 1.")
-    return (slice(start, start + batch_size) for start in range(0, n, batch_size))
+    size = n if batch_size is None else whole("batch_size", batch_size, least=1)
+    return (slice(start, start + size) for start in range(0, n, size))
 
 
 def _entropy(U: Tensor, orders: Tensor) -> Tensor:

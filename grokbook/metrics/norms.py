@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from grokbook.errors import InputError
+from grokbook.fields import real
 from grokbook.metrics._checks import require_finite, require_matrix
 
 
@@ -45,7 +46,7 @@ def layer_norms(model: Module, p: float = 2) -> dict[str, float]:
     >>> layer_norms(layer)
     {'weight': 2.0}
     """
-    if not p >= 1:
+    if not real("p", p) >= 1:
         raise InputError(f"p is {p}, but must be at least 1 for a norm.")
     norms = {}
     for name, parameter in model.named_parameters():

@@ -34,7 +34,7 @@ def perturbed_information(
     Its `mutual_information` is PMI, its `entropy_2` is PE of the logits: one set of forward passes
     and of spectra serves both. The arguments are those of `perturbed_mutual_information`.
     """
-    require_perturbation(x, sigma, draws)
+    require_perturbation(x, sigma, draws, generator)
     draws = draws if sigma > 0 else 1
     results = []
     for _ in range(draws):
@@ -98,8 +98,8 @@ def perturbed_mutual_information(
     Raises
     ------
     InputError
-        If an order is not positive, sigma negative, draws or batch_size below 1, x not
-        floating-point, or an output not a finite (n, d).
+        If an order is not positive, sigma negative, draws or batch_size no integer of at least 1,
+        generator no torch.Generator, x not floating-point, or an output not a finite (n, d).
 
     Examples
     --------
@@ -138,7 +138,7 @@ def perturbed_entropy(
     >>> round(float(pe.exp()), 6)
     3.0
     """
-    require_perturbation(x, sigma, draws)
+    require_perturbation(x, sigma, draws, generator)
     draws = draws if sigma > 0 else 1
     entropies = [
         representation_entropy(outputs(f, perturbed(x, sigma, generator)), alpha, batch_size)
@@ -212,7 +212,7 @@ def label_mutual_information(
     `representation_label_mutual_information` says; y holds the labels (n,), the other arguments
     and the result are those of `perturbed_entropy`.
     """
-    require_perturbation(x, sigma, draws)
+    require_perturbation(x, sigma, draws, generator)
     draws = draws if sigma > 0 else 1
     values = [
         representation_label_mutual_information(

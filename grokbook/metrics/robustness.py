@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from grokbook.errors import InputError
+from grokbook.fields import whole
 from grokbook.metrics._checks import (
     Network,
     outputs,
@@ -42,7 +43,8 @@ def perturbation_error(
     Raises
     ------
     InputError
-        If sigma is negative, draws below 1, x not floating-point, or f(x) not a finite (n, K).
+        If sigma is negative, draws no integer of at least 1, generator no torch.Generator, x not
+        floating-point, or f(x) not a finite (n, K).
 
     Examples
     --------
@@ -51,7 +53,7 @@ def perturbation_error(
     >>> perturbation_error(identity, torch.zeros(2, 3), 0.0, generator=noise)
     0.0
     """
-    require_perturbation(x, sigma, draws)
+    require_perturbation(x, sigma, draws, generator)
     clean = outputs(f, x).to(torch.float64)
     total = 0.0
     for _ in range(draws):
@@ -83,7 +85,8 @@ def input_jacobian(f: Network, x: Tensor, *, chunk_size: int = 256) -> Tensor:
     Raises
     ------
     InputError
-        If x is not floating-point, the output not a finite (n, K), or not a function of x.
+        If x is not floating-point, chunk_size no integer of at least 1, or the output not a finite
+        (n, K) or not a function of x.
 
     Examples
     --------
@@ -130,9 +133,7 @@ def _chunks(x: Tensor, chunk_size: int) -> tuple[Tensor, ...]:
             f"x has dtype {x.dtype} and shape {tuple(x.shape)}, but must be a floating-point "
             "(n, ...)."
         )
-    if chunk_size < 1:
-        raise InputError(f"chunk_size is {chunk_size}, but must be at least 1.")
-    return x.detach().split(chunk_size)
+    return x.detach().split(whole("chunk_size", chunk_size, least=1))
 
 
 def _chunk_jacobian(f: Network, x: Tensor) -> Tensor:

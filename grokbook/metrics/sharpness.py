@@ -19,10 +19,12 @@ from torch.func import functional_call
 from torch.nn import Linear, Module
 
 from grokbook.errors import InputError
+from grokbook.fields import whole
 from grokbook.metrics._checks import (
     outputs,
     require_evaluation_mode,
     require_finite,
+    require_generator,
     require_tensor,
 )
 
@@ -260,8 +262,9 @@ def hutchinson_sharpness(
     Raises
     ------
     InputError
-        If probes is below 2, the model has no trainable parameters or is in training mode with
-        dropout or batch normalisation, or a result is not finite.
+        If probes is no integer of at least 2, generator no torch.Generator, the model has no
+        trainable parameters or is in training mode with dropout or batch normalisation, or a result
+        is not finite.
 
     Examples
     --------
@@ -271,8 +274,9 @@ def hutchinson_sharpness(
     >>> hutchinson_sharpness(layer, mean, x, y, 2, generator=torch.Generator().manual_seed(0))
     SharpnessEstimate(estimate=1.0, standard_error=0.0)
     """
-    if probes < 2:
+    if whole("probes", probes) < 2:
         raise InputError(f"probes is {probes}, but must be at least 2 for a standard error.")
+    require_generator(generator)
     require_evaluation_mode(model)
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:

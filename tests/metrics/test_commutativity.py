@@ -135,6 +135,8 @@ def test_bad_tables_and_pairs_are_refused(
 def test_bad_splits_are_refused() -> None:
     with pytest.raises(InputError, match="p is 0, but must be at least 1"):
         mirror_split(torch.zeros(0, 2).long(), 0)
+    with pytest.raises(InputError, match=r"p is 2.0, but must be an integer"):
+        mirror_split(torch.zeros(0, 2).long(), 2.0)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"dtype torch.bool, but tokens must be integers"):
         mirror_split(torch.zeros(2, 2, dtype=torch.bool), 2)
     with pytest.raises(InputError, match="tokens from -1 to 0"):

@@ -224,6 +224,8 @@ def test_bad_input_is_refused_in_a_sentence() -> None:
         matrix_entropy(R, -1)
     with pytest.raises(InputError, match="batch_size is 0, but must be at least 1"):
         representation_entropy(Z, batch_size=0)
+    with pytest.raises(InputError, match=r"batch_size is 1.5, but must be an integer"):
+        representation_mutual_information(Z, Z, batch_size=1.5)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"R1 has shape \(3, 3\) and R2 \(2, 2\)"):
         matrix_mutual_information(R, torch.eye(2))
     with pytest.raises(InputError, match="R2 has a diagonal that is off by 1"):

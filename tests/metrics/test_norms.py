@@ -57,6 +57,8 @@ def test_bad_input_is_refused_in_a_sentence() -> None:
     layer = nn.Linear(2, 1)
     with pytest.raises(InputError, match=r"p is 0.5, but must be at least 1 for a norm"):
         weight_norm(layer, 0.5)
+    with pytest.raises(InputError, match=r"p is '2', but must be a real number"):
+        weight_norm(layer, "2")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="model has 0 parameters"):
         layer_norms(nn.ReLU())
     with pytest.raises(InputError, match=r"W has shape \(3,\), but must be two-dimensional"):

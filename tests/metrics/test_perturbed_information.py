@@ -157,6 +157,16 @@ def test_gradients_are_neither_needed_nor_left_behind() -> None:
         ({"alpha": 0.0}, "alpha is 0.0, but must be positive"),
         ({"batch_size": -3}, "batch_size is -3"),
         ({"x": torch.ones(3, 4, dtype=torch.int64)}, "x has dtype torch.int64"),
+        ({"sigma": "0.1"}, "sigma is '0.1', but must be a real number"),
+        ({"sigma": 0.1j}, "sigma is 0.1j, but must be a real number"),
+        ({"sigma": True}, "sigma is True, but must be a real number"),
+        ({"draws": 1.5}, "draws is 1.5, but must be an integer"),
+        ({"draws": None}, "draws is None, but must be an integer"),
+        ({"alpha": "one"}, "alpha is 'one', but must be a real number or a list of them"),
+        ({"batch_size": 2.5}, "batch_size is 2.5, but must be an integer"),
+        ({"batch_size": "5"}, "batch_size is '5', but must be an integer"),
+        ({"generator": None}, "generator is None, but must be a torch.Generator"),
+        ({"generator": 0, "sigma": 0.0}, "generator is 0, but must be a torch.Generator"),
         ({"f": lambda x: x.sum(dim=1)}, r"returned shape \(12,\) for 12 inputs"),
         ({"f": lambda x: x[None]}, r"returned shape \(1, 12, 4\) for 12 inputs"),
         ({"f": lambda x: x[:5]}, r"returned shape \(5, 4\) for 12 inputs"),
@@ -165,9 +175,11 @@ def test_gradients_are_neither_needed_nor_left_behind() -> None:
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(change: dict, message: str) -> None:
-    arguments = {"f": NETWORK, "x": X, "sigma": SIGMA} | change
+    arguments = {"f": NETWORK, "x": X, "sigma": SIGMA, "generator": seeded()} | change
     with pytest.raises(InputError, match=message):
-        perturbed_entropy(**arguments, generator=seeded())
+        perturbed_entropy(**arguments)
+    with pytest.raises(InputError, match=message):
+        label_mutual_information(**arguments, y=Y[: len(arguments["x"])])
     f = arguments.pop("f")
     with pytest.raises(InputError, match=message):
-        perturbed_mutual_information(f, f, **arguments, generator=seeded())
+        perturbed_mutual_information(f, f, **arguments)

@@ -107,6 +107,12 @@ def test_bad_input_is_refused_in_a_sentence() -> None:
         perturbation_error(f, x, -1, generator=seeded())
     with pytest.raises(InputError, match="draws is 0, but must be at least 1"):
         perturbation_error(f, x, 1.0, generator=seeded(), draws=0)
+    with pytest.raises(InputError, match="sigma is '1', but must be a real number"):
+        perturbation_error(f, x, "1", generator=seeded())  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"draws is 1.5, but must be an integer"):
+        perturbation_error(f, x, 1.0, generator=seeded(), draws=1.5)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"generator is 0, but must be a torch.Generator, such as"):
+        perturbation_error(f, x, 1.0, generator=0)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"x has dtype torch.int64"):
         perturbation_error(f, x.long(), 1.0, generator=seeded())
     with pytest.raises(InputError, match=r"f returned shape \(3,\) for 3 inputs"):
@@ -115,5 +121,7 @@ def test_bad_input_is_refused_in_a_sentence() -> None:
         input_jacobian(f, x.long())
     with pytest.raises(InputError, match="chunk_size is 0"):
         input_jacobian(f, x, chunk_size=0)
+    with pytest.raises(InputError, match=r"chunk_size is 1.5, but must be an integer"):
+        input_jacobian_norms(f, x, chunk_size=1.5)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="output without a gradient, but must depend on x"):
         input_jacobian(lambda x: f(x).detach(), x)

@@ -218,6 +218,10 @@ def test_bad_input_is_refused_in_a_sentence() -> None:
     model, x, y = nn.Linear(2, 1), torch.ones(3, 2), torch.zeros(3, 1)
     with pytest.raises(InputError, match="probes is 1, but must be at least 2"):
         hutchinson_sharpness(model, theory_loss, x, y, 1, generator=seeded())
+    with pytest.raises(InputError, match=r"probes is 2.5, but must be an integer"):
+        hutchinson_sharpness(model, theory_loss, x, y, 2.5, generator=seeded())  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"generator is None, but must be a torch.Generator"):
+        hutchinson_sharpness(model, theory_loss, x, y, 2, generator=None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="model has 0 trainable parameters"):
         hutchinson_sharpness(nn.ReLU(), theory_loss, x, y, 2, generator=seeded())
     with pytest.raises(InputError, match="2 entries that are NaN or infinite"):

@@ -225,6 +225,28 @@ def test_orders_must_be_positive(alpha: float | list[float]) -> None:
         entropy_of_spectrum(torch.ones(2), alpha)
 
 
+@pytest.mark.parametrize(
+    "alpha",
+    [None, "1", ["1"], 1j, [1j], torch.tensor([1 + 1j]), np.array([1 + 1j]), [1.0, [2.0]], {1.0}],
+    ids=repr,
+)
+@pytest.mark.filterwarnings("error")
+def test_orders_must_be_real_numbers(alpha: object) -> None:
+    with pytest.raises(InputError) as caught:
+        entropy_of_spectrum(torch.ones(2), alpha)  # type: ignore[arg-type]
+    message = str(caught.value)
+    assert message.startswith("alpha is ") and "\n" not in message
+    assert message.endswith(", but must be a real number or a list of them.")
+
+
+@pytest.mark.parametrize(
+    "orders", [np.array([0.5, 2.0]), torch.tensor([0.5, 2.0]), (0.5, 2), [np.float64(0.5), 2]]
+)
+def test_orders_may_be_arrays(orders: object) -> None:
+    found = entropy_of_spectrum(torch.ones(3), orders)  # type: ignore[arg-type]
+    assert torch.equal(found, entropy_of_spectrum(torch.ones(3), [0.5, 2.0]))
+
+
 @pytest.mark.parametrize("values", [[1.0, -0.1], [0.0, 0.0], [], [1.0, float("nan")], [[1.0]]])
 def test_what_is_no_spectrum_is_refused(values: list[float]) -> None:
     with pytest.raises(InputError, match=r"^eigenvalues .*but must be"):
