@@ -225,7 +225,15 @@ class _Loss(Module):
         self.loss = loss
 
     def forward(self, prediction: Tensor, y: Tensor) -> Tensor:
-        return self.loss(prediction, y)
+        require_tensor(prediction, "the output of model")
+        value = self.loss(prediction, y)
+        require_tensor(value, "the output of loss")
+        if value.ndim or not value.is_floating_point():
+            raise InputError(
+                f"the output of loss has shape {tuple(value.shape)} and dtype {value.dtype}, but "
+                "must be a floating-point scalar."
+            )
+        return value
 
 
 @torch.enable_grad()
@@ -262,9 +270,9 @@ def hutchinson_sharpness(
     Raises
     ------
     InputError
-        If probes is no integer of at least 2, generator no torch.Generator, the model has no
-        trainable parameters or is in training mode with dropout or batch normalisation, or a result
-        is not finite.
+        If probes is no integer of at least 2, generator no torch.Generator, x empty, the model has
+        no trainable parameters or is in training mode with dropout or batch normalisation, its
+        output is no tensor, the loss no scalar, or a result not finite.
 
     Examples
     --------
@@ -277,6 +285,10 @@ def hutchinson_sharpness(
     if whole("probes", probes) < 2:
         raise InputError(f"probes is {probes}, but must be at least 2 for a standard error.")
     require_generator(generator)
+    require_tensor(x, "x")
+    require_tensor(y, "y")
+    if x.ndim == 0 or len(x) == 0:
+        raise InputError(f"x has shape {tuple(x.shape)}, but must hold at least one sample.")
     require_evaluation_mode(model)
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:

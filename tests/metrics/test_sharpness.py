@@ -214,6 +214,56 @@ def test_hutchinson_draws_from_its_generator_alone_and_skips_frozen_parameters()
     assert abs(found.estimate - trace) < 4 * found.standard_error
 
 
+class Pair(nn.Module):
+    """A layer whose output comes with something else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, int]:
+        return self.layer(x), 0
+
+
+ERRORS = nn.MSELoss(reduction="none")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": Pair()}, "the output of model is of the type tuple, but must be a tensor."),
+        (
+            {"loss": lambda p, y: 1.0},
+            "the output of loss is of the type float, but must be",
+        ),
+        ({"loss": ERRORS}, "the output of loss has shape (3, 1) and dtype torch.float32, but must"),
+        (
+            {"loss": lambda p, y: ERRORS(p, y).mean(0)},
+            "the output of loss has shape (1,) and",
+        ),
+        (
+            {"loss": lambda p, y: p.argmax()},
+            "the output of loss has shape () and dtype torch.i",
+        ),
+        (
+            {"loss": lambda p, y: p.mean() * 1j},
+            "the output of loss has shape () and dtype torch",
+        ),
+        ({"x": torch.ones(0, 2)}, "x has shape (0, 2), but must hold at least one sample."),
+        ({"x": torch.tensor(1.0)}, "x has shape (), but must hold at least one sample."),
+        ({"x": [[1.0, 1.0]]}, "x is of the type list, but must be a tensor."),
+        ({"y": [0.0]}, "y is of the type list, but must be a tensor."),
+    ],
+)
+def test_hutchinson_refuses_in_a_sentence(change: dict, message: str) -> None:
+    good = {"model": nn.Linear(2, 1), "loss": theory_loss, "x": torch.ones(3, 2)}
+    good |= {"y": torch.zeros(3, 1), "probes": 2}
+    assert hutchinson_sharpness(**good, generator=seeded()).standard_error >= 0
+    with pytest.raises(InputError) as caught:
+        hutchinson_sharpness(**(good | change), generator=seeded())
+    assert str(caught.value).startswith(message) and str(caught.value).endswith(".")
+
+
 def test_bad_input_is_refused_in_a_sentence() -> None:
     model, x, y = nn.Linear(2, 1), torch.ones(3, 2), torch.zeros(3, 1)
     with pytest.raises(InputError, match="probes is 1, but must be at least 2"):
