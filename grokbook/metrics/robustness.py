@@ -11,9 +11,12 @@ from grokbook.metrics._checks import (
     Network,
     outputs,
     perturbed,
+    require_finite,
     require_perturbation,
     require_tensor,
 )
+
+_JACOBIAN = "the Jacobian of f"  # may be infinite where f is finite, as the slope of a root
 
 
 @torch.no_grad()
@@ -85,8 +88,8 @@ def input_jacobian(f: Network, x: Tensor, *, chunk_size: int = 256) -> Tensor:
     Raises
     ------
     InputError
-        If x is not floating-point, chunk_size no integer of at least 1, or the output not a finite
-        (n, K) or not a function of x.
+        If x is not floating-point, chunk_size no integer of at least 1, the output not a finite
+        (n, K) or not a function of x, or a derivative not finite.
 
     Examples
     --------
@@ -94,7 +97,9 @@ def input_jacobian(f: Network, x: Tensor, *, chunk_size: int = 256) -> Tensor:
     >>> input_jacobian(f, torch.tensor([[2.0, 3.0]])).tolist()
     [[[3.0, 2.0], [0.0, 1.0]]]
     """
-    return torch.cat([_chunk_jacobian(f, part) for part in _chunks(x, chunk_size)])
+    J = torch.cat([_chunk_jacobian(f, part) for part in _chunks(x, chunk_size)])
+    require_finite(J, _JACOBIAN)
+    return J
 
 
 class JacobianNorms(NamedTuple):
@@ -109,7 +114,8 @@ def input_jacobian_norms(f: Network, x: Tensor, *, chunk_size: int = 256) -> Jac
 
     Never more than `chunk_size` Jacobians are held at once. Lemma 3.1 bounds the mean square of
     the first; the certified radius behind the repaired Theorem 3.2 uses the second.
-    The arguments and errors are those of `input_jacobian`.
+    The arguments and errors are those of `input_jacobian`; also refused where no singular
+    values are found, as of entries beyond 1e154, whose squares are beyond float64.
 
     Examples
     --------
@@ -117,13 +123,9 @@ def input_jacobian_norms(f: Network, x: Tensor, *, chunk_size: int = 256) -> Jac
     >>> norms.frobenius.tolist(), norms.spectral.tolist()
     ([2.0], [1.0])
     """
-    frobenius, spectral = [], []
-    for part in _chunks(x, chunk_size):
-        J = _chunk_jacobian(f, part).to(torch.float64)  # (chunk, K, d)
-        frobenius.append(torch.linalg.vector_norm(J, dim=(1, 2)))
-        gram = J @ J.mT if J.shape[1] <= J.shape[2] else J.mT @ J
-        spectral.append(torch.linalg.eigvalsh(gram)[:, -1].clamp(min=0).sqrt())
-    return JacobianNorms(torch.cat(frobenius), torch.cat(spectral))
+    norms = [_norms(_chunk_jacobian(f, part).to(torch.float64)) for part in _chunks(x, chunk_size)]
+    frobenius, spectral = map(torch.cat, zip(*norms, strict=True))
+    return JacobianNorms(frobenius, spectral)
 
 
 def _chunks(x: Tensor, chunk_size: int) -> tuple[Tensor, ...]:
@@ -148,3 +150,20 @@ def _chunk_jacobian(f: Network, x: Tensor) -> Tensor:
             for column in columns
         ]
     return torch.stack([row.flatten(1) for row in rows], dim=1)
+
+
+def _norms(J: Tensor) -> tuple[Tensor, Tensor]:
+    """Return Frobenius and spectral norms (n,) of float64 Jacobians (n, K, d)."""
+    frobenius = torch.linalg.vector_norm(J, dim=(1, 2))
+    gram = J @ J.mT if J.shape[1] <= J.shape[2] else J.mT @ J
+    try:
+        squares = torch.linalg.eigvalsh(gram)[:, -1]
+    except torch.linalg.LinAlgError:
+        squares = torch.full_like(frobenius, torch.nan)
+    if not (frobenius + squares).isfinite().all():  # to look through J each time would be dearer
+        require_finite(J, _JACOBIAN)
+        raise InputError(
+            f"{_JACOBIAN} has entries up to {float(J.abs().max()):.3g}, but must have singular "
+            "values that can be computed."
+        )
+    return frobenius, squares.clamp(min=0).sqrt()

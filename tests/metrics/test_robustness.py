@@ -1,5 +1,7 @@
 """Perturbation error and input Jacobians against linear maps and torch's own Jacobians."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -99,6 +101,38 @@ def test_neither_weights_nor_inputs_are_left_with_gradients() -> None:
     assert not found.requires_grad
     assert x.grad is None
     assert all(p.grad is None for p in f.parameters())
+
+
+@pytest.mark.parametrize("metric", [input_jacobian, input_jacobian_norms])
+@pytest.mark.parametrize("f", [torch.sqrt, lambda x: x[:, :1].sqrt()])
+def test_a_slope_that_is_not_finite_is_refused(
+    metric: Callable[[Callable[[Tensor], Tensor], Tensor], object], f: Callable[[Tensor], Tensor]
+) -> None:
+    """The square root is 0 at 0, and its slope infinite."""
+    with pytest.raises(InputError) as caught:
+        metric(f, torch.eye(2))
+    assert str(caught.value).startswith("the Jacobian of f holds ")
+    assert str(caught.value).endswith(" entries that are NaN or infinite, but must be finite.")
+
+
+def test_a_slope_whose_square_is_not_finite_has_no_norm() -> None:
+    x = torch.zeros(2, 3, dtype=torch.float64)
+    assert float(input_jacobian(lambda x: 1e200 * x, x).max()) == 1e200
+    with pytest.raises(InputError) as caught:
+        input_jacobian_norms(lambda x: 1e200 * x, x)
+    assert str(caught.value) == (
+        "the Jacobian of f has entries up to 1e+200, but must have singular values that can be "
+        "computed."
+    )
+
+
+def test_singular_values_that_are_not_found_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Tensor) -> Tensor:
+        raise torch.linalg.LinAlgError("linalg.eigh: (Batch element 0): did not converge")
+
+    monkeypatch.setattr(torch.linalg, "eigvalsh", fail)
+    with pytest.raises(InputError, match=r"^the Jacobian of f has entries up to 1, but must have"):
+        input_jacobian_norms(nn.Identity(), torch.zeros(2, 3))
 
 
 def test_bad_input_is_refused_in_a_sentence() -> None:
