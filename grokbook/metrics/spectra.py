@@ -80,8 +80,9 @@ def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
     Parameters
     ----------
     eigenvalues
-        Shape (r,), non-negative up to rounding; the eigenvalues of R or of any positive multiple
-        of it, since they are scaled to sum one here. Zeros may be left out.
+        Shape (r,), non-negative up to rounding: 1e-8 of the largest (1e-5 if they are not float64).
+        The eigenvalues of R or of any positive multiple of it, since they are scaled to sum one
+        here. Zeros may be left out.
     alpha
         One order or several, positive.
 
@@ -110,7 +111,7 @@ def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
     require_finite(eigenvalues, "eigenvalues")
     weights = eigenvalues.to("cpu", torch.float64)
     largest, smallest = float(weights.max()), float(weights.min())
-    if largest <= 0 or smallest < -1e-8 * largest:
+    if largest <= 0 or smallest < -_rounding(eigenvalues) * largest:
         raise InputError(
             f"eigenvalues range from {smallest:.3g} to {largest:.3g}, but must be non-negative "
             "with a positive sum."
@@ -121,6 +122,11 @@ def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
     return torch.stack([_renyi(weights, logs, a) for a in orders.flatten().tolist()]).reshape(
         orders.shape
     )
+
+
+def _rounding(values: Tensor) -> float:
+    """Return how far values near one may be off by rounding."""
+    return 1e-8 if values.dtype == torch.float64 else 1e-5
 
 
 def _renyi(weights: Tensor, logs: Tensor, alpha: float) -> Tensor:
@@ -151,7 +157,7 @@ def gram_eigenvalues(R: Tensor, name: str = "R") -> Tensor:
     n = R.shape[0]
     if R.shape != (n, n):
         raise InputError(f"{name} has shape {tuple(R.shape)}, but must be square.")
-    tolerance = 1e-8 if R.dtype == torch.float64 else 1e-5
+    tolerance = _rounding(R)
     R = R.to(torch.float64)
     asymmetry = float((R - R.T).abs().max())
     if asymmetry > tolerance:

@@ -247,6 +247,19 @@ def test_orders_may_be_arrays(orders: object) -> None:
     assert torch.equal(found, entropy_of_spectrum(torch.ones(3), [0.5, 2.0]))
 
 
+def test_a_float32_spectrum_may_be_negative_within_its_rounding() -> None:
+    Z = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    G = torch.nn.functional.normalize(Z, dim=1)
+    eigenvalues = torch.linalg.eigvalsh(G @ G.T)
+    assert float(eigenvalues.min()) < -1e-8 * float(eigenvalues.max())
+    expected = entropy_of_spectrum(feature_spectrum(Z), [1.0, 2.0])
+    assert torch.allclose(entropy_of_spectrum(eigenvalues, [1.0, 2.0]), expected, atol=1e-4)
+    for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-8)):
+        entropy_of_spectrum(torch.tensor([0.5, 0.5, -0.4 * tolerance], dtype=dtype))
+        with pytest.raises(InputError, match=r"^eigenvalues range from -.* must be non-negative"):
+            entropy_of_spectrum(torch.tensor([0.5, 0.5, -0.6 * tolerance], dtype=dtype))
+
+
 @pytest.mark.parametrize("values", [[1.0, -0.1], [0.0, 0.0], [], [1.0, float("nan")], [[1.0]]])
 def test_what_is_no_spectrum_is_refused(values: list[float]) -> None:
     with pytest.raises(InputError, match=r"^eigenvalues .*but must be"):
