@@ -13,6 +13,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -188,6 +189,14 @@ class Digits:
 
 
 Dataset = ModularAddition | MNIST | Digits
+
+
+@runtime_checkable
+class Loadable(Protocol):
+    """What a data set of your own has to have; it must be a frozen dataclass, too."""
+
+    def load(self) -> Split:
+        """Return the data, the same at every call."""
 
 
 def _check_train_points(value: int, largest: int, name: str) -> None:

@@ -18,13 +18,19 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
-from grokbook.datasets import MNIST, Dataset, Digits, ModularAddition
+from grokbook.datasets import MNIST, Dataset, Digits, Loadable, ModularAddition
 from grokbook.errors import InputError
 from grokbook.fields import conform, non_negative, whole
 from grokbook.measurements import GROUPS
 from grokbook.models import MLP, Network, Transformer
 from grokbook.seeding import generator
-from grokbook.strategies import AbelianRegularized, MirrorAugmented, Perturbed, Standard
+from grokbook.strategies import (
+    AbelianRegularized,
+    MirrorAugmented,
+    Perturbed,
+    Standard,
+    Strategy,
+)
 
 Preset = Literal["paper", "quick", "smoke"]
 PRESETS: tuple[str, ...] = get_args(Preset)
@@ -197,7 +203,9 @@ class Measurements:
 class Experiment:
     """One training run, complete: the same experiment gives the same run.
 
-    ``dtype`` is that of the network; losses and spectra are float64 always. ``batch_size`` None
+    ``dataset`` and ``strategy`` may also be of your own: frozen dataclasses with the methods of
+    :class:`grokbook.datasets.Loadable` and :class:`grokbook.strategies.Strategy`. ``dtype`` is that
+    of the network; losses and spectra are float64 always. ``batch_size`` None
     means the full training set each step.
     """
 
@@ -214,7 +222,7 @@ class Experiment:
     dtype: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
-        conform(self)
+        conform(self, dataset=Loadable, strategy=Strategy)
         whole("steps", self.steps, least=1)
         whole("seed", self.seed, least=0)
         if self.batch_size is not None and self.batch_size < 1:
@@ -430,7 +438,7 @@ def experiment(name: str, preset: str = "paper", seed: int = 0) -> Experiment:
     Raises
     ------
     InputError
-        On an unknown name or preset, or a seed that is no whole number of at least 0.
+        On an unknown name or preset, or a seed that is no integer of at least 0.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from grokbook.errors import InputError
 
 
-def conform(recipe: Any) -> None:
+def conform(recipe: Any, **also: type) -> None:
     """Give every field of a frozen dataclass exactly the type that its annotation names.
 
     Integers and real numbers of any kind, NumPy's too, become int and float, lists become tuples.
@@ -28,6 +28,9 @@ def conform(recipe: Any) -> None:
     recipe : dataclass instance
         Its fields are annotated with int, float, a ``Literal`` of texts, a tuple, a class, a union
         of classes, or one of these or None.
+    also : type
+        By field, a class allowed besides those annotated: a protocol that a class of the user's own
+        follows without being derived from ours.
 
     Raises
     ------
@@ -42,7 +45,8 @@ def conform(recipe: Any) -> None:
     (1.0, (0.0, 0.5))
     """
     for name, hint in _hints(recipe.__class__).items():
-        object.__setattr__(recipe, name, _conformed(name, getattr(recipe, name), hint))
+        allowed = hint | also[name] if name in also else hint
+        object.__setattr__(recipe, name, _conformed(name, getattr(recipe, name), allowed))
 
 
 def whole(name: str, value: Any, least: int | None = None) -> int:

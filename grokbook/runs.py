@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import operator
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,6 +42,7 @@ from grokbook.experiments import (
     experiment,
     id_of_fields,
 )
+from grokbook.fields import whole
 from grokbook.files import write_together
 from grokbook.training import CHECKPOINT_SECONDS, Run, step_reached, train, train_together
 
@@ -74,7 +74,7 @@ class RunKey:
     Raises
     ------
     InputError
-        If preset or name is not the name of one folder, or seed no whole number of at least 0.
+        If preset or name is not the name of one folder, or seed no integer of at least 0.
     """
 
     preset: str
@@ -86,21 +86,10 @@ class RunKey:
             value = getattr(self, field)
             if not isinstance(value, str) or value in ("", "..") or Path(value).name != value:
                 raise InputError(f"{field} is {value!r}, but must be the name of one folder.")
-        object.__setattr__(self, "seed", _seed(self.seed))
+        object.__setattr__(self, "seed", whole("seed", self.seed, least=0))
 
     def __str__(self) -> str:
         return f"{self.name} ({self.preset}), seed {self.seed}"
-
-
-def _seed(value: object) -> int:
-    """Return a seed as an int; NumPy's integers are allowed, 1.0 and True are not."""
-    try:
-        number = -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise InputError(f"seed is {value!r}, but must be a whole number of at least 0.")
-    return number
 
 
 def distinct_seeds(seeds: Iterable[int]) -> list[int]:
@@ -109,7 +98,7 @@ def distinct_seeds(seeds: Iterable[int]) -> list[int]:
     Raises
     ------
     InputError
-        If they are a text or no sequence, empty, not whole numbers of at least 0, or one is there
+        If they are a text or no sequence, empty, not integers of at least 0, or one is there
         twice.
 
     Examples
@@ -118,8 +107,8 @@ def distinct_seeds(seeds: Iterable[int]) -> list[int]:
     [0, 1, 2]
     """
     if isinstance(seeds, str | bytes) or not isinstance(seeds, Iterable):
-        raise InputError(f"seeds is {seeds!r}, but must be a list of whole numbers, as in [0, 1].")
-    numbers = [_seed(seed) for seed in seeds]
+        raise InputError(f"seeds is {seeds!r}, but must be a list of integers, as in [0, 1].")
+    numbers = [whole("seed", seed, least=0) for seed in seeds]
     if not numbers:
         raise InputError("seeds is empty; name at least one.")
     for number in numbers:
@@ -434,7 +423,7 @@ def load_runs(
     Raises
     ------
     InputError
-        On an unknown experiment or preset, or seeds that are not distinct whole numbers.
+        On an unknown experiment or preset, or seeds that are not distinct integers.
     RunError
         If a ``paper`` run is missing, or any is damaged or stale; the message holds the command
         that records it.

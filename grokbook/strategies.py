@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -44,8 +44,9 @@ class TrainingState:
     memory: dict[str, Tensor] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Strategy(Protocol):
-    """The objective that one optimiser step descends."""
+    """The objective that one optimiser step descends; also one of your own, a frozen dataclass."""
 
     def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
         """Draw what is added to the continuous input; None, at every step, for nothing.

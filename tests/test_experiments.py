@@ -16,6 +16,7 @@ from grokbook import (
     experiment,
     train,
 )
+from grokbook.datasets import Split
 from grokbook.experiments import (
     CONTROLS,
     AdamW,
@@ -256,3 +257,39 @@ def test_a_run_without_test_pairs_logs_nan_for_what_needs_them() -> None:
 def test_experiments_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         experiment("mnist-standard").steps = 1  # type: ignore[misc]
+
+
+@dataclasses.dataclass(frozen=True)
+class Halved:
+    """A strategy of a researcher's own, derived from none of ours."""
+
+    factor: float = 0.5
+
+    def noise(self, state, shape, like):  # type: ignore[no-untyped-def]
+        return None
+
+    def loss(self, model, x, y, noise, criterion):  # type: ignore[no-untyped-def]
+        return self.factor * criterion(model(x), y)
+
+
+@dataclasses.dataclass(frozen=True)
+class Flipped:
+    """A data set of a researcher's own: that of handwritten digits, upside down."""
+
+    def load(self) -> Split:
+        split = Digits().load()
+        return replace(split, train_x=split.train_x.flip(1), test_x=split.test_x.flip(1))
+
+
+def test_data_and_strategy_may_be_one_s_own() -> None:
+    digits = experiment("mnist-standard", "smoke")
+    log = train(digits, until=20).log
+    halved = train(replace(digits, strategy=Halved()), until=20).log
+    assert halved["train_loss"][0] == log["train_loss"][0] != halved["train_loss"].iloc[-1]
+    own = replace(digits, dataset=Flipped(), strategy=Halved(0.25))
+    assert own.to_dict()["dataset"] == {"type": "Flipped"}
+    assert own.to_dict()["strategy"] == {"type": "Halved", "factor": 0.25}
+    assert train(own, until=20).manifest["data_sha256"] == Flipped().load().checksum()
+    for field in ("dataset", "strategy"):
+        with pytest.raises(InputError, match=rf"{field} is .*must be of the type .* or \w+\.$"):
+            replace(digits, **{field: AdamW()})
