@@ -96,5 +96,5 @@ def test_a_cell_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
         main(["run-chapter", "live_training", *given, "--out", str(out)])
     message = str(ended.value)
     assert message.startswith("grokbook: A cell of live_training failed, up to which")
-    assert message.endswith("p is 1, but modulo addition needs an integer p of at least 2.")
+    assert message.endswith("p is 1, but must be at least 2.")
     assert "\n" not in message and out.is_file()

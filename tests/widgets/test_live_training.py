@@ -267,7 +267,7 @@ def test_settings_leave_what_has_none_as_it_is(recorded):
     ("settings", "words"),
     [
         ({"q": 3}, "q is not a setting to change; known are p, train_fraction, weight_decay"),
-        ({"p": 1}, "p is 1, but modulo addition needs an integer p of at least 2"),
+        ({"p": 1}, "p is 1, but must be at least 2"),
         ({"train_fraction": 1.5}, "train_fraction is 1.5, but must lie in (0, 1]"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0, but must be finite and at least 0"),
         ({"lambda_1": -0.1}, "lambda_1 is -0.1, but must be finite and at least 0"),
