@@ -11,7 +11,7 @@ README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["load", "metrics"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=["load", "metrics", "strategy"])
 def test_examples_run_as_printed(example, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("GROKBOOK_RUNS", str(tmp_path))
     exec(compile(example, "README.md", "exec"), {})
