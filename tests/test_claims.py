@@ -336,6 +336,22 @@ def test_a_plateau_of_standard_training_is_told() -> None:
     assert f"{check.median:.2g} (" in caveat("C10", logs)
 
 
+def test_what_labels_on_the_mirror_images_give_is_told_once_it_is_recorded() -> None:
+    logs = world()
+    assert caveat("C12", logs) == ""
+    for name, grok in (("standard", 7500), ("abelian", 2500), ("mirrored", 4000)):
+        logs[f"modadd-{name}"] = pd.concat(
+            # Told of the pairs that no training reads, and of the control's seeds alone.
+            modadd(seed, 100).assign(
+                test_accuracy_unmirrored=modadd(seed, grok if seed < 3 else 100)["test_accuracy"]
+            )
+            for seed in (range(3) if name == "mirrored" else SEEDS)
+        )
+    assert "standard training takes 3 times its steps to 99 %, and 1.6 times" in caveat("C12", logs)
+    never = logs["modadd-standard"].assign(test_accuracy_unmirrored=0.0)
+    assert caveat("C12", logs | {f"modadd-{n}": never for n in ("mirrored", "abelian")}) == ""
+
+
 def test_a_difference_is_also_held_against_what_it_can_be_at_most() -> None:
     """With ten classes that is log 10, though a batch has 200 images."""
     logs = world()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 
 from grokbook import staircase
@@ -76,6 +77,33 @@ def _c12(runs: Records) -> list[Check]:
     ]  # fmt: skip
 
 
+def _c12_caveat(runs: Records) -> str:
+    """Say what labels on the mirror images give, a control that came after the rules.
+
+    It is told of the pairs whose mirror image is no training pair, which no training reads.
+    """
+    if not runs.has(["modadd-standard", "modadd-mirrored"]):
+        return ""
+    seeds = runs["modadd-mirrored"]["seed"].unique()
+    known = {}
+    for name in ("standard", "mirrored", "abelian"):
+        log = runs[f"modadd-{name}"]
+        log = log[log["seed"].isin(seeds)]
+        unmirrored = log.assign(test_accuracy=log["test_accuracy_unmirrored"])
+        known[name] = first_steps(unmirrored, "test_99", 0.99)
+    without, labels = (
+        ratio("", known[name], known["abelian"], ">", 1).values.median()
+        for name in ("standard", "mirrored")
+    )
+    if np.isnan(without) or np.isnan(labels):
+        return ""
+    return (
+        "it reads the mirror images of the training pairs. On pairs of which it reads nothing,"
+        f" standard training takes {without:.2g} times its steps to 99 %, and {labels:.2g} times if"
+        " it is given these images with their labels."
+    )
+
+
 def _c13(runs: Records) -> list[Check]:
     column = "abelian_logit_distance_train"
 
@@ -128,6 +156,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "C12", "The commutativity regulariser speeds up generalisation more than perturbation.",
         "4_1_commutative_law", ("modadd-perturbed", "modadd-abelian"), _c12,
+        caveat=_c12_caveat,
     ),
     Claim(
         "C13",

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from grokbook.figures.section_3 import speed_up
 from grokbook.figures.style import CURVES, ROLES, WIDTH, draw_seeds, finish, theme
 from grokbook.figures.training_curves import accuracies, compared, on_step_axis, with_accuracies
 from grokbook.moments import GROKKED, median_moments, moments, say_step
@@ -130,6 +131,42 @@ def staircase(standard: pd.DataFrame, perturbed: pd.DataFrame, abelian: pd.DataF
     words = [_say_halves(name, runs) for name, runs in trainings.items()]
     figure.set_label(" ".join([str(figure.get_label()), *words]))
     return figure
+
+
+def mirror_images(standard: pd.DataFrame, abelian: pd.DataFrame, mirrored: pd.DataFrame) -> Figure:
+    """Draw the test accuracy on the pairs of which no training reads anything, under three.
+
+    Parameters
+    ----------
+    standard, abelian, mirrored
+        Runs of ``modadd-standard``, ``modadd-abelian`` and ``modadd-mirrored``, columns as in
+        :func:`staircase`; seeds that one of them has not are left out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel: accuracy on the test pairs whose mirror image is a test pair too; train
+        accuracies dotted. Its label is its alternative text.
+
+    Raises
+    ------
+    ValueError
+        If no seed was recorded for all three.
+    """
+    trainings = {"standard": standard, "abelian degrok": abelian, "mirror images": mirrored}
+    shared = set.intersection(*(set(runs["seed"]) for runs in trainings.values()))
+    if not shared:
+        raise ValueError("No seed was recorded for all three trainings.")
+    unmirrored = {
+        name: _on_the_unmirrored(runs[runs["seed"].isin(shared)])
+        for name, runs in trainings.items()
+    }
+    return compared(
+        "Test accuracy on the pairs whose mirror image is no training pair, and train accuracy"
+        " dotted, against training steps under standard training, abelian degrok and standard"
+        " training on pairs and mirror images",
+        {TASK: (TASK, unmirrored)},
+    )
 
 
 def relative_distance(
@@ -340,6 +377,65 @@ def halves_table(runs: pd.DataFrame) -> pd.DataFrame:
     return table.assign(unmirrored_then=pd.Series(then, dtype=float))
 
 
+def law_beyond_labels(
+    mirrored: pd.DataFrame, abelian: pd.DataFrame, threshold: float = 0.99
+) -> pd.DataFrame:
+    """Compare abelian degrok with training on labelled mirror images, one row a seed.
+
+    Both read the training pairs and their mirror images, the one with the commutative law, the
+    other with labels. They are compared on the test pairs of which neither reads anything, those
+    whose mirror image is a test pair too.
+
+    Parameters
+    ----------
+    mirrored, abelian
+        Runs of ``modadd-mirrored`` and ``modadd-abelian``, columns as in :func:`staircase`; seeds
+        that only one of them has are left out.
+    threshold
+        Accuracy on those pairs, in (0, 1].
+
+    Returns
+    -------
+    pandas.DataFrame
+        By seed: ``mirrored`` and ``abelian``, the steps from which the accuracy stays at the
+        threshold; ``speed_up``, the first over the second; ``reading`` as in
+        :func:`grokbook.figures.section_3.speed_up`.
+
+    Raises
+    ------
+    ValueError
+        If no seed was recorded for both.
+    """
+    table = speed_up(_on_the_unmirrored(mirrored), _on_the_unmirrored(abelian), (threshold,))
+    table = table[table.index.get_level_values("moment") == f"test_{100 * threshold:g}"]
+    columns = ["mirrored", "abelian", "speed_up", "reading"]
+    return table.droplevel("moment").set_axis(columns, axis=1)
+
+
+MORE = 1.1
+"""By how much abelian degrok has to be sooner to count as sooner in :func:`law_or_labels`."""
+
+
+def law_or_labels(compared: pd.DataFrame) -> str:
+    """Say what :func:`law_beyond_labels` tells, by the rule that was fixed before the runs.
+
+    Returns
+    -------
+    str
+        "more than the labels" if abelian degrok is sooner by more than a tenth on all seeds,
+        "no more than the labels" if on none, else "more than the labels on <some> of <all> seeds".
+
+    Examples
+    --------
+    >>> law_or_labels(pd.DataFrame({"speed_up": [1.2, 1.3, 1.0]}))
+    'more than the labels on 2 of 3 seeds'
+    """
+    sooner = int((compared["speed_up"] > MORE).sum())
+    if sooner in (0, len(compared)):
+        return "more than the labels" if sooner else "no more than the labels"
+    return f"more than the labels on {sooner} of {len(compared)} seeds"
+
+
 def final_values(trainings: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
     """Return the last logged values of columns, one row a training and seed.
 
@@ -366,6 +462,11 @@ def final_values(trainings: Mapping[str, pd.DataFrame], columns: Sequence[str]) 
         for name, runs in trainings.items()
     }
     return pd.concat(last, names=["training"])[list(columns)]
+
+
+def _on_the_unmirrored(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs as if the pairs without a mirrored training pair were all of the test set."""
+    return runs.assign(test_accuracy=runs["test_accuracy_unmirrored"])
 
 
 def _say_halves(name: str, runs: pd.DataFrame) -> str:

@@ -60,7 +60,7 @@ def test_a_chapter_with_other_settings(book, tmp_path, small_runs, monkeypatch):
     (table,) = [c.outputs[0].data for c in done.cells if c.source.startswith("recipes =")]
     _, row = table["text/html"].split("<th>modadd-perturbed</th>")
     cells = re.findall("<td>(.*)</td>", row.partition("</tr>")[0])
-    assert cells == ["ModularAddition", "115", "200", "0.5", "0.2, 0.1"]
+    assert cells == ["ModularAddition", "Perturbed", "115", "200", "0.5", "0.2, 0.1"]
 
 
 @pytest.mark.slow
