@@ -1,4 +1,5 @@
 import resource
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,14 @@ from browsing import chromium
 def browser():
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def ctrl_c():
+    """Processes started here heed Ctrl-C, also where the tests are a shell's background job."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

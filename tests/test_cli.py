@@ -146,7 +146,7 @@ def test_no_data_and_no_network_is_one_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_ctrl_c_then_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_then_the_same_command_goes_on(tmp_path: Path, ctrl_c: None) -> None:
     command = [
         sys.executable, "-m", "grokbook", "train", "modadd-standard", "--preset", "smoke",
         "--steps", "4000",

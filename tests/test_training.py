@@ -170,7 +170,7 @@ def test_resuming_at_every_single_step_gives_the_same_bits(tmp_path: Path) -> No
     pd.testing.assert_frame_equal(resumed, whole, check_exact=True)
 
 
-def test_ctrl_c_leaves_a_resumable_state(tmp_path: Path, one_thread: None) -> None:
+def test_ctrl_c_leaves_a_resumable_state(tmp_path: Path, one_thread: None, ctrl_c: None) -> None:
     recipe = cheap("modadd-standard", steps=9000, points=3)
     checkpoint = tmp_path / "run.checkpoint"
     code = _VICTIM.replace("checkpoint_seconds=0.0", "checkpoint_seconds=1e9, progress=True")
