@@ -303,8 +303,7 @@ class RunStore:
         return None
 
     def _step_reached(self, key: RunKey) -> int:
-        """Step of the run's checkpoint, 0 if there is none that can be read."""
-        return step_reached(self._path(key, ".checkpoint")) or 0
+        return step_reached(self._path(key, ".checkpoint"))
 
     def _train(
         self, wanted: Sequence[tuple[RunKey, Experiment]], again: bool, **how: Any

@@ -184,6 +184,24 @@ def plateau(runs: pd.DataFrame, tolerance: float = 0.05) -> pd.DataFrame:
     return table.rename_axis("seed")
 
 
+def on_half(runs: pd.DataFrame, half: str) -> pd.DataFrame:
+    """Return runs as if one half were the whole test set.
+
+    Parameters
+    ----------
+    runs
+        Runs with a column ``test_accuracy_<half>``.
+    half : {"mirrored", "unmirrored"}
+        The test pairs whose mirror image is a training pair, or the others.
+
+    Returns
+    -------
+    DataFrame
+        The runs, with the accuracy on that half as ``test_accuracy``; 0 where it has no pairs.
+    """
+    return runs.assign(test_accuracy=runs[f"test_accuracy_{half}"].fillna(0))
+
+
 def half_times(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) -> pd.DataFrame:
     """When the two parts of the test set are learned, one row a seed, in steps.
 
@@ -203,10 +221,7 @@ def half_times(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) ->
     """
     found = {}
     for half in ("mirrored", "unmirrored"):
-        # The moments of test accuracy, were this half the whole test set.
-        times = moments(
-            runs.assign(test_accuracy=runs[f"test_accuracy_{half}"].fillna(0)), thresholds
-        )
+        times = moments(on_half(runs, half), thresholds)
         for percent in (f"{100 * threshold:g}" for threshold in thresholds):
             found[f"{half}_{percent}"] = times[f"test_{percent}"]
     return pd.DataFrame(found)

@@ -356,14 +356,12 @@ class _Course:
         return optimizer
 
 
-def step_reached(checkpoint: Path) -> int | None:
-    """Return the step of a checkpoint: 0 if there is no such file, None if it cannot be read."""
-    if not checkpoint.exists():
-        return 0
+def step_reached(checkpoint: Path) -> int:
+    """Return the step of a checkpoint, 0 if there is none that can be read."""
     try:
         return int(torch.load(checkpoint, weights_only=True)["step"])
-    except Exception:  # zip, pickle and tensor errors share no base class
-        return None
+    except Exception:  # file, zip, pickle and tensor errors share no base class
+        return 0
 
 
 def _bytes(content: dict[str, Any]) -> bytes:

@@ -87,10 +87,8 @@ def _c12_caveat(runs: Records) -> str:
     seeds = runs["modadd-mirrored"]["seed"].unique()
     known = {}
     for name in ("standard", "mirrored", "abelian"):
-        log = runs[f"modadd-{name}"]
-        log = log[log["seed"].isin(seeds)]
-        unmirrored = log.assign(test_accuracy=log["test_accuracy_unmirrored"])
-        known[name] = first_steps(unmirrored, "test_99", 0.99)
+        log = staircase.on_half(runs[f"modadd-{name}"], "unmirrored")
+        known[name] = first_steps(log[log["seed"].isin(seeds)], "test_99", 0.99)
     without, labels = (
         ratio("", known[name], known["abelian"], ">", 1).values.median()
         for name in ("standard", "mirrored")

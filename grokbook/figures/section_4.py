@@ -13,7 +13,7 @@ from grokbook.figures.section_3 import speed_up
 from grokbook.figures.style import CURVES, ROLES, WIDTH, draw_seeds, finish, theme
 from grokbook.figures.training_curves import accuracies, compared, on_step_axis, with_accuracies
 from grokbook.moments import GROKKED, median_moments, moments, say_step
-from grokbook.staircase import half_times, logged_share, plateau, splits
+from grokbook.staircase import half_times, logged_share, on_half, plateau, splits
 
 TASK = "Modulo addition"
 
@@ -158,7 +158,7 @@ def mirror_images(standard: pd.DataFrame, abelian: pd.DataFrame, mirrored: pd.Da
     if not shared:
         raise ValueError("No seed was recorded for all three trainings.")
     unmirrored = {
-        name: _on_the_unmirrored(runs[runs["seed"].isin(shared)])
+        name: on_half(runs[runs["seed"].isin(shared)], "unmirrored")
         for name, runs in trainings.items()
     }
     return compared(
@@ -406,7 +406,7 @@ def law_beyond_labels(
     ValueError
         If no seed was recorded for both.
     """
-    table = speed_up(_on_the_unmirrored(mirrored), _on_the_unmirrored(abelian), (threshold,))
+    table = speed_up(on_half(mirrored, "unmirrored"), on_half(abelian, "unmirrored"), (threshold,))
     table = table[table.index.get_level_values("moment") == f"test_{100 * threshold:g}"]
     columns = ["mirrored", "abelian", "speed_up", "reading"]
     return table.droplevel("moment").set_axis(columns, axis=1)
@@ -462,11 +462,6 @@ def final_values(trainings: Mapping[str, pd.DataFrame], columns: Sequence[str]) 
         for name, runs in trainings.items()
     }
     return pd.concat(last, names=["training"])[list(columns)]
-
-
-def _on_the_unmirrored(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs as if the pairs without a mirrored training pair were all of the test set."""
-    return runs.assign(test_accuracy=runs["test_accuracy_unmirrored"])
 
 
 def _say_halves(name: str, runs: pd.DataFrame) -> str:
