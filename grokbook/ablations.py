@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 
 from grokbook import metrics
+from grokbook.checkpoints import read_checkpoint
 from grokbook.datasets import Split
 from grokbook.errors import InputError, RunError, StaleRunError, first_line
 from grokbook.experiments import Experiment, LogSchedule, Measurements, experiment
@@ -201,7 +202,7 @@ def networks_at(
                         quiet, device="cpu", until=until, checkpoint=checkpoint,
                         checkpoint_seconds=seconds, compiled=False,
                     )  # fmt: skip
-                state = torch.load(checkpoint, weights_only=True)
+                state = read_checkpoint(checkpoint)
                 if state["step"] != step:
                     raise RunError(f"Training diverged after step {state['step']}, before {step}.")
                 model.load_state_dict(state["model"])

@@ -200,6 +200,9 @@ def _runs() -> None:
 
 
 def _train(command: Train, overrides: Sequence[str]) -> None:
+    for argument in overrides:
+        if argument.split("=")[0] == "--seed":
+            raise InputError("--seed is not an option here; --seeds says which, as in --seeds 0 1.")
     recipes = [
         _override(experiment(command.name, command.preset, seed), overrides)
         for seed in distinct_seeds(command.seeds)
@@ -213,6 +216,9 @@ def _train(command: Train, overrides: Sequence[str]) -> None:
         device=command.device,
         again=command.again,
     ):
+        if not len(run.log):
+            print(f"{key}: diverged before its first row, the training loss is not finite at all.")
+            continue
         last = run.log.iloc[-1]
         print(
             f"{key}: {run.manifest['status']} at step {run.manifest['steps']},"

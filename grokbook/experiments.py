@@ -272,8 +272,12 @@ class Experiment:
 
 
 def id_of_fields(fields: dict[str, Any]) -> str:
-    """Return the id of an experiment given by its :meth:`Experiment.to_dict`, of any version."""
-    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    """Return the id of an experiment given by its :meth:`Experiment.to_dict`, of any version.
+
+    An id outlives the growth of the package. A field that came later (``fields.later``) is left out
+    at its default, and a class or field that was renamed goes by its first name.
+    """
+    canonical = json.dumps(_as_first_recorded(fields), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
@@ -286,6 +290,32 @@ _TYPES: dict[str, type] = {
     )
 }
 
+_FIRST_NAMES: dict[str, str] = {}
+"""Classes that were renamed since runs of them were recorded: today's name, and the first."""
+
+
+def _as_first_recorded(value: Any) -> Any:
+    """Return fields as the first version of each class would have written them."""
+    if not isinstance(value, dict):
+        return value
+    kind = _type(value.get("type"))
+    first = dict(value)
+    if kind is not None:
+        first["type"] = _FIRST_NAMES.get(kind.__name__, kind.__name__)
+        for field in dataclasses.fields(kind):
+            name = field.metadata.get("first_name", field.name)
+            if field.name in first:
+                first[name] = first.pop(field.name)
+            if field.metadata.get("later") and first.get(name) == _encode(field.default):
+                first.pop(name, None)
+    return {key: _as_first_recorded(item) for key, item in first.items()}
+
+
+def _type(name: Any) -> type | None:
+    """Return the class of a name, today's or its first; None for one that is not ours."""
+    today = {first: now for now, first in _FIRST_NAMES.items()}
+    return _TYPES.get(today.get(name, name)) if isinstance(name, str) else None
+
 
 def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
@@ -296,8 +326,21 @@ def _encode(value: Any) -> Any:
 
 def _decode(value: Any) -> Any:
     if isinstance(value, dict):
-        fields = {key: _decode(item) for key, item in value.items() if key != "type"}
-        return _TYPES[value["type"]](**fields)
+        kind = _type(value["type"])
+        if kind is None:
+            raise KeyError(value["type"])
+        names: dict[str, str] = {
+            field.metadata["first_name"]: field.name
+            for field in dataclasses.fields(kind)
+            if "first_name" in field.metadata
+        }
+        return kind(
+            **{
+                names.get(str(key), str(key)): _decode(item)
+                for key, item in value.items()
+                if key != "type"
+            }
+        )
     return tuple(value) if isinstance(value, list) else value
 
 

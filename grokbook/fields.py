@@ -6,6 +6,7 @@ An experiment's id is a hash of its fields as JSON, which tells apart what Pytho
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import numbers
 import operator
@@ -47,6 +48,23 @@ def conform(recipe: Any, **also: type) -> None:
     for name, hint in _hints(recipe.__class__).items():
         allowed = hint | also[name] if name in also else hint
         object.__setattr__(recipe, name, _conformed(name, getattr(recipe, name), allowed))
+
+
+def later(default: Any) -> Any:
+    """Declare a field that a recipe did not have when runs of it were first recorded.
+
+    At its default it is no part of an experiment's id: those runs were made as if it had been
+    there.
+    """
+    return dataclasses.field(default=default, metadata={"later": True})
+
+
+def renamed(default: Any, first: str) -> Any:
+    """Declare a field that was called ``first`` when runs of it were first recorded.
+
+    The id goes by the first name, and a manifest that has it is read.
+    """
+    return dataclasses.field(default=default, metadata={"first_name": first})
 
 
 def whole(name: str, value: Any, least: int | None = None) -> int:

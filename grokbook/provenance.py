@@ -6,7 +6,7 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ def provenance(device: torch.device) -> dict[str, Any]:
     commit, dirty = _git()
     return {
         "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
-        "grokbook": version("grokbook"),
+        "grokbook": _version(),
         "git_commit": commit,
         "git_dirty": dirty,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a class of its own, which no checkpoint restores
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "cpu": cpu_name(),
@@ -33,8 +33,20 @@ def provenance(device: torch.device) -> dict[str, Any]:
     }
 
 
+def _version() -> str:
+    """Version of the installed package, "unknown" where it was copied without its metadata."""
+    try:
+        return version("grokbook")
+    except PackageNotFoundError:
+        return "unknown"
+
+
 def _git() -> tuple[str | None, bool | None]:
-    """Commit of the checkout this package lies in, and whether its code was changed since."""
+    """Commit of the repository that holds this package, and whether its code was changed since.
+
+    A repository that the package is merely installed into, as into a `.venv` within a project of
+    the user's, does not track its files and says nothing about them.
+    """
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -43,6 +55,7 @@ def _git() -> tuple[str | None, bool | None]:
         ).stdout.strip()  # fmt: skip
 
     try:
+        git("ls-files", "--error-unmatch", "--", Path(__file__).name)
         return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", "."))
     except (OSError, subprocess.CalledProcessError):
         return None, None

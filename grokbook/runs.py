@@ -1,9 +1,10 @@
 """The store of recorded runs: Parquet log, JSON manifest, loading, verification.
 
-``runs/<preset>/<experiment>/seed-<k>.parquet`` holds the log, ``seed-<k>.json`` beside it the
-manifest with the log's SHA-256. A run exists exactly when its manifest does: recording writes both
-files beside their places, moves an old manifest away first and the new one in last, so that nothing
-half-written is ever read and what cannot be written costs no old run.
+``runs/<preset>/<experiment>/seed-<k>.parquet`` holds the log, ``seed-<k>.safetensors`` the final
+weights, ``seed-<k>.json`` the manifest with the SHA-256 of both. A run exists exactly when its
+manifest does: recording writes the files beside their places, moves an old manifest away first and
+the new one in last, so that nothing half-written is ever read and what cannot be written costs no
+old run. The weights may be missing: they are large, and no table needs them.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import safetensors.torch as safetensors
 from filelock import FileLock, Timeout
+from torch import Tensor
 
+from grokbook.checkpoints import read_checkpoint, step_reached
 from grokbook.datasets import ModularAddition
 from grokbook.errors import (
     CheckpointError,
@@ -42,9 +46,9 @@ from grokbook.experiments import (
     experiment,
     id_of_fields,
 )
-from grokbook.fields import whole
+from grokbook.fields import shown, whole
 from grokbook.files import write_together
-from grokbook.training import CHECKPOINT_SECONDS, Run, step_reached, train, train_together
+from grokbook.training import CHECKPOINT_SECONDS, Run, train, train_together
 
 # Tolerances of `verify`: relative, and absolute by how a column's name begins. They leave room for
 # other machines, thread counts and compilers, which round differently.
@@ -220,6 +224,7 @@ class RunStore:
         if not again and (kept := self._current(key, recipe)) is not None:
             return kept
         with _only_one(self._path(key, ".lock"), key, wait):
+            self._discard_left_over(key)
             if not again and (kept := self._current(key, recipe)) is not None:
                 return kept
             (run,) = self._train(
@@ -270,6 +275,7 @@ class RunStore:
         with ExitStack() as locks:
             for key, _ in missing:
                 locks.enter_context(_only_one(self._path(key, ".lock"), key, wait=False))
+                self._discard_left_over(key)
             # Looked up again: another process may have recorded some before the locks were ours.
             missing = [
                 (key, recipe)
@@ -302,6 +308,22 @@ class RunStore:
             )
         return None
 
+    def _discard_left_over(self, key: RunKey) -> None:
+        """Remove the checkpoint of the training that is recorded, left by a kill in between.
+
+        To go on from it would be to train no step and to keep the old log as a new one.
+        """
+        checkpoint = self._path(key, ".checkpoint")
+        if not (checkpoint.exists() and self._path(key, ".json").exists()):
+            return
+        try:
+            recorded, found = self._read(key).manifest, read_checkpoint(checkpoint)
+        except RunError:  # damaged: told, or discarded, where it is used
+            return
+        begun = recorded.get("stretches", [recorded])[0]["recorded"]
+        if (found["id"], found["stretches"][0]["recorded"]) == (recorded["id"], begun):
+            checkpoint.unlink(missing_ok=True)
+
     def _step_reached(self, key: RunKey) -> int:
         return step_reached(self._path(key, ".checkpoint"))
 
@@ -324,14 +346,19 @@ class RunStore:
         return runs
 
     def _keep(self, key: RunKey, run: Run) -> None:
-        """Write log and manifest, both or none, and remove the checkpoint."""
+        """Write log, weights and manifest, all or none, and remove the checkpoint."""
         log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
         buffer = BytesIO()
         run.log.to_parquet(buffer, index=False, compression="zstd")
+        contents = {log_path: buffer.getvalue()}
+        run.manifest["preset"], run.manifest["name"] = key.preset, key.name
         run.manifest["log_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
-        text = json.dumps(run.manifest, indent=1) + "\n"
+        if run.weights is not None:
+            weights = contents[self._path(key, ".safetensors")] = safetensors.save(run.weights)
+            run.manifest["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+        contents[manifest_path] = (json.dumps(run.manifest, indent=1) + "\n").encode()
         try:
-            write_together({log_path: buffer.getvalue(), manifest_path: text.encode()})
+            write_together(contents)
         except OSError as error:
             raise RunError(
                 f"{key} could not be kept in {log_path.parent} ({reason(error)}); what was recorded"
@@ -350,6 +377,7 @@ class RunStore:
             If it is missing, damaged, or stale: recorded from other settings than today's.
         """
         run = self._read(key)
+        _require_own_name(key, run)
         wanted, found = _expected_id(key), run.manifest["id"]
         if not found.startswith(wanted):
             raise StaleRunError(
@@ -357,6 +385,27 @@ class RunStore:
                 f" record it anew with {_command(key)}."
             )
         return run
+
+    def weights(self, key: RunKey) -> dict[str, Tensor]:
+        """Read the final weights of a run, by name.
+
+        Raises
+        ------
+        RunError
+            As :meth:`load`; also if the run's weights were not kept, or are damaged.
+        """
+        run, path = self.load(key), self._path(key, ".safetensors")
+        if "weights_sha256" not in run.manifest or not path.exists():
+            raise RunError(
+                f"The weights of {key} are not here; record them with {_command(key, again=True)}."
+            )
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != run.manifest["weights_sha256"]:
+            raise RunError(
+                f"The weights of {key} are damaged ({path.name}: SHA-256 is not the manifest's);"
+                f" record them anew with {_command(key, again=True)}."
+            )
+        return safetensors.load(content)
 
     def _path(self, key: RunKey, suffix: str) -> Path:
         return self.root / key.preset / key.name / f"seed-{key.seed}{suffix}"
@@ -368,14 +417,17 @@ class RunStore:
         text = None
         try:
             text = manifest_path.read_bytes()
-            manifest = json.loads(text)
+            manifest = checked_manifest(text)
             content = log_path.read_bytes()
             if hashlib.sha256(content).hexdigest() != manifest["log_sha256"]:
                 raise ValueError("SHA-256 of the log is not the manifest's")
             # Not decoded here: a record of an older version is stale, not damaged.
             if id_of_fields(manifest["experiment"]) != manifest["id"]:
                 raise ValueError("experiment id is not that of the fields")
-            return Run(pd.read_parquet(BytesIO(content)), manifest)
+            _require_place(key, manifest)
+            log = pd.read_parquet(BytesIO(content))
+            _require_rows(log, manifest)
+            return Run(log, manifest)
         except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
             if _changed(manifest_path, text):  # recorded anew while it was read
                 return self._read(key)
@@ -383,6 +435,93 @@ class RunStore:
                 f"The record of {key} is damaged ({log_path.name} or {manifest_path.name}:"
                 f" {first_line(error)}); record it anew with {_command(key, again=True)}."
             ) from error
+
+
+_MANIFEST: dict[str, tuple[type, ...]] = {
+    "experiment": (dict,),
+    "id": (str,),
+    "status": (str,),
+    "steps": (int,),
+    "seconds": (int, float),
+    "data_sha256": (str,),
+    "compiled": (bool,),
+    "recorded": (str,),
+    "grokbook": (str,),
+    "git_commit": (str, type(None)),
+    "git_dirty": (bool, type(None)),
+    "torch": (str,),
+    "python": (str,),
+    "device": (str,),
+    "cpu": (str,),
+    "threads": (int,),
+    "log_sha256": (str,),
+}
+_LATER_IN_MANIFESTS: dict[str, tuple[type, ...]] = {
+    "stretches": (list,),
+    "weights_sha256": (str,),
+    "preset": (str,),
+    "name": (str,),
+}
+
+
+def checked_manifest(text: bytes) -> dict[str, Any]:
+    """Return a run's manifest, every field there and of its type, else a ValueError."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found := dict(pairs)) < len(pairs):
+            raise ValueError("a field stands in it twice")
+        return found
+
+    manifest: dict[str, Any] = json.loads(text, object_pairs_hook=once)
+    for name, kinds in (_MANIFEST | _LATER_IN_MANIFESTS).items():
+        if name not in manifest and name in _LATER_IN_MANIFESTS:
+            continue
+        if name not in manifest:
+            raise ValueError(f"{name} is missing")
+        if type(manifest[name]) not in kinds:
+            raise ValueError(f"{name} is {shown(manifest[name])}")
+    if manifest["status"] not in ("finished", "diverged", "interrupted"):
+        raise ValueError(f"status is {shown(manifest['status'])}")
+    return manifest
+
+
+def _require_place(key: RunKey, manifest: dict[str, Any]) -> None:
+    """Refuse the record of another run, put here by hand, with a ValueError."""
+    own = RunKey(
+        manifest.get("preset", key.preset),
+        manifest.get("name", key.name),
+        manifest["experiment"].get("seed", key.seed),
+    )
+    if own != key:
+        raise ValueError(f"it is the record of {own}")
+
+
+def _require_own_name(key: RunKey, run: Run) -> None:
+    """Refuse an overridden run under the name of other overrides: older manifests hold no name."""
+    base = _overridden(key)
+    if base is None or "name" in run.manifest:
+        return
+    try:
+        own = custom_key(base, "paper", Experiment.from_dict(run.manifest["experiment"]))
+    except (KeyError, TypeError, GrokbookError):  # of another version: its name cannot be told
+        return
+    if own != key:
+        raise RunError(
+            f"The record of {key} is damaged (it is the record of {own}); record it anew with"
+            f" {_command(key, again=True)}."
+        )
+
+
+def _require_rows(log: pd.DataFrame, manifest: dict[str, Any]) -> None:
+    """Refuse a log that lacks its steps, or the last of them, with a ValueError."""
+    steps = log["step"].tolist()
+    if steps != sorted(set(steps)) or any(step != int(step) or step < 0 for step in steps):
+        raise ValueError("its steps do not increase")
+    if manifest["status"] == "finished" and steps[-1:] != [manifest["steps"]]:
+        raise ValueError(f"it does not end at step {manifest['steps']}")
+    for column in ("train_accuracy", "test_accuracy", "train_loss", "test_loss"):
+        if column not in log:
+            raise ValueError(f"it has no {column}")
 
 
 def _changed(path: Path, content: bytes | None) -> bool:
@@ -517,7 +656,8 @@ def verify(
                 if metric.startswith(start):
                     absolute = tolerance
             relative = RELATIVE_TOLERANCES.get(metric, RELATIVE_TOLERANCE)
-            agrees = both_absent or abs(a - b) <= relative * abs(a) + absolute
+            # Equal infinities have no difference.
+            agrees = both_absent or a == b or abs(a - b) <= relative * abs(a) + absolute
             rows.append((int(old["step"]), metric, a, b, bool(agrees)))
     return pd.DataFrame(rows, columns=["step", "metric", "recorded", "retrained", "agrees"])
 
@@ -589,10 +729,16 @@ def _command(key: RunKey, again: bool = False) -> str:
     option = " --again" * again
     if key.preset != "custom":
         return f"`grokbook train {key.name} --preset {key.preset} --seeds {key.seed}{option}`"
-    base, _, code = key.name.rpartition("-")
-    if base in EXPERIMENTS | CONTROLS and re.fullmatch("[0-9a-f]{8}", code):  # of `custom_key`
+    if base := _overridden(key):
         return f"`grokbook train {base} --seeds {key.seed}{option}` and its overrides"
     return f"`RunStore().record({key!r}, recipe{', again=True' * again})`"
+
+
+def _overridden(key: RunKey) -> str | None:
+    """Return the experiment that a name of :func:`custom_key` begins with, None for another."""
+    base, _, code = key.name.rpartition("-")
+    known = base in EXPERIMENTS | CONTROLS and re.fullmatch("[0-9a-f]{8}", code)
+    return base if key.preset == "custom" and known else None
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from types import FunctionType
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch._dynamo.backends.registry import lookup_backend
 
 from grokbook.datasets import Split
 from grokbook.errors import first_line
@@ -36,13 +38,24 @@ class Objective:
             assert isinstance(losses, Tensor)
             return losses
 
+        def backend(graph: Any, inputs: Any) -> Any:
+            self._graphs += 1
+            return inductor(graph, inputs)
+
         self.weights = stacked_weights(models) if len(models) > 1 else None
         self._eager = self._call = of_one if self.weights is None else of_all
         # Compiling costs time before the first step and gained nothing on the MLP's few products.
         worth_it = experiment.steps >= 10_000 and isinstance(model, Transformer)
         self.is_compiled = worth_it if compiled == "auto" else compiled
+        self._graphs = 0
         if self.is_compiled:
-            self._call = torch.compile(self._eager, dynamic=False)
+            inductor = lookup_backend("inductor")
+            # A code object of its own: torch compiles eight shapes of each, then no more.
+            own = FunctionType(
+                self._eager.__code__.replace(), self._eager.__globals__, self._eager.__name__,
+                self._eager.__defaults__, self._eager.__closure__,
+            )  # fmt: skip
+            self._call = torch.compile(own, dynamic=False, backend=backend)
 
     def __call__(self, batches: list[tuple[Tensor, Tensor]], noises: list[Tensor | None]) -> Tensor:
         """Return the losses, ``(seeds,)``."""
@@ -56,7 +69,10 @@ class Objective:
         if not self.is_compiled:
             return self._eager(*arguments)
         try:
-            return self._call(*arguments)
+            losses: Tensor = self._call(*arguments)
+            # Where torch was told not to compile, it runs eagerly and does not say so.
+            self.is_compiled = self._graphs > 0
+            return losses
         except torch._dynamo.exc.BackendCompilerFailed as error:
             warnings.warn(
                 f"torch.compile is not at hand ({first_line(error)}); training goes on without it,"
@@ -141,6 +157,19 @@ class Optimizer:
             }
         return state
 
+    def require_fit(self, state: dict[str, Any]) -> None:
+        """Refuse a state, in the form of :meth:`state`, of other parameters, with a ValueError."""
+        shapes = [
+            parameter.shape if self.seeds == 1 else parameter.shape[1:]
+            for parameter in self.parameters
+        ]
+        if state["param_groups"][0]["params"] != list(range(len(shapes))):
+            raise ValueError("other parameters")
+        for index, averages in state["state"].items():
+            for name, value in averages.items():
+                if value.shape != (torch.Size() if name == "step" else shapes[index]):
+                    raise ValueError(f"{name} of parameter {index} has another shape")
+
     def restore(self, states: list[dict[str, Any]]) -> None:
         """Set the optimiser back to the states of its seeds."""
         state = states[0]
@@ -169,6 +198,13 @@ class Batches:
         self.generator = generator(experiment.seed, "batches")
         self.order = torch.empty(0, dtype=torch.int64)
         self.position = 0
+
+    def require_fit(self, order: Tensor, position: int) -> None:
+        """Refuse an order and a position in it that are not of these samples, as a ValueError."""
+        if order.dtype != torch.int64 or sorted(order.tolist()) not in ([], [*range(len(self.x))]):
+            raise ValueError("order is no permutation of the samples")
+        if type(position) is not int or position < 0:
+            raise ValueError("position is not within the order")
 
     def next(self) -> tuple[Tensor, Tensor]:
         """Return the next batch ``(x, y)``."""

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,10 +21,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from grokbook.checkpoints import (
+    read_checkpoint,
+    require_alike,
+    require_restorable,
+    unreadable,
+    write_checkpoint,
+)
 from grokbook.datasets import ModularAddition, Split
-from grokbook.errors import CheckpointError, InputError, RunError, reason
+from grokbook.errors import CheckpointError, InputError, RunError
 from grokbook.experiments import Experiment, Measurements
-from grokbook.files import write_atomically
+from grokbook.interrupts import held_interrupts
 from grokbook.measurements import Measure
 from grokbook.models import Network
 from grokbook.provenance import provenance
@@ -46,11 +52,16 @@ class Run:
         Column ``step`` and one column a metric; NaN where a costly metric was not due.
     manifest : dict
         Experiment fields and id, status ("finished", "diverged" or "interrupted"), wall time,
-        versions, machine.
+        versions, machine. A run that was resumed has one entry under ``stretches`` for each time it
+        was gone on with; the manifest's own versions and machine are those of the last, and
+        ``git_dirty`` and ``compiled`` tell of all.
+    weights : dict of str to Tensor, optional
+        The network's parameters at the last step, on the CPU.
     """
 
     log: pd.DataFrame
     manifest: dict[str, Any]
+    weights: dict[str, Tensor] | None = None
 
 
 def train(
@@ -170,19 +181,22 @@ def train_together(
     models = [course.model for course in courses]
     optimizer, objective = Optimizer(first, models), Objective(first, models, compiled)
     if checkpoints is not None and any(path.exists() for path in checkpoints):
-        optimizer.restore(
-            [course.restore(path) for course, path in zip(courses, checkpoints, strict=True)]
-        )
-        if len({course.state.step for course in courses}) > 1:
+        found = [
+            course.read(path, optimizer) for course, path in zip(courses, checkpoints, strict=True)
+        ]
+        if len({content["step"] for content in found}) > 1:
             raise RunError(
-                f"The checkpoints are at steps {', '.join(str(c.state.step) for c in courses)};"
+                f"The checkpoints are at steps {', '.join(str(c['step']) for c in found)};"
                 " only seeds at the same step can be trained together."
             )
+        for course, content in zip(courses, found, strict=True):
+            course.restore(content)
+        optimizer.restore([content["optimizer"] for content in found])
     due, dear = set(first.log.steps(first.steps)), set(first.log.dear_steps(first.steps))
 
     def save() -> None:
         for seed, (course, path) in enumerate(zip(courses, checkpoints or (), strict=False)):
-            course.save(path, optimizer.state(seed))
+            course.save(path, optimizer.state(seed), made_by | {"compiled": objective.is_compiled})
 
     if on_log is not None:
         for seed, course in enumerate(courses):
@@ -195,38 +209,45 @@ def train_together(
         total=last, initial=step, disable=not progress, unit="step", mininterval=1.0,
         dynamic_ncols=True,
     )  # fmt: skip
+    whole = True  # whether the present state is that of a step's boundary
     try:
-        while True:
-            if step in due:
-                for seed, course in enumerate(courses):
-                    if course.measure_once(dear=step in dear) and on_log is not None:
-                        on_log(seed, dict(course.log[-1]))
-                bar.set_postfix(_shown(courses), refresh=False)
-            if step >= last or all(course.diverged for course in courses):
-                break
-            if stop is not None and stop(step):
-                interrupted = True
-                save()
-                break
-            batches = [course.batches.next() for course in courses]
-            noises = [course.noise(x) for course, (x, _) in zip(courses, batches, strict=True)]
-            losses = objective(batches, noises)  # (seeds,)
-            # On a GPU to look at a loss is to wait for it: there it is left to the logged steps.
-            if place.type == "cpu":
-                for course, loss in zip(courses, losses.tolist(), strict=True):
-                    course.diverged |= not math.isfinite(loss)
-                if all(course.diverged for course in courses):
+        with held_interrupts() as let_interrupt:
+            while True:
+                if step in due:
+                    for seed, course in enumerate(courses):
+                        if course.measure_once(dear=step in dear) and on_log is not None:
+                            on_log(seed, dict(course.log[-1]))
+                    bar.set_postfix(_shown(courses), refresh=False)
+                if step >= last or all(course.diverged for course in courses):
                     break
-            optimizer.step(losses.sum(), step)
-            step += 1
-            for course in courses:
-                course.state.step += not course.diverged
-            bar.update()
-            if checkpoints is not None and time.perf_counter() - saved > checkpoint_seconds:
-                save()
-                saved = time.perf_counter()
+                if stop is not None and stop(step):
+                    interrupted = True
+                    save()
+                    break
+                let_interrupt()
+                whole = False
+                batches = [course.batches.next() for course in courses]
+                noises = [course.noise(x) for course, (x, _) in zip(courses, batches, strict=True)]
+                losses = objective(batches, noises)  # (seeds,)
+                # On a GPU to look at a loss is to wait for it: it is left to the logged steps.
+                if place.type == "cpu":
+                    for course, loss in zip(courses, losses.tolist(), strict=True):
+                        course.diverged |= not math.isfinite(loss)
+                    if all(course.diverged for course in courses):
+                        whole = True  # nothing moves any more
+                        break
+                optimizer.step(losses.sum(), step)
+                step += 1
+                for course in courses:
+                    course.state.step += not course.diverged
+                whole = True
+                bar.update()
+                if checkpoints is not None and time.perf_counter() - saved > checkpoint_seconds:
+                    save()
+                    saved = time.perf_counter()
     except KeyboardInterrupt:
-        save()
+        if whole:  # not after a second Ctrl-C, which does not wait for the step's end
+            save()
         raise
     finally:
         bar.close()
@@ -236,7 +257,8 @@ def train_together(
         with suppress(RunError):
             save()
     status = "interrupted" if interrupted else "finished"
-    return [course.finish(status, objective.is_compiled, made_by) for course in courses]
+    made_by["compiled"] = objective.is_compiled
+    return [course.finish(status, made_by) for course in courses]
 
 
 @dataclass(eq=False)
@@ -251,6 +273,7 @@ class _Course:
     measure: Measure
     log: list[dict[str, float]] = field(default_factory=list)
     diverged: bool = False
+    stretches: list[dict[str, Any]] = field(default_factory=list)
     seconds_before: float = 0.0
     began: float = field(default_factory=time.perf_counter)
 
@@ -287,8 +310,10 @@ class _Course:
         """Wall time so far, over all sessions."""
         return self.seconds_before + time.perf_counter() - self.began
 
-    def finish(self, status: str, compiled: bool, made_by: dict[str, Any]) -> Run:
-        """Return the run."""
+    def finish(self, status: str, made_by: dict[str, Any]) -> Run:
+        """Return the run; ``made_by`` says how its last stretch was made."""
+        stretches = self._stretches_with(made_by)
+        last = {key: value for key, value in stretches[-1].items() if key in made_by}
         manifest = {
             "experiment": self.experiment.to_dict(),
             "id": self.experiment.id,
@@ -296,18 +321,37 @@ class _Course:
             "steps": self.state.step,
             "seconds": round(self.seconds, 3),
             "data_sha256": self.split.checksum(),
-            "compiled": compiled,
-            **made_by,
+            **last,
+            "compiled": all(stretch["compiled"] for stretch in stretches),
+            "stretches": stretches,
         }
-        return Run(pd.DataFrame(self.log), manifest)
+        if last["git_dirty"] is not None:
+            manifest["git_dirty"] = any(stretch["git_dirty"] for stretch in stretches)
+        # A run that diverged at once has no row, but its columns all the same.
+        log = pd.DataFrame(self.log) if self.log else pd.DataFrame(columns=_ACCURACIES, dtype=float)
+        return Run(log, manifest, self._weights(torch.device("cpu")))
 
-    def save(self, path: Path, optimizer: dict[str, Any]) -> None:
+    def _stretches_with(self, made_by: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the stretches so far, and the present one if it has taken a step or is alone."""
+        begun = self.stretches[-1]["to_step"] if self.stretches else 0
+        if self.stretches and begun == self.state.step:
+            return self.stretches
+        return [*self.stretches, {"from_step": begun, "to_step": self.state.step, **made_by}]
+
+    def _weights(self, place: torch.device | None = None) -> dict[str, Tensor]:
+        # Cloned: a stacked weight is a view; saving it would write the whole stack.
+        return {
+            name: value.detach().to(place or value.device).clone()
+            for name, value in self.model.state_dict().items()
+        }
+
+    def save(self, path: Path, optimizer: dict[str, Any], made_by: dict[str, Any]) -> None:
         """Write the checkpoint, whole or not at all."""
         batches, state = self.batches, self.state
+        require_restorable(state.memory, type(self.experiment.strategy).__name__)
         content = {
             "id": self.experiment.id,
-            # Cloned: of several seeds a weight is a view, and the whole would be written.
-            "model": {name: value.clone() for name, value in self.model.state_dict().items()},
+            "model": self._weights(),
             "optimizer": optimizer,
             "batches": (batches.generator.get_state(), batches.order, batches.position),
             "noise": state.generator.get_state(),
@@ -316,59 +360,49 @@ class _Course:
             "diverged": self.diverged,
             "log": self.log,
             "seconds": self.seconds,
+            "stretches": self._stretches_with(made_by),
         }
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, lambda file: file.write(_bytes(content)))
-        except OSError as error:
-            raise RunError(
-                f"The checkpoint {path} could not be written ({reason(error)}); the one before it,"
-                " if any, is as it was."
-            ) from error
+        write_checkpoint(path, content)
 
-    def restore(self, path: Path) -> dict[str, Any]:
-        """Set everything back to the checkpoint and return the optimiser's part of it."""
-        batches, state = self.batches, self.state
-        try:
-            content = torch.load(path, weights_only=True)
-            if content["id"] == self.experiment.id:
-                self.model.load_state_dict(content["model"])
-                generator_state, batches.order, batches.position = content["batches"]
-                batches.generator.set_state(generator_state)
-                state.generator.set_state(content["noise"])
-                state.memory.update(content["memory"])
-                state.step = content["step"]
-                self.diverged = content.get("diverged", False)  # not in older ones
-                self.log, self.seconds_before = content["log"], content["seconds"]
-                optimizer: dict[str, Any] = content["optimizer"]
-        except Exception as error:  # zip, pickle and tensor errors share no base class
-            # Not in torch's words, which tell how to load a file that nobody trusts.
-            raise CheckpointError(
-                f"{path} is not a readable checkpoint; remove it, or train with `--again`, to start"
-                " anew."
-            ) from error
+    def read(self, path: Path, optimizer: Optimizer) -> dict[str, Any]:
+        """Return the content of a checkpoint of this experiment, every part fit to be restored."""
+        content = read_checkpoint(path)
         if content["id"] != self.experiment.id:
             raise CheckpointError(
                 f"{path} is the checkpoint of experiment {content['id']}, not of"
                 f" {self.experiment.id}: its settings have changed since; remove it, or train with"
                 " `--again`, to start anew."
             )
-        return optimizer
+        try:
+            require_alike(content["model"], self.model.state_dict())
+            optimizer.require_fit(content["optimizer"])
+            generators = {"batches": self.batches.generator, "noise": self.state.generator}
+            require_alike(
+                {"batches": content["batches"][0], "noise": content["noise"]},
+                {name: each.get_state() for name, each in generators.items()},
+            )
+            self.batches.require_fit(*content["batches"][1:])
+            if content["step"] > self.experiment.steps:
+                raise ValueError("beyond the last step")
+        except Exception as error:  # whatever an edited file makes of these look-ups
+            raise unreadable(path) from error
+        return content
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Set everything back to what :meth:`read` returned, except the optimiser."""
+        batches, state = self.batches, self.state
+        self.model.load_state_dict(content["model"])
+        generator_state, batches.order, batches.position = content["batches"]
+        batches.generator.set_state(generator_state)
+        state.generator.set_state(content["noise"])
+        state.memory.update(content["memory"])
+        state.step = content["step"]
+        self.diverged = content["diverged"]
+        self.log, self.seconds_before = content["log"], content["seconds"]
+        self.stretches = content["stretches"]
 
 
-def step_reached(checkpoint: Path) -> int:
-    """Return the step of a checkpoint, 0 if there is none that can be read."""
-    try:
-        return int(torch.load(checkpoint, weights_only=True)["step"])
-    except Exception:  # file, zip, pickle and tensor errors share no base class
-        return 0
-
-
-def _bytes(content: dict[str, Any]) -> bytes:
-    """Serialize in memory: torch.save into a file on a full disk raises no OSError."""
-    buffer = BytesIO()
-    torch.save(content, buffer)
-    return buffer.getvalue()
+_ACCURACIES = ["step", "train_accuracy", "train_loss", "test_accuracy", "test_loss"]
 
 
 def _require_alike(experiments: Sequence[Experiment]) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from grokbook import ablations, metrics
+from grokbook.checkpoints import read_checkpoint
 from grokbook.errors import InputError, RunError, StaleRunError
 from grokbook.experiments import MLPConfig, experiment
 from grokbook.runs import RunStore
@@ -32,7 +33,7 @@ def test_networks_are_those_of_one_uninterrupted_training(recipe, tmp_path):
     for step in (1, 7, 8, 12):
         path = tmp_path / f"{step}"
         train(recipe, device="cpu", until=step, checkpoint=path, checkpoint_seconds=0.0)
-        wanted = torch.load(path, weights_only=True)["model"]
+        wanted = read_checkpoint(path)["model"]
         assert all(torch.equal(found[step][name], wanted[name]) for name in wanted), step
     split = recipe.dataset.load()
     fresh = recipe.build_model(split.train_x.shape[1], split.classes).state_dict()

@@ -176,3 +176,9 @@ def test_claims_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "MNIST: largest share of test images within" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="There is no claim 'C0'; known are C1, "):
         main(["claims", "C0"])
+
+
+def test_seed_beside_seeds_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--seed", "5"], ["--seed=5", "--seeds", "1"]):
+        with pytest.raises(SystemExit, match="--seed is not an option here; --seeds says which"):
+            main(["train", "modadd-standard", *arguments])

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from grokbook import CONTROLS, EXPERIMENTS, Experiment, experiment, train
+from grokbook.checkpoints import read_checkpoint
 from grokbook.errors import InputError, RunError
 from grokbook.experiments import Measurements
 from grokbook.training import seeds_that_fit, train_together
@@ -73,7 +73,7 @@ def test_resumed_together_or_alone(name: str, tmp_path: Path) -> None:
         path.write_bytes(content)
     for recipe, path, first, second in zip(recipes, paths, whole, together, strict=True):
         pd.testing.assert_frame_equal(first.log, second.log, rtol=1e-9, atol=1e-12)
-        assert torch.load(path)["step"] == 57
+        assert read_checkpoint(path)["step"] == 57
         alone = train(recipe, device="cpu", checkpoint=path)
         pd.testing.assert_frame_equal(first.log, alone.log, rtol=1e-9, atol=1e-12)
 

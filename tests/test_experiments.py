@@ -2,6 +2,7 @@ import dataclasses
 import itertools
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from grokbook.experiments import (
     Measurements,
     MLPConfig,
     TransformerConfig,
+    id_of_fields,
 )
 from grokbook.strategies import AbelianRegularized, MirrorAugmented, Perturbed
 
@@ -293,3 +295,40 @@ def test_data_and_strategy_may_be_one_s_own() -> None:
     for field in ("dataset", "strategy"):
         with pytest.raises(InputError, match=rf"{field} is .*must be of the type .* or \w+\.$"):
             replace(digits, **{field: AdamW()})
+
+
+def test_every_recorded_run_keeps_its_id() -> None:
+    """For good: a field, a class or a name that came later changes none of them."""
+    manifests = sorted(Path(__file__).parent.parent.glob("runs/*/*/seed-*.json"))
+    assert len(manifests) >= 61
+    for path in manifests:
+        manifest = json.loads(path.read_text())
+        assert id_of_fields(manifest["experiment"]) == manifest["id"], path
+        assert Experiment.from_dict(manifest["experiment"]).id == manifest["id"], path
+
+
+def test_an_id_outlives_a_later_field_a_renamed_field_and_a_renamed_class(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from grokbook import experiments as module
+    from grokbook.fields import later, renamed
+
+    @dataclasses.dataclass(frozen=True)
+    class Old:
+        width: int = 3
+
+    @dataclasses.dataclass(frozen=True)
+    class New:
+        units: int = renamed(3, "width")
+        layers: int = later(1)
+        names: tuple[str, ...] = later(("a",))
+
+    first = {"type": "Old", "width": 4}
+    before = id_of_fields(first)
+    monkeypatch.setitem(module._TYPES, "New", New)
+    monkeypatch.setitem(module._FIRST_NAMES, "New", "Old")
+    assert module._decode(first) == New(4)
+    assert id_of_fields(module._encode(New(4))) == before == id_of_fields(first)
+    changed = [New(5), New(4, layers=2), New(4, names=("b",)), New(4, names=())]
+    assert len({id_of_fields(module._encode(each)) for each in changed} | {before}) == 5
+    assert [module._decode(module._encode(each)) for each in changed] == changed

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from grokbook import RunKey, RunStore, experiment, train
+from grokbook.checkpoints import read_checkpoint
 from grokbook.errors import InputError, RunError
 from grokbook.parallel import record_all
 
@@ -53,12 +54,12 @@ def test_a_killed_worker_s_run_goes_on_elsewhere(cluster, tmp_path: Path) -> Non
     recording.start()
     checkpoint = tmp_path / "custom" / "long" / "seed-0.checkpoint"
     with Client(address, set_as_default=False) as client:
-        until(lambda: checkpoint.exists() and torch.load(checkpoint)["step"] > 500)
+        until(lambda: checkpoint.exists() and read_checkpoint(checkpoint)["step"] > 500)
         busy = {worker: keys for worker, keys in client.processing().items() if keys}
         assert len(busy) == 2, "the two runs are on the two workers"
         victim = next(worker for worker, keys in busy.items())
         killed_at = {
-            key.seed: torch.load(tmp_path / "custom" / "long" / f"seed-{key.seed}.checkpoint")
+            key.seed: read_checkpoint(tmp_path / "custom" / "long" / f"seed-{key.seed}.checkpoint")
             for key, _ in runs
         }
         os.kill(client.run(os.getpid)[victim], signal.SIGKILL)
@@ -67,7 +68,7 @@ def test_a_killed_worker_s_run_goes_on_elsewhere(cluster, tmp_path: Path) -> Non
         for key, _ in runs:
             path = tmp_path / "custom" / "long" / f"seed-{key.seed}.checkpoint"
             if path.exists():
-                assert torch.load(path)["step"] >= killed_at[key.seed]["step"]
+                assert read_checkpoint(path)["step"] >= killed_at[key.seed]["step"]
     recording.join(timeout=240)
     assert not recording.is_alive() and len(done) == 2
     store = RunStore(tmp_path)

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from grokbook import Experiment, InputError, RunError, experiment, train
+from grokbook.checkpoints import read_checkpoint
 from grokbook.experiments import AdamW, LogSchedule, Measurements
 from grokbook.files import write_atomically, write_together
 from grokbook.losses import mse
@@ -152,7 +153,7 @@ def test_kill_9_at_any_moment_then_resume_gives_the_same_bits(
         victim.send_signal(signal.SIGKILL)
         victim.wait()
     assert kills >= 1
-    reached = torch.load(checkpoint, weights_only=True)["step"]
+    reached = read_checkpoint(checkpoint)["step"]
     assert 0 < reached <= 400
     resumed = train(recipe, checkpoint=checkpoint).log
     pd.testing.assert_frame_equal(resumed, whole, check_exact=True)
@@ -165,7 +166,7 @@ def test_resuming_at_every_single_step_gives_the_same_bits(tmp_path: Path) -> No
     checkpoint = tmp_path / "run.checkpoint"
     for step in range(1, 23):
         train(recipe, until=step, checkpoint=checkpoint, checkpoint_seconds=0.0)
-        assert torch.load(checkpoint, weights_only=True)["step"] == step
+        assert read_checkpoint(checkpoint)["step"] == step
     resumed = train(recipe, checkpoint=checkpoint).log
     pd.testing.assert_frame_equal(resumed, whole, check_exact=True)
 
@@ -186,7 +187,7 @@ def test_ctrl_c_leaves_a_resumable_state(tmp_path: Path, one_thread: None, ctrl_
     victim.send_signal(signal.SIGINT)
     _, errors = victim.communicate()
     assert victim.returncode != 0 and b"KeyboardInterrupt" in errors
-    assert 0 < torch.load(checkpoint, weights_only=True)["step"] < 9000
+    assert 0 < read_checkpoint(checkpoint)["step"] < 9000
     run = train(recipe, until=0, checkpoint=checkpoint)  # reads it, and its log so far
     assert run.log["step"].tolist() == [0]
 
@@ -209,7 +210,7 @@ def test_a_run_that_is_watched_and_stopped_and_resumed_has_the_same_bits(tmp_pat
         assert run.manifest["status"] == ("interrupted" if last < 40 else "finished")
         pd.testing.assert_frame_equal(run.log, whole[whole["step"] <= last], check_exact=True)
         pd.testing.assert_frame_equal(pd.DataFrame(rows), run.log, check_exact=True)
-        assert torch.load(checkpoint, weights_only=True)["step"] == last, "of the stop, or the end"
+        assert read_checkpoint(checkpoint)["step"] == last, "of the stop, or the end"
 
 
 def test_a_diverging_run_stops_and_keeps_its_log() -> None:
