@@ -5,13 +5,22 @@ Tan & Huang, arXiv:2311.06597. Data walks one corridor: an :class:`Experiment` s
 and claims are functions of what :func:`load_runs` returns.
 """
 
-from grokbook.datasets import MNIST, Digits, ModularAddition
-from grokbook.errors import DataError, GrokbookError, InputError, RunError
-from grokbook.experiments import CONTROLS, EXPERIMENTS, PRESETS, Experiment, experiment
-from grokbook.models import MLP, Transformer
-from grokbook.runs import RunKey, RunStore, load_manifests, load_runs, verify
-from grokbook.strategies import AbelianRegularized, MirrorAugmented, Perturbed, Standard
-from grokbook.training import Run, train
+from grokbook._support.errors import DataError, GrokbookError, InputError, RunError
+from grokbook.experiments.named import CONTROLS, EXPERIMENTS, PRESETS, experiment
+from grokbook.experiments.schema import Experiment
+from grokbook.models.mlp import MLP
+from grokbook.models.transformer import Transformer
+from grokbook.store.reading import load_manifests, load_runs
+from grokbook.store.run_keys import RunKey
+from grokbook.store.run_store import RunStore
+from grokbook.store.verification import verify
+from grokbook.strategies.base import Standard
+from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmented
+from grokbook.strategies.perturbation import Perturbed
+from grokbook.tasks.images import MNIST, Digits
+from grokbook.tasks.modular import ModularAddition
+from grokbook.training.loop import train
+from grokbook.training.run import Run
 
 __all__ = [
     "CONTROLS",

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from grokbook import benchmarks, load_runs
-from grokbook.figures import section_4
-from grokbook.moments import moments
+from grokbook import load_runs
+from grokbook.analysis import commutativity
+from grokbook.analysis.moments import moments
+from grokbook.benchmarks import tables
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -36,20 +37,20 @@ def test_every_verb_named_exists():
 
 def test_step_times_are_those_of_the_record():
     shown = re.search(r"<!-- step times -->\n\n(.*?)\n\n<!-- end", README, re.DOTALL)
-    assert shown[1] == benchmarks.markdown_table(benchmarks.load()), "run `make notebooks`"
+    assert shown[1] == tables.markdown_table(tables.load()), "run `make notebooks`"
 
 
 def test_the_law_is_worth_more_than_labels_and_labels_more_than_nothing():
     """The finding as README and the start page put it, of every seed of the control."""
     late = {
-        name: section_4.halves_table(load_runs(f"modadd-{name}", root=ROOT / "runs"))
+        name: commutativity.halves_table(load_runs(f"modadd-{name}", root=ROOT / "runs"))
         for name in ("standard", "mirrored", "abelian")
     }
     seeds = late["mirrored"].index
     assert len(seeds) >= 3
     steps = {name: table.loc[seeds, "unmirrored_99"] for name, table in late.items()}
-    assert (steps["abelian"] * section_4.MORE < steps["mirrored"]).all()
-    assert (steps["mirrored"] * section_4.MORE < steps["standard"]).all()
+    assert (steps["abelian"] * commutativity.MORE < steps["mirrored"]).all()
+    assert (steps["mirrored"] * commutativity.MORE < steps["standard"]).all()
 
 
 def test_mnist_groks_without_decay_later_and_with_a_norm_that_ends_where_it_began():

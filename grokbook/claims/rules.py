@@ -39,6 +39,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from grokbook.analysis.by_seed import Times
+
 Outcome = Literal["holds", "unclear", "fails"]
 Verdict = Literal["reproduced", "partly", "not reproduced", "false as stated", "open"]
 RESAMPLES = 10_000
@@ -177,3 +179,20 @@ class Claim:
         if outcomes == {"holds"}:
             return "reproduced"
         return "not reproduced" if outcomes == {"fails"} else "partly"
+
+
+def ratio(
+    name: str,
+    above: Times,
+    below: Times,
+    side: Literal["<", ">"],
+    bound: float,
+) -> Check:
+    """Compare two times seed by seed, on the seeds recorded for both.
+
+    Where neither came, nothing is known of their ratio, and it is NaN.
+    """
+    seeds = above.steps.index.intersection(below.steps.index)
+    late = above.censored[seeds].astype(int) + below.censored[seeds]
+    values = (above.steps[seeds] / below.steps[seeds]).where(late < 2)
+    return Check(name, values, side, bound, int((late == 1).sum()))

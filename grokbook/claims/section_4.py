@@ -7,15 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from grokbook import staircase
-from grokbook.claims.rules import Check, Claim, Records
-from grokbook.claims.statistics import (
-    first_steps,
-    grokked,
-    per_seed,
-    ratio,
-    train_100,
-)
+from grokbook.analysis import staircase
+from grokbook.analysis.by_seed import first_steps, grokked, per_seed, train_100
+from grokbook.claims.rules import Check, Claim, Records, ratio
 
 
 def _c10(runs: Records) -> list[Check]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from grokbook import derived
-from grokbook.claims.rules import Check, Claim, Records
-from grokbook.claims.statistics import (
+from grokbook.analysis.by_seed import (
     TASKS,
     at_end,
     first_steps,
@@ -16,13 +14,14 @@ from grokbook.claims.statistics import (
     last_steps,
     per_seed,
     rank_correlation,
-    ratio,
     train_100,
     value_at,
 )
-from grokbook.datasets import ModularAddition
-from grokbook.experiments import experiment
-from grokbook.moments import decline
+from grokbook.analysis.moments import decline
+from grokbook.claims.rules import Check, Claim, Records, ratio
+from grokbook.experiments.named import experiment
+from grokbook.studies import image_geometry
+from grokbook.tasks.modular import ModularAddition
 from grokbook.theory import counterexamples, modular_neighbours
 from grokbook.theory.corollary_3_3 import feasible_until, fit_predicted_accuracy, predicted_accuracy
 
@@ -125,7 +124,7 @@ def _c6(runs: Records) -> list[Check]:
     """How much of the test set the theorem's radius reaches, beside what was learned."""
     mnist, modadd = runs["mnist-standard"], runs["modadd-standard"]
     images = experiment("mnist-standard", runs.preset).dataset
-    distances = derived.table("distances", images)["distance"].to_numpy()
+    distances = image_geometry.table("distances", images)["distance"].to_numpy()
     reached = per_seed(
         mnist.dropna(subset=["epsilon"]),
         lambda run: float(np.mean(distances <= run["epsilon"].max())),

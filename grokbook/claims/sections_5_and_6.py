@@ -5,17 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from grokbook import timeliness
+from grokbook.analysis import timeliness
+from grokbook.analysis.by_seed import TASKS, per_seed, rank_correlation, train_100, value_at
+from grokbook.analysis.moments import moments
 from grokbook.claims.rules import Check, Claim, Records
-from grokbook.claims.statistics import (
-    TASKS,
-    per_seed,
-    rank_correlation,
-    train_100,
-    value_at,
-)
-from grokbook.experiments import experiment
-from grokbook.moments import moments
+from grokbook.experiments.named import experiment
 
 _BOTH = ("mnist-standard", "modadd-standard")
 _MNIST_CLASSES = 10

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from grokbook._support.errors import InputError, RunError
 from grokbook.claims import section_4, sections_1_to_3, sections_5_and_6
 from grokbook.claims.rules import COMMITTED, FEW, REPEATED, Check, Claim, Records
-from grokbook.errors import InputError, RunError
-from grokbook.experiments import CONTROLS, EXPERIMENTS
-from grokbook.runs import load_manifests, load_runs
+from grokbook.experiments.named import CONTROLS, EXPERIMENTS
+from grokbook.store.reading import load_manifests, load_runs
 
 CLAIMS: dict[str, Claim] = {
     each.id: each
@@ -29,7 +29,7 @@ def records(
     Parameters
     ----------
     preset, seeds
-        As in :func:`grokbook.runs.load_runs`.
+        As in :func:`grokbook.store.reading.load_runs`.
     unseen
         Only runs of seeds that had not been seen when the rules were committed: begun after
         ``rules.COMMITTED``, and not in ``rules.REPEATED``.

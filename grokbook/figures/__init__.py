@@ -1,6 +1,7 @@
 """The figures of the paper: each a function of recorded runs that returns a matplotlib figure."""
 
+from grokbook.analysis.moments import norm_decay
 from grokbook.figures.page import show
-from grokbook.figures.section_1 import figure_1, norm_decay
+from grokbook.figures.section_1 import figure_1
 
 __all__ = ["figure_1", "norm_decay", "show"]

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from grokbook.errors import InputError, reason
+from grokbook._support.atomic_files import write_atomically
+from grokbook._support.errors import InputError, reason
 from grokbook.figures.section_1 import figure_1
 from grokbook.figures.section_3 import figure_2, figure_3, figure_4
 from grokbook.figures.section_4 import figure_5, figure_6, figure_7, staircase
 from grokbook.figures.section_5 import figure_8, figure_9, figure_10, figure_11
 from grokbook.figures.section_6 import figure_12, figure_13
 from grokbook.figures.style import theme
-from grokbook.files import write_atomically
-from grokbook.runs import load_runs
+from grokbook.store.reading import load_runs
 
 _BOTH = ("mnist-standard", "modadd-standard")
 _PAIR = ("modadd-standard", "modadd-perturbed")
@@ -54,7 +54,7 @@ def draw(name: str, preset: str = "paper", seeds: Sequence[int] | None = None) -
     name
         A key of ``FIGURES``: "1" to "13", or "staircase".
     preset, seeds
-        Which runs, as in :func:`grokbook.runs.load_runs`.
+        Which runs, as in :func:`grokbook.store.reading.load_runs`.
 
     Raises
     ------

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from grokbook.analysis.timeliness import early
 from grokbook.figures.training_curves import Panel, panels_with_accuracies, with_accuracies
-from grokbook.moments import moments
-
-BEYOND = 1.5
-"""How far past the end of fitting the early phase is drawn, as a factor of steps."""
 
 
 def figure_8(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
@@ -74,7 +70,7 @@ def figure_10(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        As :func:`figure_8`, of the steps that :func:`early` keeps.
+        As :func:`figure_8`, of the steps that :func:`grokbook.analysis.timeliness.early` keeps.
     """
     return _early_panels(
         "Mutual information difference", "mutual_information_difference", mnist, modadd
@@ -95,67 +91,6 @@ def figure_11(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
         As :func:`figure_10`.
     """
     return _early_panels("Entropy difference", "entropy_difference", mnist, modadd)
-
-
-def early(runs: pd.DataFrame, beyond: float = BEYOND) -> pd.DataFrame:
-    """Keep the steps before training accuracy reaches 100 %, and a little more.
-
-    Parameters
-    ----------
-    runs
-        Runs of one experiment with columns ``seed``, ``step``, ``train_accuracy`` and
-        ``weight_norm``.
-    beyond
-        Rows up to this factor times the latest seed's first step of training accuracy 1 are kept;
-        all rows where a seed never gets there.
-    """
-    fitted = moments(runs, ())["train_100"]
-    return runs if fitted.isna().any() else runs[runs["step"] <= beyond * fitted.max()]
-
-
-def early_change(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """How a column changes before training accuracy reaches 100 %, one row a seed.
-
-    Parameters
-    ----------
-    runs
-        Columns ``seed``, ``step``, ``train_accuracy``, ``weight_norm`` and ``column``, at least 0.
-    column
-        ``mutual_information_difference`` or ``entropy_difference``, in nats.
-
-    Returns
-    -------
-    DataFrame
-        ``start``, the first logged value; ``largest`` and ``smallest`` up to ``at_train_100``, the
-        first value logged when or after training accuracy first is 1; ``left``, the share
-        at_train_100 / largest; ``falling``, the share of changes from one logged step to the next
-        that are downwards in that time. NaN where training accuracy never is 1.
-
-    Examples
-    --------
-    >>> run = pd.DataFrame({"seed": 0, "step": [0, 1, 2, 3], "weight_norm": 1.0,
-    ...     "train_accuracy": [0.1, 0.2, 1.0, 1.0], "metric": [4.0, 2.0, 1.0, 9.0]})
-    >>> early_change(run, "metric").loc[0].to_dict()  # doctest: +NORMALIZE_WHITESPACE
-    {'start': 4.0, 'largest': 4.0, 'smallest': 1.0, 'at_train_100': 1.0, 'left': 0.25,
-     'falling': 1.0}
-    """
-    fitted = moments(runs, ())["train_100"]
-    rows = {}
-    for seed, run in runs.dropna(subset=[column]).sort_values("step").groupby("seed"):
-        values = run[column].to_numpy(float)
-        # Up to and with the first row at or after the moment; none if it never comes.
-        late = run["step"].to_numpy() >= fitted[seed]
-        values = values[: int(np.argmax(late)) + 1] if late.any() else np.full(1, np.nan)
-        changes = np.diff(values)
-        rows[seed] = {
-            "start": values[0],
-            "largest": values.max(),
-            "smallest": values.min(),
-            "at_train_100": values[-1],
-            "left": values[-1] / values.max() if values.max() > 0 else np.nan,
-            "falling": float(np.mean(changes < 0)) if len(changes) else np.nan,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seed")
 
 
 def _early_panels(name: str, column: str, mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from grokbook.analysis.by_seed import by_order
+from grokbook.analysis.moments import median_moments, say_step
 from grokbook.figures.style import CURVES, WIDTH, draw_seeds, finish, theme
 from grokbook.figures.training_curves import (
     THRESHOLDS,
@@ -15,19 +14,6 @@ from grokbook.figures.training_curves import (
     mark_moments,
     on_step_axis,
 )
-from grokbook.moments import median_moments, moments, say_step
-
-ORDERS = ("0.5", "1", "2", "3")
-"""Orders α that runs log."""
-
-
-def by_order(column: str) -> dict[str, str]:
-    """Return the columns that hold a quantity at every logged order, by order.
-
-    >>> by_order("entropy")["0.5"], by_order("entropy")["1"]
-    ('entropy_alpha_0.5', 'entropy')
-    """
-    return {alpha: column if alpha == "1" else f"{column}_alpha_{alpha}" for alpha in ORDERS}
 
 
 def figure_12(mnist: pd.DataFrame) -> Figure:
@@ -38,7 +24,7 @@ def figure_12(mnist: pd.DataFrame) -> Figure:
     mnist
         Runs of ``mnist-standard`` with columns ``seed``, ``step``, ``train_accuracy``,
         ``test_accuracy``, ``weight_norm``, and ``test_entropy`` and ``entropy`` (in nats, means
-        over batches) at every order: see :func:`by_order`.
+        over batches) at every order: see :func:`grokbook.analysis.by_seed.by_order`.
 
     Returns
     -------
@@ -105,59 +91,14 @@ def figure_13(mnist: pd.DataFrame) -> Figure:
     )  # fmt: skip
 
 
-def since_fit(runs: pd.DataFrame) -> pd.DataFrame:
-    """Keep each seed's steps from its first training accuracy of 1 on, of none if it never is.
-
-    Parameters
-    ----------
-    runs
-        Columns ``seed``, ``step``, ``train_accuracy`` and ``weight_norm``.
-    """
-    return runs[runs["step"] >= runs["seed"].map(moments(runs, ())["train_100"])]
-
-
-def rank_correlations(runs: pd.DataFrame, pairs: Mapping[str, tuple[str, str]]) -> pd.Series[float]:
-    """Return how alike two columns move: Spearman's rank correlation over the logged steps.
-
-    Parameters
-    ----------
-    runs
-        Runs of one experiment with columns ``seed``, ``step`` and those named.
-    pairs
-        Pairs of columns, by what to call them.
-
-    Returns
-    -------
-    Series
-        By name: the median over seeds of the correlation, in [-1, 1]; NaN where a column does not
-        change. 1 means that the two rise and fall at the same steps.
-
-    Examples
-    --------
-    >>> runs = pd.DataFrame({"seed": 0, "step": [0, 1, 2], "a": [1, 2, 3], "b": [1, 4, 9]})
-    >>> rank_correlations(runs, {"a and b": ("a", "b")}).to_dict()
-    {'a and b': 1.0}
-    """
-
-    def median(first: str, second: str) -> float:
-        logged = runs.dropna(subset=[first, second])
-        by_seed = [
-            run[first].rank().corr(run[second].rank())
-            for _, run in logged.groupby("seed")
-            if min(run[first].nunique(), run[second].nunique()) > 1
-        ]
-        return float(np.median(by_seed)) if by_seed else np.nan
-
-    return pd.Series({name: median(*pair) for name, pair in pairs.items()}, dtype=float)
-
-
 def batch_sizes(table: pd.DataFrame, default: int) -> Figure:
     """Draw PMI and PE against training steps for the smallest, the default and the largest batch.
 
     Parameters
     ----------
     table
-        As :func:`grokbook.ablations.information_settings` returns it; rows of one draw are drawn.
+        As :func:`grokbook.studies.information_settings.information_settings` returns it; rows of
+        one draw are drawn.
     default
         The batch size that runs log.
 

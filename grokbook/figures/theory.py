@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from grokbook.analysis.moments import say_step
 from grokbook.figures.style import CURVES, ROLES, WIDTH, finish, theme
-from grokbook.moments import say_step
 from grokbook.theory import corollary_3_3
 
 FORMS = {

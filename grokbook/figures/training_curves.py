@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from grokbook.analysis.moments import median_moments, say_step
 from grokbook.figures.style import CURVES, LABELS, ROLES, WIDTH, Role, draw_seeds, finish, theme
-from grokbook.moments import median_moments, say_step
 
 THRESHOLDS = {"MNIST": (0.5, 0.8), "Modulo addition": (0.5, 0.99)}
 """The test accuracies marked in a panel, by task; the last is the task's time to grok."""
@@ -318,7 +318,7 @@ def describe(
     columns
         The columns drawn.
     thresholds
-        Test accuracies to report, as in :func:`grokbook.moments.moments`.
+        Test accuracies to report, as in :func:`grokbook.analysis.moments.moments`.
     """
     seeds = sorted(runs["seed"].unique())
     who = f"seed {seeds[0]}" if len(seeds) == 1 else f"median of {len(seeds)} seeds"

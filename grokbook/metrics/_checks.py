@@ -9,8 +9,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from grokbook.errors import InputError
-from grokbook.fields import real, shown, whole
+from grokbook._support.errors import InputError
+from grokbook._support.validation import real, shown, whole
 
 Network = Callable[[Tensor], Tensor]
 """Any map from a batch of inputs (n, ...) to a batch of outputs: a module or a method of one."""

@@ -9,8 +9,8 @@ network: on all pairs a share 1/p of the abelian accuracy comes for free.
 import torch
 from torch import Tensor
 
-from grokbook.errors import InputError
-from grokbook.fields import whole
+from grokbook._support.errors import InputError
+from grokbook._support.validation import whole
 from grokbook.metrics._checks import require_finite, require_pairs, require_tensor
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grokbook.errors import InputError
-from grokbook.fields import whole
+from grokbook._support.errors import InputError
+from grokbook._support.validation import whole
 from grokbook.metrics._checks import Order, as_orders, require_labels
 from grokbook.metrics.spectra import (
     count_zero_features,

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from grokbook.errors import InputError
-from grokbook.fields import real
+from grokbook._support.errors import InputError
+from grokbook._support.validation import real
 from grokbook.metrics._checks import require_finite, require_matrix
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from grokbook.errors import InputError
-from grokbook.fields import whole
+from grokbook._support.errors import InputError
+from grokbook._support.validation import whole
 from grokbook.metrics._checks import (
     Network,
     outputs,

@@ -18,8 +18,8 @@ from torch.autograd.graph import Node
 from torch.func import functional_call
 from torch.nn import Linear, Module
 
-from grokbook.errors import InputError
-from grokbook.fields import whole
+from grokbook._support.errors import InputError
+from grokbook._support.validation import whole
 from grokbook.metrics._checks import (
     outputs,
     require_evaluation_mode,

@@ -10,7 +10,7 @@ comes from the smaller of n and r1 r2. All in float64.
 import torch
 from torch import Tensor
 
-from grokbook.errors import InputError
+from grokbook._support.errors import InputError
 from grokbook.metrics._checks import (
     Order,
     as_orders,

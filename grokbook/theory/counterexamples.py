@@ -8,13 +8,7 @@ import torch
 from torch import Tensor
 
 from grokbook.metrics.information import representation_mutual_information
-from grokbook.theory import (
-    corollary_3_4,
-    proposition_5_5,
-    theorem_3_2,
-    theorem_5_9,
-    theorem_5_12,
-)
+from grokbook.theory import corollary_3_4, proposition_5_5, theorem_3_2, theorem_5_9, theorem_5_12
 
 
 def lemma_3_1() -> pd.DataFrame:

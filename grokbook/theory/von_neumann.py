@@ -17,10 +17,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from grokbook.metrics.information import (
-    representation_entropy,
-    representation_mutual_information,
-)
+from grokbook.metrics.information import representation_entropy, representation_mutual_information
 from grokbook.theory._representations import line_angles, sines, unit_pair
 from grokbook.theory.lemma_5_11 import product_angles
 

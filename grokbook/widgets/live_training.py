@@ -18,9 +18,10 @@ import anywidget
 import pandas as pd
 import traitlets
 
-from grokbook.errors import GrokbookError, InputError, first_line
-from grokbook.experiments import CONTROLS, EXPERIMENTS, Experiment, Measurements, experiment
-from grokbook.training import train
+from grokbook._support.errors import GrokbookError, InputError, first_line
+from grokbook.experiments.named import CONTROLS, EXPERIMENTS, experiment
+from grokbook.experiments.schema import Experiment, Measurements
+from grokbook.training.loop import train
 from grokbook.widgets._front_end import script, style
 
 COLUMNS = ("step", "train_accuracy", "test_accuracy", "weight_norm")
@@ -44,8 +45,8 @@ class LiveTraining(anywidget.AnyWidget):
     """One run at a time, trained in a thread; its methods are what the buttons do.
 
     Each returns at once: `wait` waits for what was asked. Called out of turn, or with an unknown
-    experiment, they raise `grokbook.errors.InputError`. A press of a button never raises: its
-    sentence is shown, as is that of an error while training.
+    experiment, they raise `grokbook._support.errors.InputError`. A press of a button never raises:
+    its sentence is shown, as is that of an error while training.
 
     Attributes
     ----------
@@ -243,7 +244,7 @@ def train_live(
         A run to draw before one is started, and on a page without a kernel: columns
         ``experiment``, ``seed`` and those of `COLUMNS`. Of several the first is taken.
     preset
-        Preset of the runs to start (`grokbook.experiments.experiment`).
+        Preset of the runs to start (`grokbook.experiments.named.experiment`).
     settings
         What differs from the preset in them, as `varied` takes it.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from grokbook.moments import moments
+from grokbook.analysis.moments import moments
 from grokbook.theory.corollary_3_3 import fit_predicted_accuracy
 from grokbook.theory.interpolation import smallest_norm_times_sharpness
 from grokbook.widgets._front_end import Explorer, script, slider, style

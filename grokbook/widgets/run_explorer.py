@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from grokbook.analysis.moments import moments
 from grokbook.figures.style import LABELS
 from grokbook.figures.training_curves import THRESHOLDS
-from grokbook.moments import moments
 from grokbook.widgets._front_end import Explorer, script, style
 
 TASKS = {"mnist": "MNIST", "modadd": "Modulo addition"}
@@ -190,8 +190,8 @@ def encode_runs(
         ``column``, ``label``, ``group``, ``low``, ``high``, whether its steps are ``ratios``
         (`Range`), and whether it is first shown ``logarithmic``; ``trainings``, each with its
         ``label`` and ``runs``. A run has its ``seed``; ``train_100`` and ``grokked``, the steps of
-        `grokbook.moments.moments`, None where they did not come; and ``curves``, by column the
-        number of its list of steps and the place of its first value.
+        `grokbook.analysis.moments.moments`, None where they did not come; and ``curves``, by column
+        the number of its list of steps and the place of its first value.
     grids : list of list of int
         Lists of steps that curves refer to. A value that is not finite has no step.
     values : bytes

@@ -2,27 +2,26 @@ import numpy as np
 import pytest
 from benchmark_records import SLOPES, record
 
-from grokbook import EXPERIMENTS, benchmarks
-from grokbook.benchmarks import PACKAGE
-from grokbook.figures.benchmarks import scaling, step_times
+from grokbook import EXPERIMENTS
+from grokbook.benchmarks import tables
+from grokbook.benchmarks.figures import scaling, step_times
+from grokbook.benchmarks.tables import PACKAGE
 from grokbook.figures.style import png, svg
 
 
 def drawn_scaling():
     name = "modadd-standard"
-    slopes = benchmarks.scaling_slopes(record()).loc[name]
-    return scaling(benchmarks.scaling_table(record(), name), slopes)
+    slopes = tables.scaling_slopes(record()).loc[name]
+    return scaling(tables.scaling_table(record(), name), slopes)
 
 
-@pytest.mark.parametrize(
-    "draw", [lambda: step_times(benchmarks.step_table(record())), drawn_scaling]
-)
+@pytest.mark.parametrize("draw", [lambda: step_times(tables.step_table(record())), drawn_scaling])
 def test_same_data_same_bytes(draw):
     assert svg(draw()) == svg(draw()) and png(draw()) == png(draw())
 
 
 def test_step_times_are_those_of_the_table():
-    table = benchmarks.step_table(record())
+    table = tables.step_table(record())
     figure = step_times(table)
     assert [axes.get_title("left") for axes in figure.axes] == list(EXPERIMENTS)
     for axes in figure.axes:

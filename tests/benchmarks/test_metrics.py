@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks import metrics
+from grokbook.benchmarks import metrics
 
 SMALL = {race.quantity: race for race in metrics.races(n=60, images=20)}
 

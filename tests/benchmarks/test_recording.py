@@ -5,10 +5,18 @@ import sys
 import pytest
 import torch
 
-from benchmarks import __main__ as command
-from benchmarks import ideas, logging_cost, metrics, scaling, settings, steps, timing
-from grokbook import benchmarks, experiment
-from grokbook.benchmarks import PACKAGE, TABLES
+from grokbook import experiment
+from grokbook.benchmarks import __main__ as command
+from grokbook.benchmarks import (
+    ideas,
+    logging_cost,
+    metrics,
+    scaling,
+    settings,
+    tables,
+    timing,
+)
+from grokbook.benchmarks.tables import PACKAGE, TABLES
 
 NAMES = ("mnist-standard", "modadd-perturbed", "modadd-standard")
 
@@ -38,11 +46,11 @@ def test_what_is_measured_is_printed_kept_and_read(small_sizes, monkeypatch, tmp
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--rounds", "1"])
     command.main()
     printed = capsys.readouterr().out
-    record = benchmarks.load(tmp_path)
+    record = tables.load(tmp_path)
     assert record.made["rounds"] == 1 and set(record.tables) == set(TABLES)
     for title, table in command.PRINTED.items():
         assert title in printed
-        for line in benchmarks.as_text(table(record)).to_string().splitlines():
+        for line in tables.as_text(table(record)).to_string().splitlines():
             assert line.rstrip() in printed
     for name, table in record.tables.items():
         times = table[[column for column in table if "ms" in column]]

@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 import torch
 
-from benchmarks import settings
 from grokbook import experiment
+from grokbook.benchmarks import settings
 
 
 def reading(switch=None):

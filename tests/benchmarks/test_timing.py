@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from benchmarks import timing
-from benchmarks.package import Training
 from grokbook import experiment
+from grokbook.benchmarks import timing
+from grokbook.benchmarks.package import Training
 
 
 def test_every_function_takes_every_turn(monkeypatch):

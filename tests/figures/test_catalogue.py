@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from grokbook import load_runs
-from grokbook.cli import main
-from grokbook.errors import InputError
+from grokbook._support.errors import InputError
+from grokbook.cli.main import main
 from grokbook.figures.catalogue import FIGURES, draw, save
 from grokbook.figures.style import png
 

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grokbook.figures import figure_1, norm_decay
+from grokbook.analysis.moments import moments, norm_decay
+from grokbook.figures import figure_1
 from grokbook.figures.page import MIME, FigureOnPage, show
 from grokbook.figures.section_1 import initial_scale
 from grokbook.figures.style import LABELS, png, svg
-from grokbook.moments import moments
 
 SVG = "{http://www.w3.org/2000/svg}"
 

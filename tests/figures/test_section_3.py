@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from grokbook.analysis import comparisons, predicted_accuracy
+from grokbook.analysis.moments import moments
 from grokbook.figures import section_3
 from grokbook.figures.style import ROLES, png, svg
-from grokbook.moments import moments
 from grokbook.theory import corollary_3_3, predicted_accuracy
 
 
@@ -176,7 +177,7 @@ def test_radii_are_drawn_with_the_lengths_they_would_have_to_reach(mnist):
 
 
 def test_values_at_moments_are_those_of_the_first_row_that_has_them(mnist):
-    table = section_3.values_at_moments(mnist, ["sharpness"], (0.5, 0.8)).loc[0]
+    table = comparisons.values_at_moments(mnist, ["sharpness"], (0.5, 0.8)).loc[0]
     times = moments(mnist, (0.5, 0.8)).loc[0]
     logged = mnist.dropna(subset=["sharpness"])
     assert list(table.index) == ["start", "train_100", "test_50", "test_80", "end"]
@@ -189,12 +190,12 @@ def test_values_at_moments_are_those_of_the_first_row_that_has_them(mnist):
 
 
 def test_values_at_a_moment_that_never_came_are_nan(mnist):
-    table = section_3.values_at_moments(mnist.assign(test_accuracy=0.1), ["sharpness"]).loc[0]
+    table = comparisons.values_at_moments(mnist.assign(test_accuracy=0.1), ["sharpness"]).loc[0]
     assert table.loc["test_50"].isna().all() and table.loc["end"].notna().all()
 
 
 def test_certified_shares_count_the_test_images_within_the_largest_radius(mnist):
-    row = section_3.certified_shares(mnist, DISTANCES).loc[0]
+    row = predicted_accuracy.certified_shares(mnist, DISTANCES).loc[0]
     assert row["epsilon"] == mnist["epsilon"].max() and row["within_epsilon"] == 0.25
     assert row["relu_radius"] == mnist["relu_radius"].max() and row["certified"] == 0.25
     assert row["test_accuracy"] == mnist["test_accuracy"].iloc[-1]
@@ -214,7 +215,7 @@ def on_the_curve(seed: int, a: float) -> pd.DataFrame:
 
 def test_fit_table_of_runs_that_follow_the_corollary():
     runs = pd.concat([on_the_curve(0, 1925.0), on_the_curve(1, 1900.0)])
-    table = section_3.corollary_fit_table(runs)
+    table = predicted_accuracy.corollary_fit_table(runs)
     assert table.at[(0, "printed"), "rmse"] == 0
     assert table.at[(0, "fitted"), "rmse"] < 1e-4
     gap = predicted_accuracy(np.arange(50, 15_001, 50), 1900.0) - predicted_accuracy(
@@ -232,7 +233,9 @@ def test_fit_table_of_runs_that_follow_the_corollary():
 
 
 def test_fit_table_of_a_run_that_stays_at_chance():
-    table = section_3.corollary_fit_table(on_the_curve(0, 1925.0).assign(test_accuracy=0.01))
+    table = predicted_accuracy.corollary_fit_table(
+        on_the_curve(0, 1925.0).assign(test_accuracy=0.01)
+    )
     assert table.loc[(0, "measured"), ["t_10", "t_50", "t_90"]].isna().all()
     assert np.isnan(table.at[(0, "fitted"), "t_90"])
     assert table["rmse_others"].isna().all(), "there is no other seed"
@@ -241,7 +244,7 @@ def test_fit_table_of_a_run_that_stays_at_chance():
 def test_speed_up_compares_seed_by_seed(mnist):
     later = drawn_by_hand(0, 100_000, 60_000)
     other = drawn_by_hand(1, 100_000, 10_000)
-    table = section_3.speed_up(pd.concat([later, other]), mnist, (0.5,))
+    table = comparisons.speed_up(pd.concat([later, other]), mnist, (0.5,))
     assert set(table.index.get_level_values("seed")) == {0}, "seed 1 has no partner"
     first, second = (moments(runs, (0.5,)).at[0, "test_50"] for runs in (later, mnist))
     row = table.loc[(0, "test_50")]
@@ -249,18 +252,18 @@ def test_speed_up_compares_seed_by_seed(mnist):
     assert row["speed_up"] == first / second > 1.5
     assert table.at[(0, "train_100"), "speed_up"] == 1
     with pytest.raises(ValueError, match="No seed"):
-        section_3.speed_up(other, mnist)
+        comparisons.speed_up(other, mnist)
 
 
 def test_speed_up_with_censored_times(mnist):
     never = mnist.assign(test_accuracy=0.1)
     step, last = moments(mnist, (0.5,)).at[0, "test_50"], mnist["step"].max()
-    row = section_3.speed_up(never, mnist, (0.5,)).loc[(0, "test_50")]
+    row = comparisons.speed_up(never, mnist, (0.5,)).loc[(0, "test_50")]
     assert row["speed_up"] == last / step and row["reading"] == "at least"
     assert np.isnan(row["standard"])
-    row = section_3.speed_up(mnist, never, (0.5,)).loc[(0, "test_50")]
+    row = comparisons.speed_up(mnist, never, (0.5,)).loc[(0, "test_50")]
     assert row["speed_up"] == step / last and row["reading"] == "at most"
-    row = section_3.speed_up(never, never, (0.5,)).loc[(0, "test_50")]
+    row = comparisons.speed_up(never, never, (0.5,)).loc[(0, "test_50")]
     assert np.isnan(row["speed_up"]) and row["reading"] == "unknown"
 
 
@@ -269,7 +272,7 @@ def test_a_column_that_tells_the_accuracy_has_no_gap(mnist):
     slow = mnist.assign(told=1e3 * np.exp(-9 * mnist["test_accuracy"]), norm=100.0)
     slow["norm"] -= slow["step"] / 2e3
     fast = slow.assign(step=slow["step"] / 2, norm=slow["norm"] - 10)
-    table = section_3.at_equal_accuracy(slow, fast, ["told", "norm"]).loc[0]
+    table = comparisons.at_equal_accuracy(slow, fast, ["told", "norm"]).loc[0]
     assert table.at["told", "gap"] == 0 and table.at["told", "ratio"] == 1
     at_start, at_end = 100.0, slow["norm"].iloc[-1]
     value = table.at["norm", "standard"]
@@ -281,6 +284,6 @@ def test_a_column_that_tells_the_accuracy_has_no_gap(mnist):
 
 def test_at_equal_accuracy_keeps_the_seeds_of_both_and_says_nan_where_one_never_came(modadd):
     flat = modadd[modadd["seed"] > 0].assign(test_accuracy=0.1)
-    table = section_3.at_equal_accuracy(modadd, flat, ["sharpness"])
+    table = comparisons.at_equal_accuracy(modadd, flat, ["sharpness"])
     assert list(table.index) == [(1, "sharpness"), (2, "sharpness")]
     assert table["standard"].notna().all() and table["gap"].isna().all()

@@ -2,26 +2,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grokbook.datasets import ModularAddition
-from grokbook.experiments import experiment
-from grokbook.figures import section_4
-from grokbook.figures.section_4 import (
+from grokbook.analysis.commutativity import (
     abelian_times,
-    figure_5,
-    figure_6,
-    figure_7,
-    final_values,
     halves_table,
     law_beyond_labels,
     law_or_labels,
     logit_distances,
-    mirror_images,
     plateau_table,
+)
+from grokbook.analysis.comparisons import final_values
+from grokbook.analysis.staircase import plateau, splits
+from grokbook.experiments.named import experiment
+from grokbook.figures import section_4
+from grokbook.figures.section_4 import (
+    figure_5,
+    figure_6,
+    figure_7,
+    mirror_images,
     relative_distance,
     staircase,
 )
 from grokbook.figures.style import svg
-from grokbook.staircase import plateau, splits
+from grokbook.tasks.modular import ModularAddition
 
 SHARE = 0.3
 STEPS = np.arange(0, 1001, 10)

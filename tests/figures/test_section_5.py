@@ -3,16 +3,10 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from grokbook.figures.section_5 import (
-    early,
-    early_change,
-    figure_8,
-    figure_9,
-    figure_10,
-    figure_11,
-)
+from grokbook.analysis.moments import moments
+from grokbook.analysis.timeliness import early, early_change
+from grokbook.figures.section_5 import figure_8, figure_9, figure_10, figure_11
 from grokbook.figures.style import LABELS, ROLES, png, svg
-from grokbook.moments import moments
 
 COLUMNS = {
     figure_8: "perturbed_mutual_information",

@@ -3,17 +3,10 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from grokbook.figures.section_6 import (
-    ORDERS,
-    batch_sizes,
-    by_order,
-    figure_12,
-    figure_13,
-    rank_correlations,
-    since_fit,
-)
+from grokbook.analysis.by_seed import ORDERS, by_order, rank_correlations, since_fit
+from grokbook.figures.section_6 import batch_sizes, figure_12, figure_13
 from grokbook.figures.style import LABELS, ROLES, png, svg
-from grokbook.measurements import ALPHAS
+from grokbook.training.measurements import ALPHAS
 
 
 def hand_made_run(seed: int = 0) -> pd.DataFrame:

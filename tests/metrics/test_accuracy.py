@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from grokbook.errors import InputError
+from grokbook._support.errors import InputError
 from grokbook.metrics import accuracy
 
 

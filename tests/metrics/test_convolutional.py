@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from grokbook.errors import InputError
-from grokbook.losses import cross_entropy
+from grokbook._support.errors import InputError
 from grokbook.metrics import (
     hutchinson_sharpness,
     input_jacobian,
@@ -17,6 +16,7 @@ from grokbook.metrics import (
     perturbed_entropy,
     perturbed_mutual_information,
 )
+from grokbook.strategies.losses import cross_entropy
 
 
 class Convolutional(nn.Module):

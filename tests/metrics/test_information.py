@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies_instances import Instance, instances, layer_pairs
+from random_instances import Instance, instances, layer_pairs
 from torch import Tensor
 
-from grokbook.errors import InputError
+from grokbook._support.errors import InputError
 from grokbook.metrics import (
     matrix_entropy,
     matrix_mutual_information,

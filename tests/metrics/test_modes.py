@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from grokbook.errors import InputError
-from grokbook.losses import cross_entropy
+from grokbook._support.errors import InputError
 from grokbook.metrics import (
     entropy_difference,
     hutchinson_sharpness,
@@ -20,6 +19,7 @@ from grokbook.metrics import (
     perturbed_entropy,
     perturbed_information,
 )
+from grokbook.strategies.losses import cross_entropy
 
 
 def seeded() -> torch.Generator:

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from grokbook.errors import InputError
+from grokbook._support.errors import InputError
 from grokbook.metrics import layer_norms, logit_scale, spectral_norm, weight_norm
-from grokbook.models import MLP
+from grokbook.models.mlp import MLP
 
 
 @pytest.mark.parametrize("p", [1, 1.5, 2, 3, float("inf")])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from grokbook.errors import InputError
+from grokbook._support.errors import InputError
 from grokbook.metrics import (
     count_zero_features,
     entropy_difference,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from grokbook.errors import InputError
+from grokbook._support.errors import InputError
 from grokbook.metrics import input_jacobian, input_jacobian_norms, perturbation_error
 
 

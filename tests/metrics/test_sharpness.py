@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from grokbook.errors import InputError
-from grokbook.losses import cross_entropy
+from grokbook._support.errors import InputError
 from grokbook.metrics import hutchinson_sharpness, mlp_sharpness
-from grokbook.models import MLP, Transformer
+from grokbook.models.mlp import MLP
+from grokbook.models.transformer import Transformer
+from grokbook.strategies.losses import cross_entropy
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from hypothesis import given, settings
-from strategies_instances import Instance, instances
+from random_instances import Instance, instances
 
 from grokbook.theory import lemma_5_7
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 import torch
 from hypothesis import given, settings
-from strategies_instances import Instance, instances
+from random_instances import Instance, instances
 
 from grokbook import metrics
 from grokbook.theory import lemma_5_8

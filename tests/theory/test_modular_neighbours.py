@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from grokbook.errors import InputError
+from grokbook._support.errors import InputError
 from grokbook.theory.modular_neighbours import reachable_test_pairs, training_mask
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy import stats
 
-from grokbook.datasets import MNIST, Split
+from grokbook.tasks.base import Split
+from grokbook.tasks.images import MNIST
 from grokbook.theory import interpolation
 from grokbook.theory import neighbouring_probability as neighbours
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from hypothesis import given, settings
-from strategies_instances import Instance, instances
+from random_instances import Instance, instances
 
 from grokbook import metrics
 from grokbook.theory import proposition_5_6

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from hypothesis import given, settings
-from strategies_instances import Instance, layer_pairs
+from random_instances import Instance, layer_pairs
 
 from grokbook.theory import theorem_5_12
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from hypothesis import given, settings
-from strategies_instances import Instance, instances
+from random_instances import Instance, instances
 
 from grokbook.theory import theorem_5_9
 

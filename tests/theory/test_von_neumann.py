@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies_instances import Instance, instances, layer_pairs
+from random_instances import Instance, instances, layer_pairs
 
 from grokbook import metrics
 from grokbook.theory import von_neumann

@@ -12,7 +12,7 @@ from browsing import MODES, Reader, saved_page
 from jupyter_client.manager import start_new_kernel
 
 from grokbook import InputError, experiment, train
-from grokbook.datasets import ModularAddition
+from grokbook.tasks.modular import ModularAddition
 from grokbook.widgets import train_live
 from grokbook.widgets.live_training import LiveTraining, drawn_rows
 

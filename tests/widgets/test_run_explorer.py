@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from browsing import Reader, functions_of, saved_page
 
-from grokbook.experiments import CONTROLS, EXPERIMENTS
+from grokbook.analysis.moments import median_moments
+from grokbook.experiments.named import CONTROLS, EXPERIMENTS
 from grokbook.figures.style import LABELS
-from grokbook.moments import median_moments
-from grokbook.runs import load_runs
+from grokbook.store.reading import load_runs
 from grokbook.widgets import recorded_runs_explorer
 from grokbook.widgets import run_explorer as module
 from grokbook.widgets.run_explorer import LEVELS, METRICS, Range, encode_runs

@@ -1,0 +1,1 @@
+"""Numbers by seed computed from recorded runs; drawn by figures, judged by claims."""

@@ -1,0 +1,177 @@
+"""When things happened in a run: the steps that figures mark and claims compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+GROKKED = {"mnist": 0.8, "modadd": 0.99}
+"""By task, the test accuracy from which a network counts as having grokked, if it stays there."""
+
+
+def moments(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) -> pd.DataFrame:
+    """When things happened, one row a seed, in steps (NaN: not within the run).
+
+    Parameters
+    ----------
+    runs
+        Runs of one experiment with columns ``seed``, ``step``, ``train_accuracy``,
+        ``test_accuracy`` and ``weight_norm``; accuracies in [0, 1].
+    thresholds
+        Test accuracies, each in (0, 1].
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``train_100``, the first logged step with train accuracy 1; for each threshold
+        ``test_<percent>``, the first logged step from which test accuracy never again falls below
+        it; ``norm_peak``, the step of the largest weight norm.
+
+    Raises
+    ------
+    ValueError
+        If there is no row, or a threshold lies outside (0, 1].
+
+    Examples
+    --------
+    >>> run = pd.DataFrame({"seed": 0, "step": [0, 10, 20, 30], "weight_norm": [3.0, 4.0, 2.0, 1.0],
+    ...     "train_accuracy": [0.1, 1.0, 0.9, 1.0], "test_accuracy": [0.1, 0.6, 0.2, 0.7]})
+    >>> moments(run, thresholds=[0.5]).loc[0].to_dict()
+    {'train_100': 10.0, 'test_50': 30.0, 'norm_peak': 10.0}
+    """
+    if runs.empty:
+        raise ValueError("moments needs at least one logged step, got an empty table")
+    for threshold in thresholds:
+        if not 0 < threshold <= 1:
+            raise ValueError(f"a test accuracy threshold lies in (0, 1], got {threshold}")
+    rows = {}
+    for seed, run in runs.groupby("seed"):
+        run = run.sort_values("step")
+        steps = run["step"].to_numpy(float)
+        row = {"train_100": _first(steps, run["train_accuracy"].to_numpy() >= 1)}
+        for threshold in thresholds:
+            below = run["test_accuracy"].to_numpy() < threshold
+            # True from the last step below the threshold on, exclusive.
+            stays = np.logical_and.accumulate(~below[::-1])[::-1]
+            row[f"test_{100 * threshold:g}"] = _first(steps, stays)
+        row["norm_peak"] = float(steps[int(np.nanargmax(run["weight_norm"].to_numpy(float)))])
+        rows[seed] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seed")
+
+
+def decline(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """How steadily a column falls, one row a seed.
+
+    Parameters
+    ----------
+    runs
+        Runs of one experiment with columns ``seed``, ``step`` and ``column``.
+    column
+        What to look at; rows where it was not logged are passed over.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Its value at the ``start``, at its ``peak`` (and the ``peak_step``) and at the ``end``, and
+        ``falling``, the share of neighbouring logged values of which the later is smaller.
+
+    Examples
+    --------
+    >>> run = pd.DataFrame({"seed": 0, "step": [0, 10, 20, 30], "S": [2.0, 8.0, 4.0, 1.0]})
+    >>> {name: float(value) for name, value in decline(run, "S").round(2).loc[0].items()}
+    {'start': 2.0, 'peak': 8.0, 'peak_step': 10.0, 'end': 1.0, 'falling': 0.67}
+    """
+    rows = {}
+    for seed, run in runs.dropna(subset=[column]).groupby("seed"):
+        values: pd.Series[float] = run.set_index("step")[column].sort_index()
+        rows[seed] = {
+            "start": values.iloc[0],
+            "peak": values.max(),
+            "peak_step": values.idxmax(),
+            "end": values.iloc[-1],
+            "falling": (np.diff(values) < 0).mean(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seed").astype(float)
+
+
+def median_moments(
+    runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)
+) -> pd.Series[float]:
+    """Medians of :func:`moments` over seeds; a step that never came is later than any that did.
+
+    Returns
+    -------
+    Series
+        By moment; NaN where it did not come in half of the runs or more.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"seed": [0, 1, 2], "step": [10, 20, 30], "weight_norm": 1.0,
+    ...     "train_accuracy": 1.0, "test_accuracy": [0.6, 0.1, 0.9]})
+    >>> median_moments(runs, [0.5]).to_dict()
+    {'train_100': 20.0, 'test_50': 30.0, 'norm_peak': 20.0}
+    """
+    return median_steps(moments(runs, thresholds))
+
+
+def median_steps(steps: pd.DataFrame) -> pd.Series[float]:
+    """Median of each column of steps, where a NaN, a step that never came, is later than any.
+
+    >>> never = float("nan")
+    >>> median_steps(pd.DataFrame({"a": [1, never, 3], "b": [never, 2, never]})).to_dict()
+    {'a': 3.0, 'b': nan}
+    """
+    return steps.astype(float).fillna(np.inf).median().replace(np.inf, np.nan)
+
+
+def say_step(step: float) -> str:
+    """Write a step for a sentence; NaN, as in :func:`moments`, is a step that never came.
+
+    >>> say_step(15000), say_step(float("nan"))
+    ('step 15,000', 'no step of the run')
+    """
+    return "no step of the run" if np.isnan(step) else f"step {step:,.0f}"
+
+
+def _first(steps: np.ndarray, true: np.ndarray) -> float:
+    return float(steps[int(np.argmax(true))]) if true.any() else float("nan")
+
+
+def norm_decay(runs: pd.DataFrame, threshold: float = 0.5) -> pd.DataFrame:
+    """How far the weight norm has fallen by the time test accuracy rises, one row a seed.
+
+    Parameters
+    ----------
+    runs
+        Runs of one experiment, columns as in :func:`grokbook.figures.section_1.figure_1`.
+    threshold
+        The test accuracy that counts as risen, in (0, 1].
+
+    Returns
+    -------
+    pandas.DataFrame
+        ‖W‖₂ at its ``peak``, when train accuracy reaches 100 % (``at_train_100``), when test
+        accuracy stays above the threshold (``at_test_<percent>``) and at the ``end``; and
+        ``fallen``, the share in [0, 1] of the whole fall, from peak to end, that lies before the
+        rise of test accuracy. NaN where the moment is not within the run, or nothing fell.
+
+    Examples
+    --------
+    >>> run = pd.DataFrame({"seed": 0, "step": [0, 10, 20, 30], "weight_norm": [3.0, 5.0, 2.0, 1.0],
+    ...     "train_accuracy": [0.1, 1.0, 1.0, 1.0], "test_accuracy": [0.1, 0.1, 0.6, 0.7]})
+    >>> norm_decay(run).loc[0].to_dict()
+    {'peak': 5.0, 'at_train_100': 5.0, 'at_test_50': 2.0, 'end': 1.0, 'fallen': 0.75}
+    """
+    times = moments(runs, (threshold,))
+    risen = f"test_{100 * threshold:g}"
+    rows = {}
+    for seed, run in runs.dropna(subset=["weight_norm"]).groupby("seed"):
+        norm: pd.Series[float] = run.set_index("step")["weight_norm"].sort_index()
+        at = norm.reindex([times.at[seed, "train_100"], times.at[seed, risen]]).to_numpy()
+        peak, end = norm.max(), norm.iloc[-1]
+        fallen = (peak - at[1]) / (peak - end) if peak > end else float("nan")
+        rows[seed] = {"peak": peak, "at_train_100": at[0], f"at_{risen}": at[1], "end": end}
+        rows[seed]["fallen"] = fallen
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seed")

@@ -1,0 +1,1 @@
+"""Timings: ``python -m grokbook.benchmarks`` (`make bench`) takes them and writes one record."""

@@ -1,0 +1,436 @@
+"""The recorded benchmark: timings of one run of ``make bench`` on one machine, and its tables.
+
+``runs/benchmarks/benchmarks.json`` holds what was measured and by which code on which machine. Its
+tables as a reader sees them, ratios and slopes included, are functions of it: ``make bench`` prints
+those that the book shows. The measuring itself is done in ``benchmarks/``, outside the package.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grokbook._support.atomic_files import write_atomically
+from grokbook._support.errors import InputError, RunError, first_line
+from grokbook.experiments.named import CONTROLS, EXPERIMENTS, experiment
+from grokbook.models.transformer import TransformerConfig
+from grokbook.store.reading import load_manifests
+from grokbook.store.records import default_root, roots
+from grokbook.studies.reproduce import everything
+from grokbook.tasks.modular import ModularAddition
+
+PACKAGE = "grokbook"
+PRODUCT = "large matrix product"
+LENS = "TransformerLens, float32"
+OWN = "torch's own"
+PLAIN = {"modadd": "plain PyTorch, float32", "mnist": "DataLoader loop, float64"}
+"""By task, the usual way that a step of the package is divided by: for modulo addition the network
+in ``nn.Linear``; for MNIST the loop of Omnigrok's notebook."""
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "steps": ("experiment", "way", "ms", "spread", "gflop"),
+    "metrics": ("quantity", "plain_way", "ms", "plain_ms", "difference"),
+    "logging": ("experiment", "cheap_ms", "full_ms"),
+    "scaling": ("experiment", "varied", "value", "ms", "spread", "mebibytes", "gflop"),
+    "ideas": ("experiment", "idea", "compiled", "ms", "spread"),
+    "processes": ("experiment", "processes", "threads", "ms"),
+    "settings": ("experiment", "setting", "ms", "spread"),
+}
+"""Columns of every table. ``ms`` is milliseconds a step or call (a median; the least for metrics
+and log), ``spread`` the distance between the quartiles as a share of it, ``gflop`` the arithmetic
+of the large matrix products of a step where they are counted."""
+
+MADE = (
+    *("recorded", "cpu", "instructions", "cores", "threads", "torch", "git_commit"),
+    *("rounds", "seconds", "transformer_lens"),
+)
+"""What a record says of itself, at least: besides what runs say, the processor's vector
+instructions, how many turns every variant took, how long all of it took, and the version of
+TransformerLens, None where it was not measured."""
+
+_AGAIN = "record it anew with `make bench`"
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What was measured.
+
+    Attributes
+    ----------
+    made : dict
+        By which code, when and on what machine; has the keys ``MADE``.
+    tables : dict of str to DataFrame
+        The tables ``TABLES``, not empty.
+    """
+
+    made: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+
+
+def keep(record: Record, root: Path | None = None) -> Path:
+    """Write the record, whole or not at all, and return its file.
+
+    Parameters
+    ----------
+    record : Record
+        What was measured.
+    root : Path, optional
+        The folder of runs; :func:`grokbook.store.records.default_root` if not given.
+    """
+    path = _path(default_root() if root is None else root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tables = {  # JSON has no NaN
+        name: table.astype(object).where(table.notna(), None).to_dict("records")
+        for name, table in record.tables.items()
+    }
+    text = json.dumps({"made": record.made, "tables": tables}, indent=1) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+    return path
+
+
+def load(root: Path | None = None) -> Record:
+    """Read the record.
+
+    Parameters
+    ----------
+    root : Path, optional
+        As in :func:`grokbook.store.records.roots`: another store of runs does not hide the record
+        that the book brings along.
+
+    Raises
+    ------
+    RunError
+        If it is missing, damaged or incomplete.
+    """
+    paths = [_path(folder) for folder in roots(root)]
+    path = next((each for each in paths if each.exists()), None)
+    if path is None:
+        raise RunError("There is no benchmark record; make it with `make bench`.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        made, rows = dict(content["made"]), dict(content["tables"])
+        tables = {name: pd.DataFrame.from_records(each) for name, each in rows.items()}
+        lacking = [f"no {key}" for key in MADE if key not in made]
+        for name, columns in TABLES.items():
+            found = tables.get(name, pd.DataFrame())
+            if found.empty:
+                lacking.append(f"no table {name}")
+            elif set(found) != set(columns):
+                lacking.append(f"other columns in table {name}")
+    except Exception as error:  # json, OS, key, type and pandas errors: all mean "not as written"
+        raise RunError(
+            f"The benchmark record is damaged ({path.name}: {first_line(error)}); {_AGAIN}."
+        ) from error
+    if lacking:
+        raise RunError(
+            f"The benchmark record is incomplete ({path.name}: {', '.join(lacking)}); {_AGAIN}."
+        )
+    return Record(made, {name: tables[name][list(columns)] for name, columns in TABLES.items()})
+
+
+def _path(root: Path) -> Path:
+    return root / "benchmarks" / "benchmarks.json"
+
+
+def slope(x: pd.Series, y: pd.Series) -> float:
+    """Least-squares slope of log y against log x: the exponent b of y = a·xᵇ.
+
+    Parameters
+    ----------
+    x, y : Series
+        Positive, at least two different x.
+
+    Raises
+    ------
+    InputError
+        If a value is not positive, or there are fewer than two different x.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> round(slope(pd.Series([1, 2, 4]), pd.Series([3.0, 12.0, 48.0])), 6)
+    2.0
+    """
+    if x.nunique() < 2 or not ((x > 0).all() and (y > 0).all()):
+        raise InputError(
+            f"A slope on logarithmic axes needs positive values at two places at least, not"
+            f" {x.tolist()} and {y.tolist()}."
+        )
+    return float(np.polyfit(np.log(x.astype(float)), np.log(y.astype(float)), 1)[0])
+
+
+def usual_way(name: str) -> str:
+    """Return the way of writing a step that the package's is compared with, by experiment."""
+    return PLAIN[name.split("-")[0]]
+
+
+def step_table(record: Record) -> pd.DataFrame:
+    """Return the step times: one row an experiment and way.
+
+    Returns
+    -------
+    DataFrame
+        ``ms`` and ``spread`` as recorded; ``ratio``, the usual way's time (:func:`usual_way`) over
+        this one's; ``gflops``, GFLOP a second in the large matrix products; ``peak_share``, that
+        over the rate of one large float32 product that took turns with the steps; ``ceiling``, the
+        ratio of a step that were nothing but its large products at that rate. The last three are
+        NaN where nothing is counted.
+    """
+    table = record.tables["steps"].set_index(["experiment", "way"])
+    table["gflops"] = table["gflop"].astype(float) / table["ms"] * 1e3
+    peaks = table["gflops"].xs(PRODUCT, level="way").to_dict()
+    table = table.drop(PRODUCT, level="way")
+    names = table.index.get_level_values("experiment")
+    usual = {name: table.at[(name, usual_way(name)), "ms"] for name in names.unique()}
+    table["ratio"] = names.map(usual) / table["ms"]
+    table["peak_share"] = table["gflops"] / names.map(peaks)
+    table["ceiling"] = table["ratio"] / table["peak_share"]
+    return table[["ms", "spread", "ratio", "gflops", "peak_share", "ceiling"]]
+
+
+def markdown_table(record: Record) -> str:
+    """Return the package's rows of :func:`step_table` in Markdown, as README shows them."""
+    table = step_table(record)
+    lines = [
+        "| experiment | ms a step | the usual way | its time / ours | share of the peak |",
+        "|---|---:|---|---:|---:|",
+    ]
+    for name, row in table.xs(PACKAGE, level="way").iterrows():
+        share = "" if np.isnan(row["peak_share"]) else f"{row['peak_share']:.0%}"
+        lines.append(
+            f"| {name} | {row['ms']:.1f} | {usual_way(str(name))} | {row['ratio']:.1f} | {share} |"
+        )
+    return "\n".join(lines)
+
+
+def metric_table(record: Record) -> pd.DataFrame:
+    """Return the metrics' times beside those of the plain ways, with their ``ratio``.
+
+    ``difference`` is that of the two values; NaN for estimates, whose random probes differ.
+    """
+    table = record.tables["metrics"].set_index(["quantity", "plain_way"])
+    return table.assign(
+        ratio=table["plain_ms"] / table["ms"], difference=table["difference"].astype(float)
+    )[["ms", "plain_ms", "ratio", "difference"]]
+
+
+def logging_table(record: Record) -> pd.DataFrame:
+    """Return what the log of a run at the paper's length costs, by experiment.
+
+    Returns
+    -------
+    DataFrame
+        ``cheap_ms`` and ``full_ms``, milliseconds of a logged step without and with the costly
+        metrics; ``cheap_points`` and ``full_points``, how many a run has; ``share``, the time of
+        all of them over that of all training steps.
+    """
+    table = record.tables["logging"].set_index("experiment")
+    steps = step_table(record)["ms"].xs(PACKAGE, level="way")
+    recipes = {name: experiment(str(name)) for name in table.index}
+    full = pd.Series({name: len(e.log.dear_steps(e.steps)) for name, e in recipes.items()})
+    points = pd.Series({name: len(e.log.steps(e.steps)) for name, e in recipes.items()})
+    taken = (points - full) * table["cheap_ms"] + full * table["full_ms"]
+    training = pd.Series({name: e.steps * steps[name] for name, e in recipes.items()})
+    return table.assign(
+        cheap_points=points - full, full_points=full, share=taken / training
+    ).rename_axis("experiment")
+
+
+def scaling_table(record: Record, name: str = "modadd-standard") -> pd.DataFrame:
+    """Return time and memory of a step of one experiment against what is varied.
+
+    Returns
+    -------
+    DataFrame
+        ``varied`` (``p``, ``d``, ``n`` or ``seeds``), ``value``, ``relative``: the value over the
+        paper's (over 1 for seeds), ``ms`` and ``mebibytes``.
+
+    Raises
+    ------
+    InputError
+        If there is no such experiment in the record.
+    """
+    table = record.tables["scaling"]
+    known = list(table.loc[table["varied"] == "p", "experiment"].unique())
+    if name not in known:
+        raise InputError(f"Scaling of {name!r} is not recorded, only that of {', '.join(known)}.")
+    table = table[table["experiment"] == name].reset_index(drop=True)
+    paper = experiment(name)
+    assert isinstance(paper.dataset, ModularAddition) and isinstance(paper.model, TransformerConfig)
+    sizes = {"p": paper.dataset.p, "d": paper.model.d, "n": paper.dataset.train_points, "seeds": 1}
+    table["relative"] = table["value"] / table["varied"].map(sizes)
+    return table[["varied", "value", "relative", "ms", "mebibytes"]]
+
+
+def scaling_slopes(record: Record) -> pd.DataFrame:
+    """Return how time and memory of a step grow: the slopes on logarithmic axes.
+
+    Returns
+    -------
+    DataFrame
+        One row an experiment and what is varied (``p``, ``d``, ``n`` or ``seeds``): ``smallest``
+        and ``largest`` value, and the :func:`slope` of ``time``, ``memory`` and ``products`` (the
+        arithmetic of the large matrix products; NaN where it is not counted).
+    """
+    rows = {}
+    for key, group in record.tables["scaling"].groupby(["experiment", "varied"], sort=False):
+        value = group["value"]
+        rows[key] = {
+            "smallest": value.min(),
+            "largest": value.max(),
+            "time": slope(value, group["ms"]),
+            "memory": slope(value, group["mebibytes"]),
+            "products": slope(value, group["gflop"]) if group["gflop"].notna().all() else np.nan,
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.rename_axis(["experiment", "varied"]).astype({"smallest": int, "largest": int})
+
+
+def together_table(record: Record) -> pd.DataFrame:
+    """Return what training seeds together gives over one after the other, by experiment.
+
+    Returns
+    -------
+    DataFrame
+        One column a number of seeds: the time of that many steps alone over that of one step of all
+        together; above 1, together is faster.
+    """
+    table = record.tables["scaling"]
+    table = table[table["varied"] == "seeds"]
+    ms = table.pivot(index="experiment", columns="value", values="ms")
+    counts = [count for count in map(int, ms.columns) if count > 1]
+    ratios = {count: count * ms[1] / ms[count] for count in counts}
+    return pd.DataFrame(ratios).loc[list(table["experiment"].unique())]
+
+
+def idea_table(record: Record) -> pd.DataFrame:
+    """Return what each idea gives: the package's time over the idea's, above 1 where it is faster.
+
+    Returns
+    -------
+    DataFrame
+        One row an idea and experiment; columns ``compiled`` and ``eager``, each against the package
+        run in the same way.
+    """
+    routes = _idea_times(record)
+    ideas = routes.drop(PACKAGE, level="idea")
+    return routes.xs(PACKAGE, level="idea").reindex(ideas.index, level="experiment") / ideas
+
+
+def setting_table(record: Record) -> pd.DataFrame:
+    """Return what other settings of the libraries beneath torch give.
+
+    Returns
+    -------
+    DataFrame
+        One row a setting, one column an experiment: the time of a step under torch's own settings
+        over that under these, above 1 where these are faster.
+    """
+    table = record.tables["settings"]
+    settings, names = table["setting"].unique(), table["experiment"].unique()
+    times = table.pivot(index="setting", columns="experiment", values="ms").loc[settings, names]
+    return (times.loc[OWN] / times).drop(OWN)
+
+
+def arrangement_table(record: Record) -> pd.DataFrame:
+    """Return what the package's own choices give on this machine, by experiment.
+
+    Returns
+    -------
+    DataFrame
+        ``compiled``: the time of an eager step over that of a compiled one; ``process_a_core``: the
+        time of a step in one process with a thread a core over that of a step where as many
+        processes of one thread train at once. Above 1, the compiled step and the many processes are
+        faster.
+    """
+    steps = _idea_times(record).xs(PACKAGE, level="idea")
+    runs = record.tables["processes"].groupby("experiment", sort=False)["ms"]
+    return pd.DataFrame(
+        {
+            "compiled": steps["eager"] / steps["compiled"],
+            "process_a_core": runs.first() / runs.last(),
+        }
+    ).loc[record.tables["processes"]["experiment"].unique()]
+
+
+def as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of this module as it is printed: rounded text, empty where there is no value.
+
+    >>> table = pd.DataFrame({"ms": [1234.5678, 0.5], "share": [0.123, float("nan")]})
+    >>> as_text(table).to_dict("list")
+    {'ms': ['1,234.57', '0.50'], 'share': ['12 %', '']}
+    """
+    text = {column: [_written(str(column), value) for value in table[column]] for column in table}
+    return pd.DataFrame(text, index=table.index)
+
+
+def _written(column: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return ""
+    form = _FORMS.get(column, "{:,}" if isinstance(value, int) else "{:,.2f}")
+    return form.format(100 * value if "%" in form else value)
+
+
+_FORMS = {
+    **dict.fromkeys(("spread", "peak_share", "share"), "{:.0f} %"),
+    **dict.fromkeys(("plain_ms", "cheap_ms", "full_ms", "gflops"), "{:,.0f}"),
+    **dict.fromkeys(("ratio", "ceiling", "minutes", "hours"), "{:,.1f}"),
+    "ms": "{:,.2f}",
+    "difference": "{:.0e}",
+}
+"""How numbers of a column are written; of others, whole ones as such, the rest to two places."""
+
+
+def _idea_times(record: Record) -> pd.DataFrame:
+    """Milliseconds by idea and experiment; columns ``compiled`` and ``eager``."""
+    table = record.tables["ideas"].astype({"compiled": bool})
+    routes = table["compiled"].map({True: "compiled", False: "eager"})
+    times = table.assign(route=routes).set_index(["idea", "experiment", "route"])["ms"]
+    order = pd.MultiIndex.from_frame(table[["idea", "experiment"]].drop_duplicates())
+    return times.unstack("route").loc[order]
+
+
+def whole_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
+    """Return how long the recorded runs took, and with them the whole book.
+
+    Parameters
+    ----------
+    preset : {"paper", "quick", "smoke"}
+        Runs of the presets ``quick`` and ``smoke`` are recorded on the spot where they are missing.
+    root : Path, optional
+        The store's folder.
+
+    Returns
+    -------
+    DataFrame
+        By experiment and control: ``steps`` of a run; how many are ``recorded``; on how many
+        ``threads``; ``minutes`` a run (median of those recorded); ``runs`` that the book asks for
+        (`grokbook.studies.reproduce.everything`); and ``hours`` of these, one after the other.
+
+    Raises
+    ------
+    RunError
+        As :func:`grokbook.store.reading.load_manifests`.
+    """
+    wanted = [key.name for key, _ in everything(preset) if key.preset == preset]
+    rows = {}
+    for name in (*EXPERIMENTS, *CONTROLS):
+        manifests = load_manifests(name, preset, root=root)
+        minutes = statistics.median(each["seconds"] for each in manifests) / 60
+        rows[name] = {
+            "steps": max(each["steps"] for each in manifests),
+            "recorded": len(manifests),
+            "threads": ", ".join(sorted({str(each["threads"]) for each in manifests})),
+            "minutes": minutes,
+            "runs": wanted.count(name),
+            "hours": wanted.count(name) * minutes / 60,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment")

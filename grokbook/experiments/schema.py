@@ -1,0 +1,279 @@
+"""Named experiments: the single source of every setting.
+
+An :class:`Experiment` is a frozen dataclass. Everything that changes a result is a field, nothing
+else is, and :attr:`Experiment.id` is a hash of the fields. They are checked as it is made: what is
+not allowed raises an `InputError`, and equal experiments have equal ids.
+:func:`grokbook.experiments.named.experiment` builds the paper's experiments by name, in three
+presets.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from grokbook._support.errors import InputError
+from grokbook._support.seeding import generator
+from grokbook._support.validation import conform, non_negative, whole
+from grokbook.models.base import Network
+from grokbook.models.mlp import MLP, MLPConfig
+from grokbook.models.transformer import Transformer, TransformerConfig
+from grokbook.optimizers.adamw import AdamW
+from grokbook.strategies.base import Standard, Strategy
+from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmented
+from grokbook.strategies.perturbation import Perturbed
+from grokbook.tasks.base import Loadable
+from grokbook.tasks.images import MNIST, Digits
+from grokbook.tasks.modular import ModularAddition
+from grokbook.training.measurements import CHEAP, DEAR
+
+Dataset = ModularAddition | MNIST | Digits
+GROUPS = (*CHEAP, *DEAR)
+
+
+@dataclass(frozen=True)
+class LogSchedule:
+    """At which steps a run is measured.
+
+    Parameters
+    ----------
+    spacing : "linear" or "geometric"
+        Equal distances in steps, or equal ratios.
+    points : int
+        How many points, the start apart; on a geometric schedule those that round to the same
+        step are merged.
+    dear_every : int
+        The costly metrics are computed at every ``dear_every``-th of these points, the first
+        included.
+    early_every, early_until : int
+        Besides, everything is computed every ``early_every`` steps up to ``early_until``: the
+        phase before training accuracy reaches 100 % is what section 5.2 looks at.
+
+    Examples
+    --------
+    >>> LogSchedule("linear", 3).steps(150)
+    [0, 50, 100, 150]
+    >>> LogSchedule("geometric", 4).steps(1000)
+    [0, 1, 10, 100, 1000]
+    >>> early = LogSchedule("linear", 3, dear_every=3, early_every=20, early_until=60)
+    >>> early.steps(150), early.dear_steps(150)
+    ([0, 20, 40, 50, 60, 100, 150], [0, 20, 40, 60, 150])
+    """
+
+    spacing: Literal["linear", "geometric"] = "linear"
+    points: int = 300
+    dear_every: int = 1
+    early_every: int = 1
+    early_until: int = 0
+
+    def __post_init__(self) -> None:
+        conform(self)
+        for name in ("points", "dear_every", "early_every"):
+            whole(name, getattr(self, name), least=1)
+        whole("early_until", self.early_until, least=0)
+
+    def steps(self, total: int) -> list[int]:
+        """Return the logged steps of a run of ``total`` steps, from 0 to ``total``."""
+        return sorted({*self._regular(total), *self._early(total)})
+
+    def dear_steps(self, total: int) -> list[int]:
+        """Return those of :meth:`steps` at which the costly metrics are computed too."""
+        return sorted({*self._regular(total)[:: self.dear_every], *self._early(total)})
+
+    def _regular(self, total: int) -> list[int]:
+        if self.spacing == "geometric":
+            points = np.geomspace(1, total, self.points)
+        else:
+            points = np.linspace(0, total, self.points + 1)
+        return sorted({0, total, *(round(step) for step in points.tolist())})
+
+    def _early(self, total: int) -> range:
+        return range(0, min(self.early_until, total) + 1, self.early_every)
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Which metrics a run logs, and their settings (see :mod:`grokbook.training.measurements`).
+
+    Parameters
+    ----------
+    groups : tuple of str
+        Families of metrics; those in ``grokbook.experiments.schema.GROUPS``.
+    error_sigma : float
+        σ of the perturbation error (Figure 2), in units of the input.
+    information_sigma : float
+        σ of PMI, PE, MID and ED (section 5), in units of the input.
+    information_batch : int
+        Samples a batch for the information metrics.
+    probes : int
+        Hutchinson probes for the transformer's sharpness, at least 2.
+    """
+
+    groups: tuple[str, ...] = ("accuracy", "norms")
+    error_sigma: float = 0.04
+    information_sigma: float = 0.1
+    information_batch: int = 200
+    probes: int = 4
+
+    def __post_init__(self) -> None:
+        conform(self)
+        for group in self.groups:
+            if group not in GROUPS:
+                raise InputError(
+                    f"groups has {group!r}, but only {', '.join(GROUPS)} can be measured."
+                )
+        non_negative("error_sigma", self.error_sigma)
+        non_negative("information_sigma", self.information_sigma)
+        whole("information_batch", self.information_batch, least=1)
+        whole("probes", self.probes, least=2)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training run, complete: the same experiment gives the same run.
+
+    ``dataset`` and ``strategy`` may also be of your own: frozen dataclasses with the methods of
+    :class:`grokbook.tasks.base.Loadable` and :class:`grokbook.strategies.base.Strategy`. ``dtype``
+    is that of the network; losses and spectra are float64 always. ``batch_size`` None means the
+    full training set each step.
+    """
+
+    dataset: Dataset
+    model: MLPConfig | TransformerConfig
+    strategy: Standard | Perturbed | AbelianRegularized | MirrorAugmented
+    loss: Literal["mse", "cross_entropy"]
+    optimizer: AdamW
+    steps: int
+    log: LogSchedule
+    measurements: Measurements
+    batch_size: int | None = None
+    seed: int = 0
+    dtype: Literal["float32", "float64"] = "float32"
+
+    def __post_init__(self) -> None:
+        conform(self, dataset=Loadable, strategy=Strategy)
+        whole("steps", self.steps, least=1)
+        whole("seed", self.seed, least=0)
+        if self.batch_size is not None and self.batch_size < 1:
+            raise InputError(f"batch_size is {self.batch_size}, but must be at least 1, or None.")
+        pairs = isinstance(self.dataset, ModularAddition)
+        if pairs != isinstance(self.model, TransformerConfig):
+            raise InputError(
+                f"{type(self.model).__name__} cannot read {type(self.dataset).__name__}: the"
+                " transformer goes with ModularAddition, the MLP with MNIST and Digits."
+            )
+        if isinstance(self.strategy, AbelianRegularized | MirrorAugmented) and not pairs:
+            raise InputError(
+                f"{type(self.strategy).__name__} needs pairs (a, b), but the data set is"
+                f" {type(self.dataset).__name__}; ModularAddition is allowed."
+            )
+        if "commutativity" in self.measurements.groups and not pairs:
+            raise InputError(
+                f"groups has 'commutativity', which needs pairs (a, b), but the data set is"
+                f" {type(self.dataset).__name__}; ModularAddition is allowed."
+            )
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits: SHA-256 of the fields as canonical JSON."""
+        return id_of_fields(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Fields as plain JSON values; every nested dataclass names its class under ``type``."""
+        return _encode(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Experiment:
+        """Invert :meth:`to_dict`."""
+        return _decode(fields)
+
+    def build_model(self, inputs: int, classes: int) -> Network:
+        """Return the initialised network for ``inputs`` features (MLP) and ``classes`` labels."""
+        source = generator(self.seed, "init")
+        dtype = getattr(torch, self.dtype)
+        if isinstance(self.model, MLPConfig):
+            sizes = (inputs, *self.model.hidden, classes)
+            return MLP(sizes, self.model.init_scale, generator=source, dtype=dtype)
+        config = self.model
+        return Transformer(
+            classes, config.d, config.heads, config.mlp, generator=source, dtype=dtype
+        )
+
+
+def id_of_fields(fields: dict[str, Any]) -> str:
+    """Return the id of an experiment given by its :meth:`Experiment.to_dict`, of any version.
+
+    An id outlives the growth of the package. A field that came later (``fields.later``) is left out
+    at its default, and a class or field that was renamed goes by its first name.
+    """
+    canonical = json.dumps(_as_first_recorded(fields), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+_TYPES: dict[str, type] = {
+    cls.__name__: cls
+    for cls in (
+        *(ModularAddition, MNIST, Digits, MLPConfig, TransformerConfig),
+        *(Standard, Perturbed, AbelianRegularized, MirrorAugmented),
+        *(AdamW, LogSchedule, Measurements, Experiment),
+    )
+}
+
+_FIRST_NAMES: dict[str, str] = {}
+"""Classes that were renamed since runs of them were recorded: today's name, and the first."""
+
+
+def _as_first_recorded(value: Any) -> Any:
+    """Return fields as the first version of each class would have written them."""
+    if not isinstance(value, dict):
+        return value
+    kind = _type(value.get("type"))
+    first = dict(value)
+    if kind is not None:
+        first["type"] = _FIRST_NAMES.get(kind.__name__, kind.__name__)
+        for field in dataclasses.fields(kind):
+            name = field.metadata.get("first_name", field.name)
+            if field.name in first:
+                first[name] = first.pop(field.name)
+            if field.metadata.get("later") and first.get(name) == _encode(field.default):
+                first.pop(name, None)
+    return {key: _as_first_recorded(item) for key, item in first.items()}
+
+
+def _type(name: Any) -> type | None:
+    """Return the class of a name, today's or its first; None for one that is not ours."""
+    today = {first: now for now, first in _FIRST_NAMES.items()}
+    return _TYPES.get(today.get(name, name)) if isinstance(name, str) else None
+
+
+def _encode(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        fields = {f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"type": type(value).__name__, **fields}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, dict):
+        kind = _type(value["type"])
+        if kind is None:
+            raise KeyError(value["type"])
+        names: dict[str, str] = {
+            field.metadata["first_name"]: field.name
+            for field in dataclasses.fields(kind)
+            if "first_name" in field.metadata
+        }
+        return kind(
+            **{
+                names.get(str(key), str(key)): _decode(item)
+                for key, item in value.items()
+                if key != "type"
+            }
+        )
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Networks, and the settings that build them."""

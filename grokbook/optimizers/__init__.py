@@ -1,0 +1,1 @@
+"""Optimisers: their settings and their steps."""

@@ -1,0 +1,69 @@
+"""What a run's manifest and log must hold to be read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from grokbook._support.validation import shown
+
+_MANIFEST: dict[str, tuple[type, ...]] = {
+    "experiment": (dict,),
+    "id": (str,),
+    "status": (str,),
+    "steps": (int,),
+    "seconds": (int, float),
+    "data_sha256": (str,),
+    "compiled": (bool,),
+    "recorded": (str,),
+    "grokbook": (str,),
+    "git_commit": (str, type(None)),
+    "git_dirty": (bool, type(None)),
+    "torch": (str,),
+    "python": (str,),
+    "device": (str,),
+    "cpu": (str,),
+    "threads": (int,),
+    "log_sha256": (str,),
+}
+_LATER_IN_MANIFESTS: dict[str, tuple[type, ...]] = {
+    "stretches": (list,),
+    "weights_sha256": (str,),
+    "preset": (str,),
+    "name": (str,),
+}
+
+
+def checked_manifest(text: bytes) -> dict[str, Any]:
+    """Return a run's manifest, every field there and of its type, else a ValueError."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found := dict(pairs)) < len(pairs):
+            raise ValueError("a field stands in it twice")
+        return found
+
+    manifest: dict[str, Any] = json.loads(text, object_pairs_hook=once)
+    for name, kinds in (_MANIFEST | _LATER_IN_MANIFESTS).items():
+        if name not in manifest and name in _LATER_IN_MANIFESTS:
+            continue
+        if name not in manifest:
+            raise ValueError(f"{name} is missing")
+        if type(manifest[name]) not in kinds:
+            raise ValueError(f"{name} is {shown(manifest[name])}")
+    if manifest["status"] not in ("finished", "diverged", "interrupted"):
+        raise ValueError(f"status is {shown(manifest['status'])}")
+    return manifest
+
+
+def require_rows(log: pd.DataFrame, manifest: dict[str, Any]) -> None:
+    """Refuse a log that lacks its steps, or the last of them, with a ValueError."""
+    steps = log["step"].tolist()
+    if steps != sorted(set(steps)) or any(step != int(step) or step < 0 for step in steps):
+        raise ValueError("its steps do not increase")
+    if manifest["status"] == "finished" and steps[-1:] != [manifest["steps"]]:
+        raise ValueError(f"it does not end at step {manifest['steps']}")
+    for column in ("train_accuracy", "test_accuracy", "train_loss", "test_loss"):
+        if column not in log:
+            raise ValueError(f"it has no {column}")

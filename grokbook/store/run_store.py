@@ -1,0 +1,361 @@
+"""The store of recorded runs: Parquet log, JSON manifest, loading, verification.
+
+``runs/<preset>/<experiment>/seed-<k>.parquet`` holds the log, ``seed-<k>.safetensors`` the final
+weights, ``seed-<k>.json`` the manifest with the SHA-256 of both. A run exists exactly when its
+manifest does: recording writes the files beside their places, moves an old manifest away first and
+the new one in last, so that nothing half-written is ever read and what cannot be written costs no
+old run. The weights may be missing: they are large, and no table needs them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import safetensors.torch as safetensors
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from grokbook._support.atomic_files import write_together
+from grokbook._support.errors import CheckpointError, RunError, StaleRunError, first_line, reason
+from grokbook.experiments.schema import Experiment, id_of_fields
+from grokbook.store.manifests import checked_manifest, require_rows
+from grokbook.store.records import changed, default_root
+from grokbook.store.run_keys import (
+    RunKey,
+    command_for,
+    expected_id,
+    recipe_of,
+    require_own_name,
+    require_own_settings,
+    require_place,
+)
+from grokbook.training.checkpoints import CHECKPOINT_SECONDS, read_checkpoint, step_reached
+from grokbook.training.loop import train_together
+from grokbook.training.run import Run
+
+
+class RunStore:
+    """Recorded runs under one folder.
+
+    Parameters
+    ----------
+    root : Path, optional
+        The folder; :func:`grokbook.store.records.default_root` if not given.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = Path(root) if root is not None else default_root()
+
+    def recorded(self) -> list[RunKey]:
+        """Every recorded run, sorted."""
+        return self._keys("json")
+
+    def interrupted(self) -> list[RunKey]:
+        """Every run that was begun and not recorded: one that can be resumed, or is under way."""
+        return [key for key in self._keys("checkpoint") if not self._path(key, ".json").exists()]
+
+    def _keys(self, suffix: str) -> list[RunKey]:
+        found = [
+            RunKey(path.parent.parent.name, path.parent.name, int(number))
+            for path in self.root.glob(f"*/*/seed-*.{suffix}")
+            if (number := path.stem.removeprefix("seed-")).isdecimal()
+        ]
+        return sorted(found, key=lambda key: (key.preset, key.name, key.seed))
+
+    def status(self, key: RunKey) -> str:
+        """One of finished, diverged, interrupted (resumable), stale, damaged, missing."""
+        if self._path(key, ".json").exists():
+            try:
+                run = self.load(key)
+            except StaleRunError:
+                return "stale"
+            except RunError:
+                return "damaged"
+            return str(run.manifest["status"])
+        return "interrupted" if self._path(key, ".checkpoint").exists() else "missing"
+
+    def record(
+        self,
+        key: RunKey,
+        recipe: Experiment | None = None,
+        *,
+        device: str = "auto",
+        compiled: bool | Literal["auto"] = "auto",
+        progress: bool = False,
+        again: bool = False,
+        wait: bool = False,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> Run:
+        """Train and keep a run, resuming what was cut off; a run that is there already is returned.
+
+        Parameters
+        ----------
+        key : RunKey
+            Where to keep it.
+        recipe : Experiment, optional
+            What to train; the named experiment of ``key`` if not given. Under the preset
+            ``custom`` any, under the others only that experiment.
+        device, compiled, progress, checkpoint_seconds
+            As in :func:`grokbook.training.loop.train`.
+        again : bool
+            Record anew even if a current run is there, or under ``custom`` one of another
+            experiment.
+        wait : bool
+            Where another process is recording this run, wait for it instead of refusing.
+
+        Raises
+        ------
+        InputError
+            If ``recipe`` has another seed than ``key``, or is not the experiment that it names.
+        RunError
+            If ``key`` holds a run of another experiment and ``again`` is off, another process is
+            recording this run and ``wait`` is off, its checkpoint is damaged or of another
+            experiment, or the store cannot be written. With ``again``, such a checkpoint is
+            discarded.
+        """
+        recipe = recipe if recipe is not None else recipe_of(key)
+        require_own_settings(key, recipe)
+        # Before the lock, as a store that can only be read has to be readable.
+        if not again and (kept := self._current(key, recipe)) is not None:
+            return kept
+        with _only_one(self._path(key, ".lock"), key, wait):
+            self._discard_left_over(key)
+            if not again and (kept := self._current(key, recipe)) is not None:
+                return kept
+            (run,) = self._train(
+                [(key, recipe)], again,
+                device=device, compiled=compiled, progress=progress,
+                checkpoint_seconds=checkpoint_seconds,
+            )  # fmt: skip
+        return run
+
+    def record_together(
+        self,
+        wanted: Sequence[tuple[RunKey, Experiment]],
+        *,
+        device: str = "auto",
+        compiled: bool | Literal["auto"] = "auto",
+        progress: bool = False,
+        again: bool = False,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> list[Run]:
+        """Train several seeds of one experiment at once and keep each as a run of its own.
+
+        Those recorded already are returned as they are. Seeds that were cut off at different steps
+        are trained one after the other.
+
+        Parameters
+        ----------
+        wanted : sequence of (RunKey, Experiment)
+            Where each is kept and what it trains.
+        device, compiled, progress, again, checkpoint_seconds
+            As in :meth:`record`.
+
+        Raises
+        ------
+        InputError, RunError
+            As :meth:`record` and :func:`grokbook.training.loop.train_together`.
+        """
+        how: dict[str, Any] = {
+            "device": device,
+            "compiled": compiled,
+            "progress": progress,
+            "checkpoint_seconds": checkpoint_seconds,
+        }
+        for key, recipe in wanted:
+            require_own_settings(key, recipe)
+        missing = [
+            (key, recipe) for key, recipe in wanted if again or self._current(key, recipe) is None
+        ]
+        with ExitStack() as locks:
+            for key, _ in missing:
+                locks.enter_context(_only_one(self._path(key, ".lock"), key, wait=False))
+                self._discard_left_over(key)
+            # Looked up again: another process may have recorded some before the locks were ours.
+            missing = [
+                (key, recipe)
+                for key, recipe in missing
+                if again or self._current(key, recipe) is None
+            ]
+            steps = {self._step_reached(key) for key, _ in missing}
+            if len(steps) == 1:
+                self._train(missing, again, **how)
+        again = again and len(steps) > 1
+        return [self.record(key, recipe, again=again, **how) for key, recipe in wanted]
+
+    def _current(self, key: RunKey, recipe: Experiment) -> Run | None:
+        """Return the run of this recipe, None if it is missing or of an older version of it.
+
+        Raises
+        ------
+        RunError
+            If it is damaged, or a custom one of another experiment: nobody else has that.
+        """
+        if not self._path(key, ".json").exists():
+            return None
+        run = self._read(key)
+        if run.manifest["id"] == recipe.id:
+            return run
+        if key.preset == "custom":
+            raise RunError(
+                f"{key} is a record of experiment {run.manifest['id']}, not of {recipe.id}; keep"
+                " this one under another name, or replace that one with again=True."
+            )
+        return None
+
+    def _discard_left_over(self, key: RunKey) -> None:
+        """Remove the checkpoint of the training that is recorded, left by a kill in between.
+
+        To go on from it would be to train no step and to keep the old log as a new one.
+        """
+        checkpoint = self._path(key, ".checkpoint")
+        if not (checkpoint.exists() and self._path(key, ".json").exists()):
+            return
+        try:
+            recorded, found = self._read(key).manifest, read_checkpoint(checkpoint)
+        except RunError:  # damaged: told, or discarded, where it is used
+            return
+        begun = recorded.get("stretches", [recorded])[0]["recorded"]
+        if (found["id"], found["stretches"][0]["recorded"]) == (recorded["id"], begun):
+            checkpoint.unlink(missing_ok=True)
+
+    def _step_reached(self, key: RunKey) -> int:
+        return step_reached(self._path(key, ".checkpoint"))
+
+    def _train(
+        self, wanted: Sequence[tuple[RunKey, Experiment]], again: bool, **how: Any
+    ) -> list[Run]:
+        """Train and keep runs whose locks are held; ``again`` discards checkpoints of no use."""
+        recipes = [recipe for _, recipe in wanted]
+        checkpoints = [self._path(key, ".checkpoint") for key, _ in wanted]
+        try:
+            runs = train_together(recipes, checkpoints=checkpoints, **how)
+        except CheckpointError:
+            if not again:
+                raise
+            for checkpoint in checkpoints:
+                checkpoint.unlink(missing_ok=True)
+            runs = train_together(recipes, checkpoints=checkpoints, **how)
+        for (key, _), run in zip(wanted, runs, strict=True):
+            self._keep(key, run)
+        return runs
+
+    def _keep(self, key: RunKey, run: Run) -> None:
+        """Write log, weights and manifest, all or none, and remove the checkpoint."""
+        log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
+        buffer = BytesIO()
+        run.log.to_parquet(buffer, index=False, compression="zstd")
+        contents = {log_path: buffer.getvalue()}
+        run.manifest["preset"], run.manifest["name"] = key.preset, key.name
+        run.manifest["log_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+        if run.weights is not None:
+            weights = contents[self._path(key, ".safetensors")] = safetensors.save(run.weights)
+            run.manifest["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+        contents[manifest_path] = (json.dumps(run.manifest, indent=1) + "\n").encode()
+        try:
+            write_together(contents)
+        except OSError as error:
+            raise RunError(
+                f"{key} could not be kept in {log_path.parent} ({reason(error)}); what was recorded"
+                " before is as it was, and the same command goes on from step"
+                f" {self._step_reached(key)}."
+            ) from error
+        with suppress(OSError):  # the run is kept all the same
+            self._path(key, ".checkpoint").unlink(missing_ok=True)
+
+    def load(self, key: RunKey) -> Run:
+        """Read a run.
+
+        Raises
+        ------
+        RunError
+            If it is missing, damaged, or stale: recorded from other settings than today's.
+        """
+        run = self._read(key)
+        require_own_name(key, run)
+        wanted, found = expected_id(key), run.manifest["id"]
+        if not found.startswith(wanted):
+            raise StaleRunError(
+                f"The record of {key} is stale: it has experiment id {found}, today's is {wanted};"
+                f" record it anew with {command_for(key)}."
+            )
+        return run
+
+    def weights(self, key: RunKey) -> dict[str, Tensor]:
+        """Read the final weights of a run, by name.
+
+        Raises
+        ------
+        RunError
+            As :meth:`load`; also if the run's weights were not kept, or are damaged.
+        """
+        run, path = self.load(key), self._path(key, ".safetensors")
+        if "weights_sha256" not in run.manifest or not path.exists():
+            raise RunError(
+                f"The weights of {key} are not here; record them with {command_for(key, again=True)}."
+            )
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != run.manifest["weights_sha256"]:
+            raise RunError(
+                f"The weights of {key} are damaged ({path.name}: SHA-256 is not the manifest's);"
+                f" record them anew with {command_for(key, again=True)}."
+            )
+        return safetensors.load(content)
+
+    def _path(self, key: RunKey, suffix: str) -> Path:
+        return self.root / key.preset / key.name / f"seed-{key.seed}{suffix}"
+
+    def _read(self, key: RunKey) -> Run:
+        log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
+        if not manifest_path.exists():
+            raise RunError(f"There is no record of {key}; make it with {command_for(key)}.")
+        text = None
+        try:
+            text = manifest_path.read_bytes()
+            manifest = checked_manifest(text)
+            content = log_path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != manifest["log_sha256"]:
+                raise ValueError("SHA-256 of the log is not the manifest's")
+            # Not decoded here: a record of an older version is stale, not damaged.
+            if id_of_fields(manifest["experiment"]) != manifest["id"]:
+                raise ValueError("experiment id is not that of the fields")
+            require_place(key, manifest)
+            log = pd.read_parquet(BytesIO(content))
+            require_rows(log, manifest)
+            return Run(log, manifest)
+        except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
+            if changed(manifest_path, text):  # recorded anew while it was read
+                return self._read(key)
+            raise RunError(
+                f"The record of {key} is damaged ({log_path.name} or {manifest_path.name}:"
+                f" {first_line(error)}); record it anew with {command_for(key, again=True)}."
+            ) from error
+
+
+@contextmanager
+def _only_one(path: Path, key: RunKey, wait: bool) -> Iterator[None]:
+    """Hold the run's lock; the system lets go of it however the process ends."""
+    lock = FileLock(path, timeout=-1 if wait else 0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise RunError(
+            f"{key} is being recorded by another process; wait for it, or stop it."
+        ) from None
+    except OSError as error:
+        raise RunError(
+            f"{key} cannot be recorded: {path.parent} cannot be written ({reason(error)}); name"
+            " another folder in GROKBOOK_RUNS."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,107 @@
+"""Re-train the first steps of a recorded run and compare what is logged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from grokbook._support.errors import GrokbookError, InputError, RunError, first_line
+from grokbook.experiments.schema import Experiment
+from grokbook.store.run_keys import RunKey
+from grokbook.store.run_store import RunStore
+from grokbook.training.loop import train
+from grokbook.training.run import Run
+
+# Tolerances of `verify`: relative, and absolute by how a column's name begins. They leave room for
+# other machines, thread counts and compilers, which round differently.
+RELATIVE_TOLERANCE = 1e-3
+RELATIVE_TOLERANCES = {
+    # A few ReLUs near 0 that switch: weights 3e-7 apart, compiled and not, gave 2.3e-3 at step 10.
+    "sharpness": 5e-3,
+    # The spread of four probes: what rounding does to each is small beside the probe, not beside
+    # their differences.
+    "sharpness_standard_error": 5e-2,
+}
+ABSOLUTE_TOLERANCES = {
+    "train_accuracy": 5e-3,
+    "test_accuracy": 5e-3,
+    "abelian_accuracy": 5e-3,
+    "mutual_information_difference": 1e-4,
+    "entropy_difference": 1e-4,
+}
+ABSOLUTE_TOLERANCE = 1e-6
+
+
+def verify(
+    key: RunKey, steps: int = 10, *, root: Path | None = None, device: str = "auto"
+) -> pd.DataFrame:
+    """Re-train the first steps of a recorded run and compare every logged metric.
+
+    Parameters
+    ----------
+    key : RunKey
+        The recorded run.
+    steps : int
+        How far to re-train. More steps check more log points, but training amplifies differences
+        in rounding: a transformer compiled on one thread and not compiled on two can differ by
+        more than the tolerance after twenty steps.
+    root : Path, optional
+        The store's folder.
+    device : str
+        As in :func:`grokbook.training.loop.train`.
+
+    Returns
+    -------
+    DataFrame
+        One row a logged step and metric: ``step``, ``metric``, ``recorded``, ``retrained``,
+        ``agrees``: |difference| ≤ relative tolerance · |recorded| + absolute tolerance
+        (``RELATIVE_TOLERANCES`` and ``ABSOLUTE_TOLERANCES`` by metric, ``RELATIVE_TOLERANCE`` and
+        ``ABSOLUTE_TOLERANCE`` for the rest).
+
+    Raises
+    ------
+    InputError
+        If ``steps`` is below 0.
+    RunError
+        As :meth:`grokbook.store.run_store.RunStore.load`; also if the run is of a class or field
+        that this package has not, or today's data differ from the recorded run's.
+    """
+    if steps < 0:
+        raise InputError(f"steps is {steps}, but must be at least 0.")
+    recorded = RunStore(root).load(key)
+    recipe = _decoded(key, recorded)
+    fresh = train(recipe, until=steps, device=device, compiled=False)
+    if fresh.manifest["data_sha256"] != recorded.manifest["data_sha256"]:
+        raise RunError(f"The data of {key} are not those it was recorded from.")
+    rows = []
+    for (_, old), (_, new) in zip(recorded.log.iterrows(), fresh.log.iterrows(), strict=False):
+        for metric in sorted(set(old.index) | set(new.index)):
+            a, b = float(old.get(metric, np.nan)), float(new.get(metric, np.nan))
+            both_absent = np.isnan(a) and np.isnan(b)
+            absolute = ABSOLUTE_TOLERANCE
+            for start, tolerance in ABSOLUTE_TOLERANCES.items():
+                if metric.startswith(start):
+                    absolute = tolerance
+            relative = RELATIVE_TOLERANCES.get(metric, RELATIVE_TOLERANCE)
+            # Equal infinities have no difference.
+            agrees = both_absent or a == b or abs(a - b) <= relative * abs(a) + absolute
+            rows.append((int(old["step"]), metric, a, b, bool(agrees)))
+    return pd.DataFrame(rows, columns=["step", "metric", "recorded", "retrained", "agrees"])
+
+
+def _decoded(key: RunKey, run: Run) -> Experiment:
+    """Return the experiment of a recorded run, which may be of classes of the researcher's own."""
+    try:
+        return Experiment.from_dict(run.manifest["experiment"])
+    except GrokbookError:
+        raise
+    except KeyError as error:
+        what = f"the class {error.args[0]!r}"
+    except TypeError as error:  # a field that a class has not, or has no default for
+        what = f"these fields ({first_line(error)})"
+    raise RunError(
+        f"{key} cannot be trained again: grokbook does not know {what}; only experiments of its own"
+        " classes and fields can be verified."
+    )

@@ -1,0 +1,155 @@
+"""Record several runs: one after the other, at once, in processes, or on a Dask cluster.
+
+On a cluster, every worker has to see the same run store, on a shared file system. If a worker dies,
+Dask gives its run to another, which resumes from the checkpoint in the store; the dead process's
+lock on the run has gone with it. A run that is recorded already is only read, so whatever is tried
+twice is recorded once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import torch
+
+from grokbook._support.errors import InputError, RunError, first_line, reason
+from grokbook.experiments.schema import Experiment
+from grokbook.store.run_keys import RunKey
+from grokbook.store.run_store import RunStore
+from grokbook.training.checkpoints import CHECKPOINT_SECONDS
+from grokbook.training.run import Run
+
+CONNECT_SECONDS = 10
+_ADDRESS = "the address is the one that `dask scheduler` prints, such as tcp://10.0.0.1:8786"
+
+
+def record_all(
+    wanted: Sequence[tuple[RunKey, Experiment]],
+    *,
+    jobs: int = 1,
+    scheduler: str = "",
+    device: str = "auto",
+    again: bool = False,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    together: bool | None = None,
+    root: Path | None = None,
+) -> Iterator[tuple[RunKey, Run]]:
+    """Record runs and return each when it is done, in the order in which they are.
+
+    Parameters
+    ----------
+    wanted
+        Where each run is kept, and what it trains.
+    jobs
+        Processes on this machine; its threads are divided among them. With one, a progress bar is
+        shown, and ``OMP_NUM_THREADS`` and torch's own choice are left alone.
+    scheduler
+        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``; its workers are used in place
+        of processes here. Start them with one thread each: ``OMP_NUM_THREADS`` in their
+        environment says how many cores a run may use.
+    device, again, checkpoint_seconds
+        As in :meth:`grokbook.store.run_store.RunStore.record`.
+    together
+        Train all seeds of an experiment at once, in one process
+        (:func:`grokbook.training.loop.train_together`), in place of ``jobs`` processes; by default
+        where ``device`` is a GPU. Not on a cluster.
+    root
+        The run store's folder; on a cluster it must be the same for all.
+
+    Raises
+    ------
+    InputError
+        If ``jobs`` is below 1, there is no such scheduler, Dask is not installed, or a worker does
+        not see the store.
+    RunError
+        As :meth:`grokbook.store.run_store.RunStore.record`.
+    """
+    if jobs < 1:
+        raise InputError(f"jobs is {jobs}, but must be at least 1.")
+    store = RunStore(root)
+    how: dict[str, Any] = {
+        "device": device,
+        "again": again,
+        "checkpoint_seconds": checkpoint_seconds,
+    }
+    if scheduler:
+        yield from _on_cluster(scheduler, wanted, store.root, how)
+        return
+    if together or (together is None and _is_gpu(device)):
+        groups: dict[tuple[str, str], list[tuple[RunKey, Experiment]]] = {}
+        for key, recipe in wanted:
+            groups.setdefault((key.preset, key.name), []).append((key, recipe))
+        for group in groups.values():
+            runs = store.record_together(group, progress=True, **how)
+            yield from zip([key for key, _ in group], runs, strict=True)
+        return
+    jobs = max(1, min(jobs, len(wanted)))
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+
+    def record(key: RunKey, recipe: Experiment) -> tuple[RunKey, Run]:
+        if jobs > 1:
+            torch.set_num_threads(threads)
+        return key, RunStore(store.root).record(key, recipe, progress=jobs == 1, **how)
+
+    yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
+        joblib.delayed(record)(key, recipe) for key, recipe in wanted
+    )
+
+
+def _is_gpu(device: str) -> bool:
+    return device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+
+
+def _on_cluster(
+    address: str,
+    wanted: Sequence[tuple[RunKey, Experiment]],
+    root: Path,
+    how: dict[str, Any],
+) -> Iterator[tuple[RunKey, Run]]:
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise InputError(
+            "A scheduler needs the package distributed; install it with `pip install"
+            " 'grokbook[cluster]'`."
+        ) from None
+    # Asked for any other, Client fails, waits twenty seconds and prints a traceback as it goes.
+    if not re.fullmatch(r"([a-z+]+://)?[^/\s]+:\d+|inproc://\S+", address):
+        raise InputError(
+            f"There is no Dask scheduler at {address!r} (no address with a port); {_ADDRESS}."
+        )
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"There is no Dask scheduler at {address!r} ({first_line(error)}); {_ADDRESS}."
+        ) from None
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        client.close()
+        raise RunError(f"The run store {root} cannot be made ({reason(error)}).") from error
+    with client:
+        # Not pure: what is asked for again must be looked up in the store, not in Dask's cache.
+        runs = {
+            client.submit(_record, str(root.absolute()), key, recipe, how, pure=False): key
+            for key, recipe in wanted
+        }
+        for done in as_completed(runs, loop=client.loop):
+            yield runs[done], done.result()
+
+
+def _record(root: str, key: RunKey, recipe: Experiment, how: dict[str, Any]) -> Run:
+    """Record one run; this is what a worker does."""
+    if not Path(root).is_dir():
+        raise InputError(
+            f"A worker does not see the run store {root!r}; it must lie on a file system that all"
+            " workers share (set GROKBOOK_RUNS)."
+        )
+    # A worker that was only cut off from the scheduler may still be at it: wait, then read.
+    return RunStore(Path(root)).record(key, recipe, wait=True, **how)

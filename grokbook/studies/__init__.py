@@ -1,0 +1,1 @@
+"""What the book trains and tabulates beyond single runs."""

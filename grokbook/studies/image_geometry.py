@@ -1,0 +1,235 @@
+"""Tables computed from the images of a data set, recorded for MNIST: the book needs no download.
+
+A table is a pure function of a :class:`grokbook.tasks.base.Split`, everything in float64.
+:func:`record` computes those of MNIST and keeps each as ``runs/derived/mnist_<table>.parquet``,
+with a JSON manifest beside it: by which code, on which machine, from which bytes. :func:`load`
+reads one back. ``grokbook reproduce`` records those that are missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from grokbook import metrics
+from grokbook._support.atomic_files import write_together
+from grokbook._support.errors import InputError, RunError, first_line
+from grokbook._support.provenance import provenance
+from grokbook.experiments.schema import Dataset
+from grokbook.store.records import default_root, roots
+from grokbook.tasks.base import Split
+from grokbook.tasks.images import MNIST
+from grokbook.theory import neighbouring_probability
+
+ORDERS = (0.5, 1.0, 2.0, 3.0)
+"""Orders α of the recorded entropies, those of the runs."""
+
+
+def distances(split: Split) -> pd.DataFrame:
+    """Measure how far each test image lies from the training set, d(x, D_train) of section 3.1.
+
+    Returns
+    -------
+    DataFrame
+        One row a test image, in the order of the test set: ``distance``, Euclidean, to the nearest
+        training image, in units in which a pixel goes from 0 to 1; ``same_label_distance``, to the
+        nearest of the test image's own label (infinite where there is none);
+        ``nearest_has_label``, whether the nearest one has that label.
+    """
+    nearest = neighbouring_probability.nearest_distances(split.test_x, split.train_x)
+    same_label = neighbouring_probability.nearest_distances(
+        split.test_x, split.train_x, test_labels=split.test_y, train_labels=split.train_y
+    )
+    return pd.DataFrame(
+        {
+            "distance": nearest.numpy(),
+            "same_label_distance": same_label.numpy(),
+            # Both distances are recomputed from the winner, so that equal winners give equal bits.
+            "nearest_has_label": (nearest == same_label).numpy(),
+        }
+    )
+
+
+def training_distances(split: Split) -> pd.DataFrame:
+    """Find what the images alone say about the radii of Theorem 3.2.
+
+    Returns
+    -------
+    DataFrame
+        One row: ``smallest_norm``, min ‖xᵢ‖; ``opposed_distance``, the smallest distance between
+        two training images of different labels; ``half``, half of it, which no radius common to all
+        training points can exceed (`neighbouring_probability.label_consistent_radius`);
+        ``share_within_half`` and ``same_label_share_within_half``, the shares of test images within
+        it of any training image, and of one of their own label.
+    """
+    half = neighbouring_probability.label_consistent_radius(split.train_x, split.train_y)
+    table = distances(split)
+    return pd.DataFrame(
+        {
+            "smallest_norm": [float(split.train_x.double().norm(dim=1).min())],
+            "opposed_distance": [2 * half],
+            "half": [half],
+            "share_within_half": [float((table["distance"] <= half).mean())],
+            "same_label_share_within_half": [float((table["same_label_distance"] <= half).mean())],
+        }
+    )
+
+
+def raw_entropies(split: Split) -> pd.DataFrame:
+    """Compute matrix entropies of the raw training images (Definition 2.1; remark in appendix A).
+
+    Returns
+    -------
+    DataFrame
+        One row an order: ``alpha``; ``entropy``, H_α in nats of the Gram matrix of the images
+        scaled to length 1; ``log_n``, its largest possible value; ``mean_cosine``, the mean of that
+        matrix off its diagonal.
+    """
+    images = split.train_x.double()
+    n = len(images)
+    return pd.DataFrame(
+        {
+            "alpha": ORDERS,
+            "entropy": metrics.representation_entropy(images, ORDERS).numpy(),
+            "log_n": math.log(n),
+            "mean_cosine": _mean_cosine(images),
+        }
+    )
+
+
+def _mean_cosine(images: Tensor) -> float:
+    unit = torch.nn.functional.normalize(images, dim=1)
+    n = len(unit)
+    # The entries of the Gram matrix add up to the squared length of the sum of the vectors.
+    return float((unit.sum(dim=0).square().sum() - unit.square().sum()) / (n * (n - 1)))
+
+
+TABLES: dict[str, Callable[[Split], pd.DataFrame]] = {
+    "distances": distances,
+    "training_distances": training_distances,
+    "raw_entropies": raw_entropies,
+}
+"""The tables by name."""
+
+
+def table(name: str, dataset: Dataset, root: Path | None = None) -> pd.DataFrame:
+    """Return a table of a data set: for the paper's MNIST the recorded one, else computed.
+
+    Parameters
+    ----------
+    name : {"distances", "training_distances", "raw_entropies"}
+        Which table.
+    dataset : Dataset
+        Of images.
+    root : Path, optional
+        As in :func:`load`.
+
+    Raises
+    ------
+    InputError
+        On an unknown table.
+    RunError
+        As :func:`load`.
+
+    Examples
+    --------
+    >>> from grokbook.tasks.images import Digits
+    >>> round(float(table("training_distances", Digits()).loc[0, "half"]), 3)
+    0.694
+    """
+    if name not in TABLES:
+        raise InputError(f"There is no table {name!r}; known are {', '.join(TABLES)}.")
+    if dataset == MNIST():
+        return load(f"mnist_{name}", root)
+    return TABLES[name](dataset.load())
+
+
+def load(name: str, root: Path | None = None) -> pd.DataFrame:
+    """Read a recorded table.
+
+    Parameters
+    ----------
+    name : {"mnist_distances", "mnist_training_distances", "mnist_raw_entropies"}
+        Which table, with the data set in front.
+    root : Path, optional
+        The folder of runs whose ``derived`` holds it; by default
+        :func:`grokbook.store.records.default_root`, then the checkout's: another store of runs does
+        not change what is true of MNIST.
+
+    Raises
+    ------
+    InputError
+        On an unknown name.
+    RunError
+        If the record is missing or damaged.
+    """
+    path, manifest_path = _paths(name, root)
+    again = "record it anew with `grokbook reproduce`"
+    if not manifest_path.exists():
+        raise RunError(f"There is no record of the table {name}; {again}.")
+    try:
+        wanted = json.loads(manifest_path.read_text())["sha256"]
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != wanted:
+            raise ValueError("its SHA-256 is not the manifest's")
+        return pd.read_parquet(BytesIO(content))
+    except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
+        raise RunError(
+            f"The record of the table {name} is damaged ({path.name} or {manifest_path.name}:"
+            f" {first_line(error)}); {again}."
+        ) from error
+
+
+def record(root: Path | None = None) -> list[Path]:
+    """Compute every table from MNIST and keep it, in ``root``/derived.
+
+    Returns the Parquet files written. As with runs, a table exists exactly when its manifest does,
+    and both files are replaced or none.
+
+    Raises
+    ------
+    DataError
+        As :meth:`grokbook.tasks.images.MNIST.load`.
+    """
+    dataset = MNIST()
+    split = dataset.load()
+    folder = (default_root() if root is None else root) / "derived"
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, compute in TABLES.items():
+        buffer = BytesIO()
+        compute(split).to_parquet(buffer, index=False, compression="zstd")
+        content = buffer.getvalue()
+        manifest = {
+            "table": f"mnist_{name}",
+            "dataset": {"type": "MNIST", "train_points": dataset.train_points},
+            "data_sha256": split.checksum(),
+            **provenance(torch.device("cpu")),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        text = json.dumps(manifest, indent=1) + "\n"
+        path, manifest_path = (folder / f"mnist_{name}.{kind}" for kind in ("parquet", "json"))
+        write_together({path: content, manifest_path: text.encode()})
+        written.append(path)
+    return written
+
+
+def _paths(name: str, root: Path | None) -> tuple[Path, Path]:
+    """Parquet file and manifest of a table, in the first folder that has it."""
+    known = [f"mnist_{each}" for each in TABLES]
+    if name not in known:
+        raise InputError(f"There is no recorded table {name!r}; known are {', '.join(known)}.")
+    folders = roots(root)
+    paths = [
+        (folder / "derived" / f"{name}.parquet", folder / "derived" / f"{name}.json")
+        for folder in folders
+    ]
+    return next((pair for pair in paths if pair[1].exists()), paths[0])

@@ -1,0 +1,140 @@
+"""How often perturbed training updates its σ (section 6)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from grokbook._support.errors import RunError, StaleRunError
+from grokbook.analysis.moments import GROKKED, moments
+from grokbook.experiments.named import experiment
+from grokbook.experiments.schema import Experiment, Measurements
+from grokbook.store.records import roots
+from grokbook.store.run_keys import RunKey, custom_key
+from grokbook.store.run_store import RunStore
+from grokbook.strategies.perturbation import Perturbed
+from grokbook.studies.information_settings import _COMMAND
+from grokbook.training.loop import train
+from grokbook.training.run import Run
+
+REFRESH = (1, 10, 100, 1000)
+"""Steps between two updates of σ in perturbed training; 10 is ours."""
+
+PERTURBED = {"mnist-perturbed": "mnist", "modadd-perturbed": "modadd"}
+"""The experiments that have a σ, and their tasks."""
+
+
+class Refreshed(NamedTuple):
+    """One perturbed training of :func:`refresh_rates`."""
+
+    name: str
+    refresh: int
+    recipe: Experiment
+
+
+def refresh_rates(seed: int = 0, preset: str = "quick") -> list[Refreshed]:
+    """Return perturbed trainings that differ in how often σ is updated.
+
+    Parameters
+    ----------
+    seed
+        Of each training.
+    preset
+        ``quick``, whose runs are recorded, or ``smoke``.
+
+    Returns
+    -------
+    list
+        Both experiments of ``PERTURBED`` at every rate of ``REFRESH``. Of the metrics they log the
+        accuracies and norms alone.
+    """
+    recipes = []
+    for name in PERTURBED:
+        recipe = experiment(name, preset, seed)
+        assert isinstance(recipe.strategy, Perturbed)
+        for refresh in REFRESH:
+            strategy = dataclasses.replace(recipe.strategy, refresh=refresh)
+            other = dataclasses.replace(recipe, strategy=strategy, measurements=Measurements())
+            recipes.append(Refreshed(name, refresh, other))
+    return recipes
+
+
+def runs(seeds: Sequence[int] = (0,)) -> list[tuple[RunKey, Experiment]]:
+    """Return where each run of :func:`refresh_rates` is kept and what it trains."""
+    return [
+        (custom_key(name, "quick", recipe), recipe)
+        for seed in seeds
+        for name, _, recipe in refresh_rates(seed)
+    ]
+
+
+def load_refresh_rates(
+    seeds: Sequence[int] = (0,), preset: str = "paper", root: Path | None = None
+) -> pd.DataFrame:
+    """Return when networks grok under perturbed training, by how often σ is updated.
+
+    Parameters
+    ----------
+    seeds
+        Which.
+    preset
+        For ``paper`` the recorded runs, which are of the preset ``quick``, are read; for all others
+        small ones are trained on the spot and not kept.
+    root
+        The store's folder; by default :func:`grokbook.store.records.default_root`, then the
+        checkout's.
+
+    Returns
+    -------
+    DataFrame
+        One row a run: ``experiment``, ``refresh``, ``seed``, ``train_100``, ``test_50`` and
+        ``grokked`` (steps, NaN where they do not come: see
+        :func:`grokbook.analysis.moments.moments` and ``GROKKED``) and ``test_accuracy`` at the end.
+
+    Raises
+    ------
+    InputError
+        On an unknown preset.
+    RunError
+        If a run is missing, damaged or stale.
+    """
+    experiment("mnist-perturbed", preset)  # refuses an unknown preset in its own words
+    recorded = preset == "paper"
+    rows = []
+    for seed in seeds:
+        for name, refresh, recipe in refresh_rates(seed, "quick" if recorded else "smoke"):
+            run = _recorded(name, recipe, root) if recorded else train(recipe)
+            threshold = GROKKED[PERTURBED[name]]
+            when = moments(run.log.assign(seed=seed), (0.5, threshold)).loc[seed]
+            rows.append(
+                {
+                    "experiment": name,
+                    "refresh": refresh,
+                    "seed": seed,
+                    "train_100": when["train_100"],
+                    "test_50": when["test_50"],
+                    "grokked": when[f"test_{100 * threshold:g}"],
+                    "test_accuracy": float(run.log["test_accuracy"].iloc[-1]),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _recorded(name: str, recipe: Experiment, root: Path | None) -> Run:
+    """Read a run of :func:`refresh_rates`."""
+    key = custom_key(name, "quick", recipe)
+    stores = [RunStore(folder) for folder in roots(root)]
+    store = next((each for each in stores if each.status(key) != "missing"), None)
+    if store is None:
+        raise RunError(f"There is no record of {key}; make it with `{_COMMAND}`.")
+    run = store.load(key)
+    if run.manifest["id"] != recipe.id:
+        raise StaleRunError(
+            f"The record of {key} is stale: it has experiment id {run.manifest['id']}, today's is"
+            f" {recipe.id}; remove it and record it anew with `{_COMMAND}`."
+        )
+    return run

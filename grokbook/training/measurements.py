@@ -1,0 +1,290 @@
+"""What a run logs: each group of metrics as a function of the network and its data.
+
+Groups in ``CHEAP`` are computed at every logged step, those in ``DEAR`` at every ``dear_every``-th.
+The noise of a metric is drawn from a stream named after the step, so that it depends neither on how
+often a run logs nor on whether it was resumed. All numbers are for the network in eager mode.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from grokbook import metrics
+from grokbook._support.seeding import generator
+from grokbook.experiments.schema import Experiment
+from grokbook.models.base import Network
+from grokbook.models.mlp import MLP
+from grokbook.strategies.losses import LOSSES
+from grokbook.tasks.base import Split
+from grokbook.theory import lemma_3_1, theorem_3_2, theorem_5_9, theorem_5_12
+
+ALPHAS = (0.5, 1.0, 2.0, 3.0)  # orders logged; the figures show α = 1, Figure 12 all of them
+THEORY_SAMPLES = 1000  # of the training set, for Theorems 5.9 and 5.12, which hold on any set
+TEST_SAMPLES = 2000  # samples of the test set in Figure 12's entropies: ten batches of 200
+
+
+@dataclass(eq=False)
+class Measure:
+    """Callable that measures one run: ``measure(step, dear=...) -> {column: value}``.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Whose ``measurements`` say what to compute.
+    model : Network
+        The network being trained; read, never changed.
+    split : Split
+        Its data.
+    """
+
+    experiment: Experiment
+    model: Network
+    split: Split
+
+    def __call__(self, step: int, *, dear: bool) -> dict[str, float]:
+        """Measure now; if the training loss is not finite, only the accuracies are returned."""
+        groups = self.experiment.measurements.groups
+        moment = _Moment(self.experiment, self.model, self.split, step)
+        row = _accuracy(moment)
+        if not math.isfinite(row["train_loss"]):
+            return row
+        for table in (CHEAP, DEAR) if dear else (CHEAP,):
+            for name in groups:
+                if name in table:
+                    row |= table[name](moment)
+        return row
+
+
+@dataclass(eq=False)
+class _Moment:
+    """The network at one step, with what several groups need computed once."""
+
+    experiment: Experiment
+    model: Network
+    split: Split
+    step: int
+
+    def noise(self, purpose: str) -> torch.Generator:
+        """Return the generator of one metric at this step."""
+        device = self.split.train_x.device
+        return generator(self.experiment.seed, f"metrics {purpose} {self.step}", device)
+
+    @cached_property
+    @torch.no_grad()
+    def train_logits(self) -> Tensor:
+        return self.model(self.split.train_x)
+
+    @cached_property
+    @torch.no_grad()
+    def test_logits(self) -> Tensor:
+        return self.model(self.split.test_x)
+
+    @cached_property
+    @torch.no_grad()
+    def inputs(self) -> Tensor:
+        """Continuous training inputs."""
+        return self.model.inputs(self.split.train_x)
+
+    @cached_property
+    def sharpness(self) -> metrics.MLPSharpness:
+        """Exact trace for the MLP, shared by two groups."""
+        return metrics.mlp_sharpness(self.model, self.inputs)
+
+
+def _accuracy(moment: _Moment) -> dict[str, float]:
+    """Accuracies and training losses on both sets (every figure's background)."""
+    loss = LOSSES[moment.experiment.loss]
+    row = {
+        "train_accuracy": _share_correct(moment.train_logits, moment.split.train_y),
+        "train_loss": float(loss(moment.train_logits, moment.split.train_y)),
+    }
+    if len(moment.split.test_x):
+        row["test_accuracy"] = _share_correct(moment.test_logits, moment.split.test_y)
+        row["test_loss"] = float(loss(moment.test_logits, moment.split.test_y))
+    else:  # train_fraction = 1 leaves nothing to test on
+        row |= {"test_accuracy": math.nan, "test_loss": math.nan}
+    return row
+
+
+def _share_correct(logits: Tensor, y: Tensor) -> float:
+    # Not metrics.accuracy: that one refuses the NaN logits of a diverged run.
+    return float((logits.argmax(dim=1) == y).double().mean())
+
+
+def _norms(moment: _Moment) -> dict[str, float]:
+    """ℓ₂ and ℓ₁ weight norms (Figure 1, Corollary 3.4), each parameter's, and the logits' scale."""
+    row = {
+        "weight_norm": metrics.weight_norm(moment.model, 2),
+        "weight_norm_l1": metrics.weight_norm(moment.model, 1),
+        "logit_scale": metrics.logit_scale(moment.train_logits),
+    }
+    if isinstance(moment.model, MLP):
+        row["first_layer_spectral_norm"] = metrics.spectral_norm(moment.model.first_weight)
+    return row | {
+        f"norm_{name.replace('.', '_')}": value
+        for name, value in metrics.layer_norms(moment.model).items()
+    }
+
+
+def _commutativity(moment: _Moment) -> dict[str, float]:
+    """Abelian tests (Figures 5, 7) and the two parts of the test set (the staircase)."""
+    split = moment.split
+    p = split.classes
+    pairs = torch.cat((split.train_x, split.test_x))
+    table = moment.train_logits.new_empty(p, p, p)
+    table[pairs[:, 0], pairs[:, 1]] = torch.cat((moment.train_logits, moment.test_logits))
+    row = {}
+    for name, chosen in (("train", split.train_x), ("all", None)):
+        row[f"abelian_accuracy_{name}"] = metrics.abelian_accuracy(table, chosen)
+        row[f"abelian_logit_distance_{name}"] = metrics.abelian_logit_distance(table, chosen)
+        row[f"abelian_logit_mse_{name}"] = metrics.abelian_logit_mse(table, chosen)
+    correct = table.argmax(dim=2) == (
+        torch.arange(p, device=table.device)[:, None] + torch.arange(p, device=table.device)
+    ).remainder(p)
+    seen, unseen = metrics.mirror_split(split.train_x, p)
+    for name, half in (("mirrored", seen), ("unmirrored", unseen)):
+        share = correct[half[:, 0], half[:, 1]].double().mean() if len(half) else math.nan
+        row[f"test_accuracy_{name}"] = float(share)
+    return row
+
+
+def _robustness(moment: _Moment) -> dict[str, float]:
+    """Perturbation error on the training set at the figure's σ (Figure 2 a, b)."""
+    sigma = moment.experiment.measurements.error_sigma
+    error = metrics.perturbation_error(
+        moment.model.logits, moment.inputs, sigma, generator=moment.noise("error")
+    )
+    return {"perturbation_error": error}
+
+
+def _sharpness(moment: _Moment) -> dict[str, float]:
+    """Trace of the Hessian (Figure 2 c, d): the theory's loss for the MLP, cross-entropy else."""
+    if isinstance(moment.model, MLP):
+        return {"sharpness": moment.sharpness.total}
+    estimate = metrics.hutchinson_sharpness(
+        moment.model,
+        LOSSES[moment.experiment.loss],
+        moment.split.train_x,
+        moment.split.train_y,
+        moment.experiment.measurements.probes,
+        generator=moment.noise("sharpness"),
+    )
+    return {"sharpness": estimate.estimate, "sharpness_standard_error": estimate.standard_error}
+
+
+def _information(moment: _Moment) -> dict[str, float]:
+    """PMI, PE, MID, ED for every α (Figures 8-11); on MNIST PMI′, test entropies (13, 12)."""
+    settings, model, split = moment.experiment.measurements, moment.model, moment.split
+    row: dict[str, float] = {}
+    results = {}
+    for name, sigma in (("clean", 0.0), ("perturbed", settings.information_sigma)):
+        results[name] = metrics.perturbed_information(
+            model.first_layer, model.logits, moment.inputs, sigma, ALPHAS,
+            settings.information_batch, generator=moment.noise("information"),
+        )  # fmt: skip
+        zeros = results[name].zero_features
+        row[f"zero_features_{name}"] = float(sum(zeros))
+    clean, noisy = results["clean"], results["perturbed"]
+    row |= _by_order("mutual_information", clean.mutual_information)
+    row |= _by_order("perturbed_mutual_information", noisy.mutual_information)
+    row |= _by_order("entropy", clean.entropy_2)
+    row |= _by_order("perturbed_entropy", noisy.entropy_2)
+    row |= _by_order("first_layer_entropy", clean.entropy_1)
+    row |= _by_order(
+        "mutual_information_difference", (noisy.mutual_information - clean.mutual_information).abs()
+    )
+    row |= _by_order("entropy_difference", (noisy.entropy_2 - clean.entropy_2).abs())
+    row["perturbed_mutual_information_other_layer"] = float(
+        metrics.perturbed_mutual_information(
+            model.other_first_layer, model.logits, moment.inputs, settings.information_sigma, 1.0,
+            settings.information_batch, generator=moment.noise("information"),
+        )
+    )  # fmt: skip
+    if isinstance(model, MLP):
+        row["perturbed_label_mutual_information"] = float(
+            metrics.label_mutual_information(
+                model.logits, moment.inputs, split.train_y, settings.information_sigma, 1.0,
+                settings.information_batch, generator=moment.noise("information"),
+            )
+        )  # fmt: skip
+        logits = moment.test_logits[:TEST_SAMPLES]
+        row |= _by_order(
+            "test_entropy",
+            metrics.representation_entropy(logits, ALPHAS, settings.information_batch),
+        )
+    return row
+
+
+def _by_order(name: str, values: Tensor) -> dict[str, float]:
+    """α = 1 under the plain name, every other order with a suffix."""
+    return {
+        name if alpha == 1 else f"{name}_alpha_{alpha:g}": float(value)
+        for alpha, value in zip(ALPHAS, values, strict=True)
+    }
+
+
+def _theory(moment: _Moment) -> dict[str, float]:
+    """Both sides of Lemma 3.1 and ε(W) of Theorem 3.2 on the MLP; of 5.9 and 5.12 on both."""
+    model, inputs = moment.model, moment.inputs[:THEORY_SAMPLES]
+    noise = torch.randn(
+        inputs.shape, generator=moment.noise("theory"), dtype=inputs.dtype, device=inputs.device
+    )
+    moved = inputs + moment.experiment.measurements.information_sigma * noise
+    with torch.no_grad():
+        clean, perturbed = model.logits(inputs), model.logits(moved)
+        first, first_moved = model.first_layer(inputs), model.first_layer(moved)
+    entropy = theorem_5_9.both_sides(clean, perturbed)
+    information = theorem_5_12.both_sides(first, clean, first_moved, perturbed)
+    row = {
+        "theorem_5_9_left": entropy.left,
+        "theorem_5_9_printed": entropy.printed,
+        "theorem_5_9_repaired": entropy.repaired,
+        "theorem_5_12_left": information.left,
+        "theorem_5_12_printed": information.printed,
+        "theorem_5_12_repaired": information.repaired,
+    }
+    if not isinstance(model, MLP):
+        return row
+    inputs = moment.inputs
+    jacobian = metrics.input_jacobian_norms(model.logits, inputs)
+    norm = metrics.weight_norm(model, 2)
+    smallest = float(torch.linalg.vector_norm(inputs.double(), dim=1).min())
+    sides = lemma_3_1.both_sides(
+        jacobian_frobenius_sq=float(jacobian.frobenius.square().mean()),
+        weight_norm=norm,
+        sharpness=moment.sharpness.total,
+        first_layer_norm=metrics.spectral_norm(model.first_weight),
+        first_layer_sharpness=moment.sharpness.first_weight,
+        min_input_norm=smallest,
+        bias_sharpness=moment.sharpness.first_bias,
+    )
+    row |= sides.as_columns()
+    row["epsilon"] = theorem_3_2.epsilon(
+        norm, moment.sharpness.total, n=len(inputs), min_input_norm=smallest
+    )
+    row["largest_certified_radius_if_linear"] = float(
+        theorem_3_2.certified_radius(jacobian.spectral).max()
+    )
+    row["relu_radius"] = theorem_3_2.relu_radius(
+        [metrics.spectral_norm(layer.weight) for layer in model.linear_layers()]
+    )
+    return row
+
+
+CHEAP: dict[str, Callable[[_Moment], dict[str, float]]] = {
+    "accuracy": _accuracy,
+    "norms": _norms,
+    "commutativity": _commutativity,
+}
+DEAR: dict[str, Callable[[_Moment], dict[str, float]]] = {
+    "robustness": _robustness,
+    "sharpness": _sharpness,
+    "information": _information,
+    "theory": _theory,
+}

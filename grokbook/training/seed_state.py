@@ -1,0 +1,181 @@
+"""Everything of one seed that moves during training, and its checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from grokbook._support.errors import CheckpointError
+from grokbook._support.seeding import generator
+from grokbook.experiments.schema import Experiment
+from grokbook.models.base import Network
+from grokbook.optimizers.adamw import Optimizer
+from grokbook.strategies.base import TrainingState
+from grokbook.tasks.base import Split
+from grokbook.training.checkpoints import (
+    read_checkpoint,
+    require_alike,
+    require_restorable,
+    unreadable,
+    write_checkpoint,
+)
+from grokbook.training.measurements import Measure
+from grokbook.training.run import Run
+from grokbook.training.step import Batches
+
+
+@dataclass(eq=False)
+class SeedState:
+    """Everything of one seed that moves during training, the optimiser apart."""
+
+    experiment: Experiment
+    split: Split
+    model: Network
+    batches: Batches
+    state: TrainingState
+    measure: Measure
+    log: list[dict[str, float]] = field(default_factory=list)
+    diverged: bool = False
+    stretches: list[dict[str, Any]] = field(default_factory=list)
+    seconds_before: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
+
+    @classmethod
+    def begin(cls, experiment: Experiment, place: torch.device) -> SeedState:
+        """Return the course at step 0."""
+        split = experiment.dataset.load().to(place)
+        model = experiment.build_model(split.train_x.shape[1], split.classes).to(place)
+        state = TrainingState(
+            step=0,
+            generator=generator(experiment.seed, "noise", place),
+            train_accuracy=lambda: accuracy_on_training_set(model, split),
+        )
+        measure = Measure(experiment, model, split)
+        return cls(experiment, split, model, Batches(experiment, split), state, measure)
+
+    def measure_once(self, dear: bool) -> bool:
+        """Log the present step and say so; not if it is there already, as after a resume."""
+        if self.diverged or (self.log and self.log[-1]["step"] >= self.state.step):
+            return False
+        row = self.measure(self.state.step, dear=dear)
+        self.diverged = not math.isfinite(row["train_loss"])
+        if not self.diverged:
+            self.log.append({"step": self.state.step, **row})
+        return not self.diverged
+
+    def noise(self, x: Tensor) -> Tensor | None:
+        """Draw the strategy's noise for a batch."""
+        like = next(self.model.parameters())
+        return self.experiment.strategy.noise(self.state, self.model.noise_shape(x), like)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time so far, over all sessions."""
+        return self.seconds_before + time.perf_counter() - self.began
+
+    def finish(self, status: str, made_by: dict[str, Any]) -> Run:
+        """Return the run; ``made_by`` says how its last stretch was made."""
+        stretches = self._stretches_with(made_by)
+        last = {key: value for key, value in stretches[-1].items() if key in made_by}
+        manifest = {
+            "experiment": self.experiment.to_dict(),
+            "id": self.experiment.id,
+            "status": "diverged" if self.diverged else status,
+            "steps": self.state.step,
+            "seconds": round(self.seconds, 3),
+            "data_sha256": self.split.checksum(),
+            **last,
+            "compiled": all(stretch["compiled"] for stretch in stretches),
+            "stretches": stretches,
+        }
+        if last["git_dirty"] is not None:
+            manifest["git_dirty"] = any(stretch["git_dirty"] for stretch in stretches)
+        # A run that diverged at once has no row, but its columns all the same.
+        log = pd.DataFrame(self.log) if self.log else pd.DataFrame(columns=_ACCURACIES, dtype=float)
+        return Run(log, manifest, self._weights(torch.device("cpu")))
+
+    def _stretches_with(self, made_by: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the stretches so far, and the present one if it has taken a step or is alone."""
+        begun = self.stretches[-1]["to_step"] if self.stretches else 0
+        if self.stretches and begun == self.state.step:
+            return self.stretches
+        return [*self.stretches, {"from_step": begun, "to_step": self.state.step, **made_by}]
+
+    def _weights(self, place: torch.device | None = None) -> dict[str, Tensor]:
+        # Cloned: a stacked weight is a view; saving it would write the whole stack.
+        return {
+            name: value.detach().to(place or value.device).clone()
+            for name, value in self.model.state_dict().items()
+        }
+
+    def save(self, path: Path, optimizer: dict[str, Any], made_by: dict[str, Any]) -> None:
+        """Write the checkpoint, whole or not at all."""
+        batches, state = self.batches, self.state
+        require_restorable(state.memory, type(self.experiment.strategy).__name__)
+        content = {
+            "id": self.experiment.id,
+            "model": self._weights(),
+            "optimizer": optimizer,
+            "batches": (batches.generator.get_state(), batches.order, batches.position),
+            "noise": state.generator.get_state(),
+            "memory": state.memory,
+            "step": state.step,
+            "diverged": self.diverged,
+            "log": self.log,
+            "seconds": self.seconds,
+            "stretches": self._stretches_with(made_by),
+        }
+        write_checkpoint(path, content)
+
+    def read(self, path: Path, optimizer: Optimizer) -> dict[str, Any]:
+        """Return the content of a checkpoint of this experiment, every part fit to be restored."""
+        content = read_checkpoint(path)
+        if content["id"] != self.experiment.id:
+            raise CheckpointError(
+                f"{path} is the checkpoint of experiment {content['id']}, not of"
+                f" {self.experiment.id}: its settings have changed since; remove it, or train with"
+                " `--again`, to start anew."
+            )
+        try:
+            require_alike(content["model"], self.model.state_dict())
+            optimizer.require_fit(content["optimizer"])
+            generators = {"batches": self.batches.generator, "noise": self.state.generator}
+            require_alike(
+                {"batches": content["batches"][0], "noise": content["noise"]},
+                {name: each.get_state() for name, each in generators.items()},
+            )
+            self.batches.require_fit(*content["batches"][1:])
+            if content["step"] > self.experiment.steps:
+                raise ValueError("beyond the last step")
+        except Exception as error:  # whatever an edited file makes of these look-ups
+            raise unreadable(path) from error
+        return content
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Set everything back to what :meth:`read` returned, except the optimiser."""
+        batches, state = self.batches, self.state
+        self.model.load_state_dict(content["model"])
+        generator_state, batches.order, batches.position = content["batches"]
+        batches.generator.set_state(generator_state)
+        state.generator.set_state(content["noise"])
+        state.memory.update(content["memory"])
+        state.step = content["step"]
+        self.diverged = content["diverged"]
+        self.log, self.seconds_before = content["log"], content["seconds"]
+        self.stretches = content["stretches"]
+
+
+_ACCURACIES = ["step", "train_accuracy", "train_loss", "test_accuracy", "test_loss"]
+
+
+@torch.no_grad()
+def accuracy_on_training_set(model: Network, split: Split) -> Tensor:
+    """Return the share answered rightly, in [0, 1]: 0-dimensional float64, on the data's device."""
+    return (model(split.train_x).argmax(dim=1) == split.train_y).double().mean()
