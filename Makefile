@@ -59,7 +59,7 @@ verify: $(STAMP) ## re-train the first steps of one recorded run of every experi
 	$(BIN)/grokbook verify --seeds 0
 
 bench: $(STAMP) ## time steps, metrics and log on this machine, print it all, keep it for the book
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m grokbook.benchmarks
 
 clean: ## remove what was built (recorded runs and .venv stay)
 	rm -rf book/_build build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .jupyter_cache

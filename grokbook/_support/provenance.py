@@ -47,15 +47,16 @@ def _git() -> tuple[str | None, bool | None]:
     A repository that the package is merely installed into, as into a `.venv` within a project of
     the user's, does not track its files and says nothing about them.
     """
+    package = Path(__file__).parents[1]
 
     def git(*arguments: str) -> str:
         return subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), *arguments],
+            ["git", "-C", str(package), *arguments],
             capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
 
     try:
-        git("ls-files", "--error-unmatch", "--", Path(__file__).name)
+        git("ls-files", "--error-unmatch", "--", "__init__.py")
         return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", "."))
     except (OSError, subprocess.CalledProcessError):
         return None, None

@@ -137,6 +137,25 @@ def non_negative(name: str, value: Any) -> float:
     return number
 
 
+def positive(name: str, value: Any) -> float:
+    """Return a finite real number above 0 as a float, refused if it is none.
+
+    Raises
+    ------
+    InputError
+        With ``name`` and the value.
+
+    Examples
+    --------
+    >>> positive("b", 500)
+    500.0
+    """
+    number = real(name, value)
+    if not 0 < number < math.inf:
+        raise InputError(f"{name} is {number}, but must be finite and above 0.")
+    return number
+
+
 def shown(value: Any) -> str:
     """Return a value's repr on one line, cut after 40 characters.
 

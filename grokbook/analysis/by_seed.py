@@ -1,4 +1,4 @@
-"""Numbers by seed that checks are made of."""
+"""Numbers by seed, and how alike two columns move."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def logit_distances(runs: pd.DataFrame, threshold: float = 0.99) -> pd.DataFrame
     quantities = runs.assign(
         **{
             "distance": runs["abelian_logit_distance_train"],
-            "distance / length": _relative(runs),
+            "distance / length": distance_over_length(runs),
             "root MSE": np.sqrt(runs["abelian_logit_mse_train"]),
         }
     )
@@ -245,7 +245,8 @@ def _after_grokking(late: np.ndarray) -> dict[str, float]:
     }
 
 
-def _relative(runs: pd.DataFrame) -> pd.Series[float]:
+def distance_over_length(runs: pd.DataFrame) -> pd.Series[float]:
+    """Return the logit distance of mirrored pairs in units of the logits' own length."""
     return runs["abelian_logit_distance_train"] / runs["logit_scale"]
 
 

@@ -51,7 +51,7 @@ def values_at_moments(
             later = run.loc[run["step"] >= step, wanted]
             empty = dict.fromkeys(wanted, float("nan"))
             rows[seed, str(moment)] = later.iloc[0].to_dict() if len(later) else empty
-    return _by_seed_and(rows, "moment").astype(float)
+    return by_seed_and(rows, "moment").astype(float)
 
 
 def speed_up(
@@ -116,7 +116,7 @@ def speed_up(
                 "speed_up": _ratio(*filled) if not all(missing) else float("nan"),
                 "reading": readings[missing],
             }
-    return _by_seed_and(rows, "moment")
+    return by_seed_and(rows, "moment")
 
 
 def at_equal_accuracy(
@@ -173,10 +173,10 @@ def at_equal_accuracy(
                 "ratio": ratio,
                 "gap": float(abs(np.log(ratio)) / abs(np.log(whole))),
             }
-    return _by_seed_and(rows, "column").sort_index(level="seed", sort_remaining=False)
+    return by_seed_and(rows, "column").sort_index(level="seed", sort_remaining=False)
 
 
-def _by_seed_and(rows: Mapping[tuple[object, str], Mapping[str, Any]], name: str) -> pd.DataFrame:
+def by_seed_and(rows: Mapping[tuple[object, str], Mapping[str, Any]], name: str) -> pd.DataFrame:
     """Table of rows keyed by a seed and something else, in their order."""
     index = pd.MultiIndex.from_tuples(list(rows), names=["seed", name])
     return pd.DataFrame(list(rows.values()), index=index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from grokbook.analysis.comparisons import _by_seed_and
+from grokbook.analysis.comparisons import by_seed_and
 from grokbook.analysis.moments import moments
 from grokbook.theory import corollary_3_3
 
@@ -81,7 +81,7 @@ def corollary_fit_table(
         rows[seed, "measured"] = {
             f"t_{100 * q:g}": times.loc[seed].to_dict()[f"test_{100 * q:g}"] for q in QUANTILES
         }
-        fit = _fit(run)
+        fit = fitted_curve(run)
         for curve, parameters in (
             ("printed", (a, b, L, mu)),
             ("fitted", (fit.a, fit.b, fit.L, fit.mu)),
@@ -96,10 +96,11 @@ def corollary_fit_table(
                 **dict(zip(("a", "b", "L", "mu"), parameters, strict=True)),
                 "feasible_until": corollary_3_3.feasible_until(n, outputs, *parameters[:2]),
             }
-    return _by_seed_and(rows, "curve")
+    return by_seed_and(rows, "curve")
 
 
-def _fit(runs: pd.DataFrame) -> corollary_3_3.FittedCurve:
+def fitted_curve(runs: pd.DataFrame) -> corollary_3_3.FittedCurve:
+    """Fit Corollary 3.3's curve to the logged test accuracies after step 0."""
     logged = runs[runs["step"] >= 1].sort_values(["seed", "step"])
     return corollary_3_3.fit_predicted_accuracy(logged["step"], logged["test_accuracy"])
 

@@ -1,6 +1,6 @@
 """Measure everything, print it, and keep it as one record (`make bench`).
 
-    python -m benchmarks [--rounds 5]
+    python -m grokbook.benchmarks [--rounds 5]
 
 Everything is one run on one machine, with as many threads as torch takes by itself. TransformerLens
 is measured where it is installed with its ``HookedTransformer`` (up to version 3).

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from grokbook import EXPERIMENTS, experiment
 from grokbook.benchmarks.package import Training
 from grokbook.benchmarks.tables import PACKAGE
 from grokbook.benchmarks.timing import WARM_UP, in_turns, summary
+from grokbook.experiments.named import EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment
 from grokbook.models.transformer import Transformer
 from grokbook.strategies.base import Criterion, Forward, Strategy, TrainingState

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from grokbook import EXPERIMENTS, experiment
 from grokbook.benchmarks.timing import least
+from grokbook.experiments.named import EXPERIMENTS, experiment
 from grokbook.training.measurements import Measure
 
 

@@ -44,7 +44,7 @@ class Training:
         self.batches = [
             Batches(recipe, split) for recipe, split in zip(recipes, self.splits, strict=True)
         ]
-        self.optimizer = Optimizer(recipes[0], self.models)
+        self.optimizer = Optimizer(recipes[0].optimizer, self.models)
         self.objective = Objective(recipes[0], self.models, compiled)
         self.states = [
             TrainingState(

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from grokbook import EXPERIMENTS, ModularAddition, experiment
 from grokbook.benchmarks.package import Training, gflop
 from grokbook.benchmarks.timing import allocated, in_turns, summary
+from grokbook.experiments.named import EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment
 from grokbook.models.transformer import TransformerConfig
+from grokbook.tasks.modular import ModularAddition
 
 MODULI = (59, 83, 113, 163)
 WIDTHS = (32, 64, 128, 256)

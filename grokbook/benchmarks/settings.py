@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from grokbook import EXPERIMENTS, experiment
 from grokbook.benchmarks.package import Training
 from grokbook.benchmarks.tables import OWN
 from grokbook.benchmarks.timing import in_turns, summary
+from grokbook.experiments.named import EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment
 
 

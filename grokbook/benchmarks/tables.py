@@ -2,7 +2,7 @@
 
 ``runs/benchmarks/benchmarks.json`` holds what was measured and by which code on which machine. Its
 tables as a reader sees them, ratios and slopes included, are functions of it: ``make bench`` prints
-those that the book shows. The measuring itself is done in ``benchmarks/``, outside the package.
+those that the book shows. The other modules here do the measuring.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from grokbook import EXPERIMENTS, experiment
 from grokbook.benchmarks.baselines import (
     EinsumTransformer,
     LensTransformer,
@@ -19,6 +18,7 @@ from grokbook.benchmarks.baselines import (
 from grokbook.benchmarks.package import Training, gflop
 from grokbook.benchmarks.tables import LENS, PACKAGE, PLAIN, PRODUCT
 from grokbook.benchmarks.timing import in_turns, summary
+from grokbook.experiments.named import EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment
 from grokbook.models.transformer import TransformerConfig
 

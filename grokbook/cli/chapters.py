@@ -14,7 +14,7 @@ from typing import Any
 from grokbook._support.errors import InputError, RunError, first_line, reason
 from grokbook.experiments.named import PRESETS
 
-BOOK = Path(__file__).resolve().parent.parent / "book"
+BOOK = Path(__file__).resolve().parents[2] / "book"
 
 
 def chapters() -> list[str]:

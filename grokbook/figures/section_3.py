@@ -1,4 +1,4 @@
-"""Figures 2 to 4: robustness, Corollary 3.3's curve, perturbed training; and the tables beside."""
+"""Figures 2 to 4: robustness, Corollary 3.3's curve, perturbed training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from grokbook.analysis.moments import median_moments, say_step
-from grokbook.analysis.predicted_accuracy import QUANTILES, _fit
+from grokbook.analysis.predicted_accuracy import QUANTILES, fitted_curve
 from grokbook.figures.style import CURVES, LABELS, ROLES, WIDTH, draw_seeds, finish, theme
 from grokbook.figures.training_curves import (
     THRESHOLDS,
@@ -80,7 +80,7 @@ def figure_3(
     """
     last = int(modadd["step"].max())
     steps = np.linspace(0, last, 601)
-    fit = _fit(modadd)
+    fit = fitted_curve(modadd)
     predictions = {
         "predicted, printed parameters": (CURVES[2], (a, b, L, mu)),
         "predicted, fitted parameters": (CURVES[3], (fit.a, fit.b, fit.L, fit.mu)),

@@ -1,4 +1,4 @@
-"""Figures 5 to 7: the commutative law on modulo addition; the staircase explained; tables."""
+"""Figures 5 to 7: the commutative law on modulo addition; the staircase explained."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from grokbook.analysis.commutativity import _relative
+from grokbook.analysis.commutativity import distance_over_length
 from grokbook.analysis.moments import GROKKED, median_moments, say_step
 from grokbook.analysis.staircase import half_times, logged_share, on_half, plateau
 from grokbook.figures.style import CURVES, ROLES, WIDTH, draw_seeds, finish, theme
@@ -191,7 +191,7 @@ def relative_distance(
         words = []
         last = max(int(runs["step"].max()) for runs in trainings.values())
         for role, (name, every) in zip(CURVES, trainings.items(), strict=False):
-            runs = on_step_axis(axes, every, TASK).assign(ratio=_relative)
+            runs = on_step_axis(axes, every, TASK).assign(ratio=distance_over_length)
             draw_seeds(axes, runs, "ratio", 1, role, label=name)
             at = median_moments(runs, (threshold,))[f"test_{100 * threshold:g}"]
             if not np.isnan(at):

@@ -1,4 +1,9 @@
-"""What training and metrics ask of a network."""
+"""What training and metrics ask of a network: ``inputs() -> first_layer() -> logits()``.
+
+Section 3 splits the weights W = (W₁, W₂): f(x, W₁) is what :meth:`Network.first_layer` returns,
+f(x, W) what :meth:`Network.logits` returns, both from the *continuous* input (the image; the three
+embedded tokens), the thing that noise is added to.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from grokbook.models.base import Network
 
 @dataclass(frozen=True)
 class MLPConfig:
-    """Sizes and initial scale of :class:`grokbook.models.mlp.MLP`; input and output follow the data."""
+    """Sizes and initial scale of :class:`MLP`; input and output follow the data."""
 
     hidden: tuple[int, ...] = (200, 200)
     init_scale: float = 8.0

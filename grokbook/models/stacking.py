@@ -17,6 +17,7 @@ class WithWeights:
         self.model, self.weights = model, weights
 
     def __call__(self, x: Tensor, noise: Tensor | None = None) -> Any:
+        """Return the network's logits with these weights."""
         return torch.func.functional_call(self.model, self.weights, (x, noise))
 
 

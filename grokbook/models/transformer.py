@@ -1,9 +1,6 @@
-"""The paper's two networks: ``inputs() -> first_layer() -> logits()``.
+"""The one-layer transformer of the paper's modulo addition.
 
-Section 3 splits the weights W = (W₁, W₂): f(x, W₁) is what :meth:`first_layer` returns, f(x, W)
-what :meth:`logits` returns, both from the *continuous* input (the image; the three embedded
-tokens), the thing that noise is added to. Attention is written out in plain matrix products, so
-that second derivatives exist.
+Attention is written out in plain matrix products, so that second derivatives exist.
 """
 
 from __future__ import annotations
@@ -21,7 +18,7 @@ from grokbook.models.base import Network
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """Sizes of :class:`grokbook.models.transformer.Transformer`; the modulus follows the data."""
+    """Sizes of :class:`Transformer`; the modulus follows the data."""
 
     d: int = 128
     heads: int = 4

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from grokbook._support.errors import InputError
 from grokbook._support.validation import conform, non_negative, whole
-from grokbook.experiments.schema import Experiment
 from grokbook.models.base import Network
 from grokbook.models.stacking import stacked_weights
 
@@ -52,10 +51,10 @@ class AdamW:
 
 
 class Optimizer:
-    """AdamW with linear warm-up and the decoupled decays of :class:`grokbook.optimizers.adamw.AdamW`."""
+    """AdamW with linear warm-up and the decoupled decays of :class:`AdamW`."""
 
-    def __init__(self, experiment: Experiment, models: list[Network]) -> None:
-        self.settings = experiment.optimizer
+    def __init__(self, settings: AdamW, models: list[Network]) -> None:
+        self.settings = settings
         self.seeds = len(models)
         self.parameters: list[Tensor] = (
             list(models[0].parameters())

@@ -1,11 +1,11 @@
-"""Where records lie."""
+"""Where recorded runs and tables lie."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-_CHECKOUT = Path(__file__).resolve().parent.parent
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def default_root() -> Path:

@@ -114,6 +114,7 @@ def custom_key(name: str, preset: str, recipe: Experiment) -> RunKey:
 
 
 def recipe_of(key: RunKey) -> Experiment:
+    """Return the named experiment that a key stands for."""
     return experiment(key.name, key.preset, key.seed)
 
 

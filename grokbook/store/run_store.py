@@ -299,7 +299,8 @@ class RunStore:
         run, path = self.load(key), self._path(key, ".safetensors")
         if "weights_sha256" not in run.manifest or not path.exists():
             raise RunError(
-                f"The weights of {key} are not here; record them with {command_for(key, again=True)}."
+                f"The weights of {key} are not here; record them with"
+                f" {command_for(key, again=True)}."
             )
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != run.manifest["weights_sha256"]:

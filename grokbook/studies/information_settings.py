@@ -1,4 +1,4 @@
-"""Choices that the paper leaves open and a run logs one value of (section 6).
+"""Batch size and noise draws of PMI and PE, of which a run logs one choice (section 6).
 
 Two ablations. :func:`information_settings`: batch size and number of noise draws of PMI and PE, at
 several steps of one training. :func:`grokbook.studies.refresh_rates.refresh_rates`: how often
@@ -44,7 +44,7 @@ BATCHES = (50, 100, 200, 500, 1000)
 DRAWS = (1, 2, 5, 10)
 """Numbers of noise draws recorded; 1 is the paper's."""
 
-_NAME, _COMMAND = "ablation information_settings", "grokbook reproduce"
+_NAME, COMMAND = "ablation information_settings", "grokbook reproduce"
 
 
 class Settings(NamedTuple):
@@ -279,7 +279,7 @@ def read(chosen: Settings, root: Path | None = None) -> pd.DataFrame:
     pairs = [_paths(folder) for folder in roots(root)]
     path, manifest_path = next((pair for pair in pairs if pair[1].exists()), pairs[0])
     if not manifest_path.exists():
-        raise RunError(f"There is no record of {_NAME}; make it with `{_COMMAND}`.")
+        raise RunError(f"There is no record of {_NAME}; make it with `{COMMAND}`.")
     try:
         manifest = json.loads(manifest_path.read_text())
         content = path.read_bytes()
@@ -290,13 +290,13 @@ def read(chosen: Settings, root: Path | None = None) -> pd.DataFrame:
     except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
         raise RunError(
             f"The record of {_NAME} is damaged ({path.name} or {manifest_path.name}:"
-            f" {first_line(error)}); record it anew with `{_COMMAND}`."
+            f" {first_line(error)}); record it anew with `{COMMAND}`."
         ) from error
     for name, wanted in _fields(chosen).items():
         if found[name] != wanted:
             raise StaleRunError(
                 f"The record of {_NAME} is stale: it has {name} {found[name]}, today's is {wanted};"
-                f" record it anew with `{_COMMAND}`."
+                f" record it anew with `{COMMAND}`."
             )
     return table
 

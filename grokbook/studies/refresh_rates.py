@@ -17,7 +17,7 @@ from grokbook.store.records import roots
 from grokbook.store.run_keys import RunKey, custom_key
 from grokbook.store.run_store import RunStore
 from grokbook.strategies.perturbation import Perturbed
-from grokbook.studies.information_settings import _COMMAND
+from grokbook.studies.information_settings import COMMAND
 from grokbook.training.loop import train
 from grokbook.training.run import Run
 
@@ -130,11 +130,11 @@ def _recorded(name: str, recipe: Experiment, root: Path | None) -> Run:
     stores = [RunStore(folder) for folder in roots(root)]
     store = next((each for each in stores if each.status(key) != "missing"), None)
     if store is None:
-        raise RunError(f"There is no record of {key}; make it with `{_COMMAND}`.")
+        raise RunError(f"There is no record of {key}; make it with `{COMMAND}`.")
     run = store.load(key)
     if run.manifest["id"] != recipe.id:
         raise StaleRunError(
             f"The record of {key} is stale: it has experiment id {run.manifest['id']}, today's is"
-            f" {recipe.id}; remove it and record it anew with `{_COMMAND}`."
+            f" {recipe.id}; remove it and record it anew with `{COMMAND}`."
         )
     return run

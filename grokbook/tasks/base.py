@@ -56,6 +56,7 @@ class Loadable(Protocol):
 
 
 def check_train_points(value: int, largest: int, name: str) -> None:
+    """Refuse a number of training points outside 1 to ``largest``."""
     if not 1 <= value <= largest:
         raise InputError(
             f"train_points is {value}, but {name} needs an integer from 1 to {largest}."

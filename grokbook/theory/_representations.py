@@ -8,22 +8,20 @@ of an inner product near 1 keeps only half of the digits.
 import torch
 from torch import Tensor
 
-from grokbook.theory._checks import representation_pair
+from grokbook._support.errors import InputError
 
 
-def unit_rows(features: Tensor) -> Tensor:
-    """Return the rows scaled to length one, float64; a zero row becomes the first basis vector.
-
-    The paper's f/||f|| is undefined at f = 0. Any fixed unit vector will do: every bound here
-    holds for all unit vectors.
-    """
-    rows = features.to(torch.float64)
-    # Scaling by the largest entry first keeps tiny and huge rows from under- and overflowing.
-    largest = rows.abs().amax(dim=-1, keepdim=True)
-    first = torch.zeros_like(rows)
-    first[..., 0] = 1.0
-    rows = torch.where(largest > 0, rows / largest.clamp_min(torch.finfo(rows.dtype).tiny), first)
-    return rows / rows.norm(dim=-1, keepdim=True)
+def representation_pair(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Both tensors in float64, after checking that they are (n, d) of equal shape and finite."""
+    if first.ndim != 2 or first.shape != second.shape or first.numel() == 0:
+        raise InputError(
+            f"The representations have shapes {tuple(first.shape)} and {tuple(second.shape)}, "
+            "but must be two non-empty (n, d) matrices of the same shape."
+        )
+    first, second = first.to(torch.float64), second.to(torch.float64)
+    if not (bool(first.isfinite().all()) and bool(second.isfinite().all())):
+        raise InputError("The representations hold NaN or infinity, but must be finite.")
+    return first, second
 
 
 def unit_pair(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -33,7 +31,7 @@ def unit_pair(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         lengths = rows.norm(dim=1)
         worst = float(lengths[(lengths - 1).abs().argmax()])
         if abs(worst - 1) > 1e-6:
-            raise ValueError(f"A row has length {worst}, but every row must have length 1.")
+            raise InputError(f"A row has length {worst}, but every row must have length 1.")
     return first, second
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from grokbook.theory._checks import require_count, require_non_negative, require_positive
+from grokbook._support.validation import non_negative, positive, whole
 from grokbook.theory.interpolation import smallest_norm_times_sharpness
 from grokbook.theory.neighbouring_probability import half_normal_radius
 
@@ -63,7 +63,7 @@ def predicted_radius(
     for name, value in (("a", a), ("b", b)):
         if not math.isfinite(value):
             raise ValueError(f"{name} is {value}, but must be finite.")
-    require_non_negative("L", L)
+    non_negative("L", L)
     if b == 0:  # 0 * log10(0) would be NaN
         slope = np.full_like(t, max(a, 0.0))
     else:
@@ -107,7 +107,7 @@ def predicted_accuracy(
     >>> predicted_accuracy([0, 1, 7000]).round(5).tolist()
     [0.0, 0.00414, 0.99624]
     """
-    require_non_negative("mu", mu)
+    non_negative("mu", mu)
     radius = predicted_radius(steps, a, b, L)
     if mu == 0:
         return (radius > 0).astype(np.float64)
@@ -140,9 +140,9 @@ def steps_at_accuracy(
     >>> round(steps_at_accuracy(0.5), 2)
     6642.75
     """
-    require_positive("b", b)
-    require_positive("mu", mu)
-    require_non_negative("L", L)
+    positive("b", b)
+    positive("mu", mu)
+    non_negative("L", L)
     radius = half_normal_radius(q, mu)
     if radius > 1 / max(1.0, 2 * L):
         return math.inf
@@ -163,8 +163,8 @@ def transition_width(
     >>> round(transition_width(), 4)
     0.147
     """
-    require_positive("b", b)
-    require_positive("mu", mu)
+    positive("b", b)
+    positive("mu", mu)
     if not 0 < low < high < 1:
         raise ValueError(f"low and high are {low} and {high}, but 0 < low < high < 1 is needed.")
     return (1 / half_normal_radius(low, mu) - 1 / half_normal_radius(high, mu)) / b
@@ -201,9 +201,9 @@ def feasible_until(
     >>> round(feasible_until(3830, 113), 1), round(feasible_until(1000, 10))
     (16.5, 2818)
     """
-    require_count("n", n)
-    require_positive("b", b)
-    require_positive("min_norm", min_norm)
+    whole("n", n, least=1)
+    positive("b", b)
+    positive("min_norm", min_norm)
     product = smallest_norm_times_sharpness(outputs, relu_depth)
     return _power_of_ten((a - 2 * math.sqrt(n * product) / min_norm) / b)
 

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from grokbook.metrics.spectra import unit_features
 from grokbook.theory import (
     interpolation,
     lemma_3_1,
@@ -25,7 +26,6 @@ from grokbook.theory import (
     theorem_5_12,
     von_neumann,
 )
-from grokbook.theory._representations import unit_rows
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ def tightness(draws: int, generator: torch.Generator) -> pd.DataFrame:
         d1, d2 = (int(size) for size in torch.randint(1, 7, (2,), generator=generator))
         f1, f1_prime = representations(n, d1, generator)
         f2, f2_prime = representations(n, d2, generator)
-        z1, z1_prime, z2, z2_prime = map(unit_rows, (f1, f1_prime, f2, f2_prime))
+        z1, z1_prime, z2, z2_prime = map(unit_features, (f1, f1_prime, f2, f2_prime))
 
         record("Lemma 5.7", lemma_5_7.both_sides(z1[0], z1[1], z1_prime[0], z1_prime[1]))
         record("Lemma 5.8", lemma_5_8.both_sides(z1, z1_prime))

@@ -12,7 +12,7 @@ S_D >= K/||W_D||^2; Cauchy and Schwarz give ||W||^2 S >= (D - 1 + sqrt(K))^2.
 
 import math
 
-from grokbook.theory._checks import require_count, require_positive
+from grokbook._support.validation import positive, whole
 
 
 def smallest_norm_times_sharpness(outputs: int, relu_depth: int | None = None) -> float:
@@ -37,10 +37,10 @@ def smallest_norm_times_sharpness(outputs: int, relu_depth: int | None = None) -
     >>> smallest_norm_times_sharpness(9, relu_depth=3)
     25.0
     """
-    require_count("outputs", outputs)
+    whole("outputs", outputs, least=1)
     if relu_depth is None:
         return float(outputs)
-    require_count("relu_depth", relu_depth)
+    whole("relu_depth", relu_depth, least=1)
     return (relu_depth - 1 + math.sqrt(outputs)) ** 2
 
 
@@ -59,7 +59,7 @@ def largest_epsilon(
     >>> largest_epsilon(1000, 10)
     0.005
     """
-    require_count("n", n)
-    require_positive("min_input_norm", min_input_norm)
+    whole("n", n, least=1)
+    positive("min_input_norm", min_input_norm)
     product = smallest_norm_times_sharpness(outputs, relu_depth)
     return min(1.0, min_input_norm / (2 * math.sqrt(n * product)))

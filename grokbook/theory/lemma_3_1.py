@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grokbook.theory._checks import require_non_negative, require_positive
+from grokbook._support.validation import non_negative, positive
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ def both_sides(
     >>> sides.left, sides.printed, sides.first_layer
     (1.0, 2.0, 2.0)
     """
-    require_positive("min_input_norm", min_input_norm)
-    require_non_negative("jacobian_frobenius_sq", jacobian_frobenius_sq)
-    require_non_negative("weight_norm", weight_norm)
-    require_non_negative("first_layer_norm", first_layer_norm)
+    positive("min_input_norm", min_input_norm)
+    non_negative("jacobian_frobenius_sq", jacobian_frobenius_sq)
+    non_negative("weight_norm", weight_norm)
+    non_negative("first_layer_norm", first_layer_norm)
     return Lemma31(
         left=jacobian_frobenius_sq,
         printed=weight_norm**2 * sharpness / min_input_norm**2,
@@ -143,8 +143,8 @@ def per_sample(
             f"{tuple(first_layer_gradient_norms.shape)} and {tuple(input_norms.shape)}, "
             "but must have one entry a sample each."
         )
-    require_non_negative("first_layer_norm", first_layer_norm)
-    require_positive("The smallest input norm", float(input_norms.min()))
+    non_negative("first_layer_norm", first_layer_norm)
+    positive("The smallest input norm", float(input_norms.min()))
     gradients = first_layer_gradient_norms.to(torch.float64)
     right = first_layer_norm * gradients / input_norms.to(torch.float64)
     return jacobian_norms.to(torch.float64), right

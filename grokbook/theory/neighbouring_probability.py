@@ -11,7 +11,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from grokbook.theory._checks import require_non_negative
+from grokbook._support.validation import non_negative
 
 
 def nearest_distances(
@@ -91,7 +91,7 @@ def half_normal(r: Tensor | float, mu: float = 0.01) -> Tensor:
     >>> round(float(half_normal(0.1)), 4)
     0.6827
     """
-    require_non_negative("mu", mu)
+    non_negative("mu", mu)
     radii = torch.as_tensor(r, dtype=torch.float64)
     if bool((radii < 0).any()):
         raise ValueError(f"The smallest r is {float(radii.min())}, but must be at least 0.")
@@ -110,7 +110,7 @@ def half_normal_radius(q: float, mu: float = 0.01) -> float:
     """
     if not 0 <= q <= 1:
         raise ValueError(f"q is {q}, but must lie between 0 and 1.")
-    require_non_negative("mu", mu)
+    non_negative("mu", mu)
     return math.sqrt(2 * mu) * float(special.erfinv(q))
 
 

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from grokbook.theory._checks import require_count, require_non_negative, require_positive
+from grokbook._support.validation import non_negative, positive, whole
 
 
 def epsilon(
@@ -53,11 +53,11 @@ def epsilon(
     >>> round(epsilon(weight_norm=1.0, sharpness=4.0, n=2), 4)
     0.1768
     """
-    require_non_negative("weight_norm", weight_norm)
-    require_non_negative("sharpness", sharpness)
-    require_count("n", n)
-    require_positive("min_input_norm", min_input_norm)
-    require_non_negative("lipschitz", lipschitz)
+    non_negative("weight_norm", weight_norm)
+    non_negative("sharpness", sharpness)
+    whole("n", n, least=1)
+    positive("min_input_norm", min_input_norm)
+    non_negative("lipschitz", lipschitz)
     slope = math.sqrt(n * sharpness) * weight_norm / min_input_norm + lipschitz
     return 1.0 if slope <= 0.5 else 1 / (2 * slope)
 
@@ -91,7 +91,7 @@ def certified_radius(jacobian_norms: Tensor | float, lipschitz: float = 0.0) -> 
         raise ValueError(
             f"The smallest Jacobian norm is {float(norms.min())}, but norms must be at least 0."
         )
-    require_non_negative("lipschitz", lipschitz)
+    non_negative("lipschitz", lipschitz)
     return math.sqrt(2) / (norms + torch.sqrt(norms**2 + math.sqrt(2) * lipschitz))
 
 
@@ -108,7 +108,7 @@ def relu_radius(spectral_norms: Sequence[float] | Tensor) -> float:
     One radius for all training points, infinite if a layer is zero.
     """
     product = math.prod(float(norm) for norm in spectral_norms)
-    require_non_negative("The product of the spectral norms", product)
+    non_negative("The product of the spectral norms", product)
     return math.inf if product == 0 else 1 / (math.sqrt(2) * product)
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grokbook.theory._representations import gram_norm, hadamard_gram, unit_rows
+from grokbook.metrics.spectra import unit_features
+from grokbook.theory._representations import gram_norm, hadamard_gram
 from grokbook.theory.theorem_5_9 import clean_and_draws, mean_movement, mean_relative_movement
 
 
@@ -73,7 +74,7 @@ def both_sides(
 
 def _second_order_information(hidden: Tensor, outputs: Tensor) -> float:
     """I_2 of the normalised representations, by Proposition 5.5."""
-    first, second = unit_rows(hidden), unit_rows(outputs)
+    first, second = unit_features(hidden), unit_features(outputs)
     joint = hadamard_gram(first, second).norm()
     ratio = torch.log(joint) - torch.log(gram_norm(first)) - torch.log(gram_norm(second))
     return 2 * (math.log(len(first)) + float(ratio))

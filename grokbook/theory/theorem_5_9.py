@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grokbook.theory._representations import gram_norm, unit_rows
+from grokbook.metrics.spectra import unit_features
+from grokbook.theory._representations import gram_norm
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,10 @@ def both_sides(outputs: Tensor, perturbed_outputs: Tensor) -> Theorem59:
     """
     clean, draws = clean_and_draws(outputs, perturbed_outputs)
     n = len(clean)
-    norm = gram_norm(unit_rows(clean))
-    changes = [2 * float(torch.log1p((gram_norm(unit_rows(draw)) - norm) / norm)) for draw in draws]
+    norm = gram_norm(unit_features(clean))
+    changes = [
+        2 * float(torch.log1p((gram_norm(unit_features(draw)) - norm) / norm)) for draw in draws
+    ]
     return Theorem59(
         left=abs(sum(changes) / len(changes)),
         printed=8 * mean_movement(clean, draws),

@@ -19,6 +19,7 @@ def seeds_that_fit(free: int, one_seed: int) -> int:
 
 
 def find_device(name: str) -> torch.device:
+    """Return the device of a name; "auto" is the first GPU, else the CPU."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

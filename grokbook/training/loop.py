@@ -146,7 +146,7 @@ def train_together(
         _require_memory(experiments, place)
     courses = [SeedState.begin(experiment, place) for experiment in experiments]
     models = [course.model for course in courses]
-    optimizer, objective = Optimizer(first, models), Objective(first, models, compiled)
+    optimizer, objective = Optimizer(first.optimizer, models), Objective(first, models, compiled)
     if checkpoints is not None and any(path.exists() for path in checkpoints):
         found = [
             course.read(path, optimizer) for course, path in zip(courses, checkpoints, strict=True)

@@ -15,6 +15,7 @@ from grokbook.benchmarks import (
     settings,
     tables,
     timing,
+    training_steps,
 )
 from grokbook.benchmarks.tables import PACKAGE, TABLES
 
@@ -29,10 +30,10 @@ def small(name, preset="paper", seed=0):
 def small_sizes(monkeypatch, tmp_path):
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     monkeypatch.setenv("GROKBOOK_RUNS", str(tmp_path))
-    for module in (ideas, logging_cost, scaling, settings, steps):
+    for module in (ideas, logging_cost, scaling, settings, training_steps):
         monkeypatch.setattr(module, "experiment", small)
         monkeypatch.setattr(module, "EXPERIMENTS", NAMES)
-    monkeypatch.setattr(steps, "SIDE", (64, 32))
+    monkeypatch.setattr(training_steps, "SIDE", (64, 32))
     monkeypatch.setattr(scaling, "MODULI", (7, 13))
     monkeypatch.setattr(scaling, "WIDTHS", (8, 16))
     monkeypatch.setattr(timing, "TURN_SECONDS", 0.0)

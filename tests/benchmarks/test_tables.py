@@ -61,7 +61,7 @@ def test_a_damaged_record_gives_one_sentence(path, tmp_path, damage):
     path.write_text(damage(path.read_text()))
     with pytest.raises(RunError) as error:
         tables.load(tmp_path)
-    assert one_sentence(error).startswith("The benchmark record is damaged (tables.json: ")
+    assert one_sentence(error).startswith("The benchmark record is damaged (benchmarks.json: ")
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -11,7 +11,7 @@ from grokbook.analysis import comparisons, predicted_accuracy
 from grokbook.analysis.moments import moments
 from grokbook.figures import section_3
 from grokbook.figures.style import ROLES, png, svg
-from grokbook.theory import corollary_3_3, predicted_accuracy
+from grokbook.theory import corollary_3_3
 
 
 def drawn_by_hand(seed: int, end: int, middle: float) -> pd.DataFrame:
@@ -125,7 +125,8 @@ def test_figure_3_draws_measured_printed_and_fitted(modadd):
     np.testing.assert_allclose(drawn["test accuracy, measured"].get_ydata(), 100 * median)
     printed = drawn["predicted, printed parameters"]
     np.testing.assert_allclose(
-        printed.get_ydata(), 100 * predicted_accuracy(printed.get_xdata(), 1925, 500, 0.5, 0.01)
+        printed.get_ydata(),
+        100 * corollary_3_3.predicted_accuracy(printed.get_xdata(), 1925, 500, 0.5, 0.01),
     )
     assert axes.get_xscale() == "linear" and axes.get_xlim() == (0, 15_000)
     shaded = axes.patches[0].get_extents().transformed(axes.transData.inverted())
@@ -208,7 +209,7 @@ def on_the_curve(seed: int, a: float) -> pd.DataFrame:
             "seed": seed,
             "step": steps,
             "train_accuracy": 1.0,
-            "test_accuracy": predicted_accuracy(steps, a, 500.0, 0.5, 0.01),
+            "test_accuracy": corollary_3_3.predicted_accuracy(steps, a, 500.0, 0.5, 0.01),
         }
     )
 
@@ -218,9 +219,9 @@ def test_fit_table_of_runs_that_follow_the_corollary():
     table = predicted_accuracy.corollary_fit_table(runs)
     assert table.at[(0, "printed"), "rmse"] == 0
     assert table.at[(0, "fitted"), "rmse"] < 1e-4
-    gap = predicted_accuracy(np.arange(50, 15_001, 50), 1900.0) - predicted_accuracy(
-        np.arange(50, 15_001, 50), 1925.0
-    )
+    gap = corollary_3_3.predicted_accuracy(
+        np.arange(50, 15_001, 50), 1900.0
+    ) - corollary_3_3.predicted_accuracy(np.arange(50, 15_001, 50), 1925.0)
     expected = math.sqrt(np.mean(gap**2))
     assert expected > 0.05
     assert table.at[(0, "printed"), "rmse_others"] == pytest.approx(expected)

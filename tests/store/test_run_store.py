@@ -695,7 +695,7 @@ def test_a_run_that_diverges_at_once_keeps_its_columns(tmp_path: Path) -> None:
 
 def test_the_repository_around_an_installed_package_is_not_its_own(tmp_path: Path) -> None:
     package = tmp_path / "project" / ".venv" / "lib" / "grokbook"
-    shutil.copytree(Path(grokbook.store.run_store.__file__).parent, package)
+    shutil.copytree(Path(grokbook.__file__).parent, package)
     git = ["git", "-C", str(tmp_path / "project"), "-c", "user.name=a", "-c", "user.email=a@b"]
     (tmp_path / "project" / ".gitignore").write_text(".venv\n")
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):

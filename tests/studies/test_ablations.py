@@ -15,6 +15,7 @@ from grokbook.store.run_store import RunStore
 from grokbook.studies import information_settings, refresh_rates
 from grokbook.training.checkpoints import read_checkpoint
 from grokbook.training.loop import train
+from grokbook.training.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +214,7 @@ def short(monkeypatch):
             for refresh in (1, 5)
         ]
 
-    monkeypatch.setattr(ablations, "refresh_rates", rates)
+    monkeypatch.setattr(refresh_rates, "refresh_rates", rates)
     return rates
 
 
@@ -242,9 +243,9 @@ def test_the_moment_of_grokking_is_that_of_the_task(short, tmp_path: Path, monke
                 "weight_norm": 1.0,
             }
         )
-        return information_settings.Run(log, {})
+        return Run(log, {})
 
-    monkeypatch.setattr(ablations, "train", fake)
+    monkeypatch.setattr(refresh_rates, "train", fake)
     row = refresh_rates.load_refresh_rates(preset="smoke").iloc[0]
     assert row[["train_100", "test_50", "grokked"]].tolist() == [5, 5, 12]
     assert row["test_accuracy"] == 0.995

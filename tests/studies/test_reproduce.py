@@ -44,7 +44,7 @@ def test_only_tables_that_are_missing_or_damaged_are_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_disk
 ) -> None:
     small = information_settings.settings("smoke")
-    monkeypatch.setattr(ablations, "settings", lambda preset="paper": small)
+    monkeypatch.setattr(information_settings, "settings", lambda preset="paper": small)
     with full_disk(), pytest.raises(RunError, match=r"MNIST could not be kept.*too large\)\.$"):
         list(record_missing_tables(tmp_path))
     assert not list(tmp_path.rglob("*.*"))
@@ -59,7 +59,7 @@ def test_only_tables_that_are_missing_or_damaged_are_recorded(
         assert path.read_bytes() == kept[path]
     table = information_settings.load(root=tmp_path)
     kept = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
-    monkeypatch.setattr(ablations, "information_settings", lambda *_: table)
+    monkeypatch.setattr(information_settings, "information_settings", lambda *_: table)
     with full_disk(), pytest.raises(OSError, match="File too large"):
         information_settings.record(tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == kept

@@ -92,5 +92,5 @@ def test_the_paper_s_numbers() -> None:
 
 @pytest.mark.parametrize("outputs", [0, -1, 2.5])
 def test_bad_numbers_of_classes_are_refused(outputs) -> None:
-    with pytest.raises(ValueError, match=r"outputs is .* whole number"):
+    with pytest.raises(ValueError, match=r"outputs is .* (integer|at least 1)"):
         interpolation.smallest_norm_times_sharpness(outputs)

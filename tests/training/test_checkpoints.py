@@ -194,11 +194,11 @@ def test_every_stretch_of_a_resumed_run_is_told(
         alone["stretches"][0].items()
     )
     monkeypatch.setattr(
-        training, "provenance", lambda place: real(place) | {"git_dirty": True, "git_commit": "a"}
+        loop, "provenance", lambda place: real(place) | {"git_dirty": True, "git_commit": "a"}
     )
     train(recipe, until=39, checkpoint=checkpoint)
     monkeypatch.setattr(
-        training, "provenance", lambda place: real(place) | {"git_dirty": False, "git_commit": "b"}
+        loop, "provenance", lambda place: real(place) | {"git_dirty": False, "git_commit": "b"}
     )
     manifest = train(recipe, checkpoint=checkpoint).manifest
     assert manifest["git_dirty"] and manifest["git_commit"] == "b"

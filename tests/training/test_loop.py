@@ -62,7 +62,7 @@ def test_warm_up_is_linear_and_decay_is_decoupled() -> None:
     settings = AdamW(lr=0.1, weight_decay=0.5, l1_decay=0.0, warmup_steps=4)
     model = torch.nn.Linear(1, 1, bias=False).double()
     torch.nn.init.ones_(model.weight)
-    optimizer = Optimizer(replace(cheap("mnist-standard"), optimizer=settings), [model])
+    optimizer = Optimizer(settings, [model])
     expected = 1.0
     for step in range(6):
         optimizer.step((0 * model.weight).sum(), step)
@@ -77,7 +77,7 @@ def test_l1_decay_shrinks_by_a_constant_and_stops_at_zero() -> None:
     model = torch.nn.Linear(2, 1, bias=False).double()
     with torch.no_grad():
         model.weight.copy_(torch.tensor([[0.5, -0.3]], dtype=torch.float64))
-    optimizer = Optimizer(replace(cheap("mnist-standard"), optimizer=settings), [model])
+    optimizer = Optimizer(settings, [model])
     for step, expected in enumerate([(0.3, -0.1), (0.1, 0.0), (0.0, 0.0)]):
         optimizer.step((0 * model.weight).sum(), step)
         assert model.weight[0].tolist() == pytest.approx(expected, abs=1e-12)
