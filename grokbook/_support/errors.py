@@ -17,6 +17,14 @@ class RunError(GrokbookError):
     """A recorded run is missing, damaged, or being written by another process."""
 
 
+class MissingRunError(RunError):
+    """There is no such record."""
+
+
+class DamagedRunError(RunError):
+    """A record's files are not as they were written, or it lies in another's place."""
+
+
 class StaleRunError(RunError):
     """A recorded run was made from other settings than today's."""
 

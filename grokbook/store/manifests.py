@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pandas as pd
@@ -36,15 +35,8 @@ _LATER_IN_MANIFESTS: dict[str, tuple[type, ...]] = {
 }
 
 
-def checked_manifest(text: bytes) -> dict[str, Any]:
-    """Return a run's manifest, every field there and of its type, else a ValueError."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(found := dict(pairs)) < len(pairs):
-            raise ValueError("a field stands in it twice")
-        return found
-
-    manifest: dict[str, Any] = json.loads(text, object_pairs_hook=once)
+def require_fields(manifest: dict[str, Any]) -> None:
+    """Refuse a run's manifest that lacks a field or has one of another type, as a ValueError."""
     for name, kinds in (_MANIFEST | _LATER_IN_MANIFESTS).items():
         if name not in manifest and name in _LATER_IN_MANIFESTS:
             continue
@@ -54,7 +46,6 @@ def checked_manifest(text: bytes) -> dict[str, Any]:
             raise ValueError(f"{name} is {shown(manifest[name])}")
     if manifest["status"] not in ("finished", "diverged", "interrupted"):
         raise ValueError(f"status is {shown(manifest['status'])}")
-    return manifest
 
 
 def require_rows(log: pd.DataFrame, manifest: dict[str, Any]) -> None:

@@ -1,9 +1,24 @@
-"""Where recorded runs and tables lie."""
+"""Where records lie, and the one way in which a table is kept and read.
+
+A record is a table in Parquet, a manifest in JSON with the table's SHA-256, and what else belongs
+to it, in files that differ in their endings. It exists exactly when its manifest does: all files
+are replaced or none, and nothing half-written is ever read.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from grokbook._support.atomic_files import write_together
+from grokbook._support.errors import DamagedRunError, MissingRunError, first_line
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -11,7 +26,7 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 def default_root() -> Path:
     """``GROKBOOK_RUNS`` if set and not empty, else ``runs/`` in the checkout or working folder."""
     if named := os.environ.get("GROKBOOK_RUNS"):
-        return Path(named)
+        return Path(named).expanduser()
     if (_CHECKOUT / "pyproject.toml").is_file():
         return _CHECKOUT / "runs"
     return Path.cwd() / "runs"
@@ -26,7 +41,123 @@ def roots(root: Path | None = None) -> list[Path]:
     return [default_root(), _CHECKOUT / "runs"] if root is None else [root]
 
 
-def changed(path: Path, content: bytes | None) -> bool:
+def find_record(place: str, root: Path | None = None) -> Path:
+    """Return the path, without ending, of a record in the first of the roots that has it.
+
+    Where none has it, that in the first.
+    """
+    paths = [folder / place for folder in roots(root)]
+    return next((path for path in paths if _with(path, ".json").exists()), paths[0])
+
+
+def write_record(
+    path: Path,
+    table: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    *,
+    sum_name: str = "sha256",
+    beside: Mapping[str, bytes] | None = None,
+) -> None:
+    """Keep a table and its manifest, all files or none.
+
+    Parameters
+    ----------
+    path : Path
+        Of the record, without an ending.
+    table : DataFrame
+        Written as ``.parquet``.
+    manifest : mapping
+        Written as ``.json``, with the table's SHA-256 added.
+    sum_name : str
+        The manifest's field for it.
+    beside : mapping of str to bytes, optional
+        Further files, by ending.
+
+    Raises
+    ------
+    OSError
+        If they cannot be written; what was there before is as it was.
+    """
+    buffer = BytesIO()
+    table.to_parquet(buffer, index=False, compression="zstd")
+    content = buffer.getvalue()
+    whole = {**manifest, sum_name: hashlib.sha256(content).hexdigest()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_together(
+        {
+            _with(path, ".parquet"): content,
+            **{_with(path, ending): data for ending, data in (beside or {}).items()},
+            _with(path, ".json"): (json.dumps(whole, indent=1) + "\n").encode(),
+        }
+    )
+
+
+def read_record(
+    path: Path,
+    what: str,
+    command: Callable[[bool], str],
+    *,
+    sum_name: str = "sha256",
+    check: Callable[[pd.DataFrame, dict[str, Any]], object] = lambda table, manifest: None,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return a record's table and manifest.
+
+    Parameters
+    ----------
+    path : Path
+        Of the record, without an ending.
+    what : str
+        Its name in messages.
+    command : callable
+        Returns what records it, as code; given whether there is something to record anew.
+    sum_name : str
+        As for :func:`write_record`.
+    check : callable
+        Given both, raises where they are not what is meant to lie here.
+
+    Raises
+    ------
+    MissingRunError, DamagedRunError
+        With the command.
+    """
+    manifest_path, text = _with(path, ".json"), None
+    if not manifest_path.exists():
+        raise MissingRunError(f"There is no record of {what}; make it with {command(False)}.")
+    try:
+        text = manifest_path.read_bytes()
+        manifest = _loaded(text)
+        content = _with(path, ".parquet").read_bytes()
+        if hashlib.sha256(content).hexdigest() != manifest[sum_name]:
+            raise ValueError("the table's SHA-256 is not the manifest's")
+        table = pd.read_parquet(BytesIO(content))
+        check(table, manifest)
+    except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
+        if _changed(manifest_path, text):  # recorded anew while it was read
+            return read_record(path, what, command, sum_name=sum_name, check=check)
+        raise DamagedRunError(
+            f"The record of {what} is damaged ({path.name}.parquet or {manifest_path.name}:"
+            f" {first_line(error)}); record it anew with {command(True)}."
+        ) from error
+    return table, manifest
+
+
+def _loaded(text: bytes) -> dict[str, Any]:
+    """Return a manifest's fields; a ValueError if one stands in it twice."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found := dict(pairs)) < len(pairs):
+            raise ValueError("a field stands in it twice")
+        return found
+
+    manifest: dict[str, Any] = json.loads(text, object_pairs_hook=once)
+    return manifest
+
+
+def _with(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)  # with_suffix would cut a name with a dot
+
+
+def _changed(path: Path, content: bytes | None) -> bool:
     """Whether a file is gone or other than it was; not if it cannot be read, as before."""
     try:
         return path.read_bytes() != content

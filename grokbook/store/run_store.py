@@ -10,10 +10,8 @@ old run. The weights may be missing: they are large, and no table needs them.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,11 +20,10 @@ import safetensors.torch as safetensors
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from grokbook._support.atomic_files import write_together
-from grokbook._support.errors import CheckpointError, RunError, StaleRunError, first_line, reason
+from grokbook._support.errors import CheckpointError, RunError, StaleRunError, reason
 from grokbook.experiments.schema import Experiment, id_of_fields
-from grokbook.store.manifests import checked_manifest, require_rows
-from grokbook.store.records import changed, default_root
+from grokbook.store.manifests import require_fields, require_rows
+from grokbook.store.records import default_root, read_record, write_record
 from grokbook.store.run_keys import (
     RunKey,
     command_for,
@@ -249,21 +246,17 @@ class RunStore:
 
     def _keep(self, key: RunKey, run: Run) -> None:
         """Write log, weights and manifest, all or none, and remove the checkpoint."""
-        log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
-        buffer = BytesIO()
-        run.log.to_parquet(buffer, index=False, compression="zstd")
-        contents = {log_path: buffer.getvalue()}
         run.manifest["preset"], run.manifest["name"] = key.preset, key.name
-        run.manifest["log_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+        beside = {}
         if run.weights is not None:
-            weights = contents[self._path(key, ".safetensors")] = safetensors.save(run.weights)
-            run.manifest["weights_sha256"] = hashlib.sha256(weights).hexdigest()
-        contents[manifest_path] = (json.dumps(run.manifest, indent=1) + "\n").encode()
+            beside[".safetensors"] = safetensors.save(run.weights)
+            run.manifest["weights_sha256"] = hashlib.sha256(beside[".safetensors"]).hexdigest()
+        path = self._path(key, "")
         try:
-            write_together(contents)
+            write_record(path, run.log, run.manifest, sum_name="log_sha256", beside=beside)
         except OSError as error:
             raise RunError(
-                f"{key} could not be kept in {log_path.parent} ({reason(error)}); what was recorded"
+                f"{key} could not be kept in {path.parent} ({reason(error)}); what was recorded"
                 " before is as it was, and the same command goes on from step"
                 f" {self._step_reached(key)}."
             ) from error
@@ -314,30 +307,19 @@ class RunStore:
         return self.root / key.preset / key.name / f"seed-{key.seed}{suffix}"
 
     def _read(self, key: RunKey) -> Run:
-        log_path, manifest_path = self._path(key, ".parquet"), self._path(key, ".json")
-        if not manifest_path.exists():
-            raise RunError(f"There is no record of {key}; make it with {command_for(key)}.")
-        text = None
-        try:
-            text = manifest_path.read_bytes()
-            manifest = checked_manifest(text)
-            content = log_path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != manifest["log_sha256"]:
-                raise ValueError("SHA-256 of the log is not the manifest's")
+        def check(log: pd.DataFrame, manifest: dict[str, Any]) -> None:
+            require_fields(manifest)
             # Not decoded here: a record of an older version is stale, not damaged.
             if id_of_fields(manifest["experiment"]) != manifest["id"]:
                 raise ValueError("experiment id is not that of the fields")
             require_place(key, manifest)
-            log = pd.read_parquet(BytesIO(content))
             require_rows(log, manifest)
-            return Run(log, manifest)
-        except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
-            if changed(manifest_path, text):  # recorded anew while it was read
-                return self._read(key)
-            raise RunError(
-                f"The record of {key} is damaged ({log_path.name} or {manifest_path.name}:"
-                f" {first_line(error)}); record it anew with {command_for(key, again=True)}."
-            ) from error
+
+        log, manifest = read_record(
+            self._path(key, ""), str(key), lambda again: command_for(key, again=again),
+            sum_name="log_sha256", check=check,
+        )  # fmt: skip
+        return Run(log, manifest)
 
 
 @contextmanager

@@ -8,23 +8,20 @@ reads one back. ``grokbook reproduce`` records those that are missing.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from grokbook import metrics
-from grokbook._support.atomic_files import write_together
-from grokbook._support.errors import InputError, RunError, first_line
+from grokbook._support.errors import InputError
 from grokbook._support.provenance import provenance
 from grokbook.experiments.schema import Dataset
-from grokbook.store.records import default_root, roots
+from grokbook.store.records import default_root, find_record, read_record, write_record
 from grokbook.tasks.base import Split
 from grokbook.tasks.images import MNIST
 from grokbook.theory import neighbouring_probability
@@ -171,21 +168,19 @@ def load(name: str, root: Path | None = None) -> pd.DataFrame:
     RunError
         If the record is missing or damaged.
     """
-    path, manifest_path = _paths(name, root)
-    again = "record it anew with `grokbook reproduce`"
-    if not manifest_path.exists():
-        raise RunError(f"There is no record of the table {name}; {again}.")
-    try:
-        wanted = json.loads(manifest_path.read_text())["sha256"]
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != wanted:
-            raise ValueError("its SHA-256 is not the manifest's")
-        return pd.read_parquet(BytesIO(content))
-    except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
-        raise RunError(
-            f"The record of the table {name} is damaged ({path.name} or {manifest_path.name}:"
-            f" {first_line(error)}); {again}."
-        ) from error
+    known = [f"mnist_{each}" for each in TABLES]
+    if name not in known:
+        raise InputError(f"There is no recorded table {name!r}; known are {', '.join(known)}.")
+
+    def check(table: pd.DataFrame, manifest: dict[str, Any]) -> None:
+        if manifest["table"] != name:
+            raise ValueError(f"it is the table {manifest['table']}")
+
+    found, _ = read_record(
+        find_record(f"derived/{name}", root), f"the table {name}",
+        lambda again: "`grokbook reproduce`", check=check,
+    )  # fmt: skip
+    return found
 
 
 def record(root: Path | None = None) -> list[Path]:
@@ -202,34 +197,15 @@ def record(root: Path | None = None) -> list[Path]:
     dataset = MNIST()
     split = dataset.load()
     folder = (default_root() if root is None else root) / "derived"
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, compute in TABLES.items():
-        buffer = BytesIO()
-        compute(split).to_parquet(buffer, index=False, compression="zstd")
-        content = buffer.getvalue()
+        path = folder / f"mnist_{name}"
         manifest = {
-            "table": f"mnist_{name}",
+            "table": path.name,
             "dataset": {"type": "MNIST", "train_points": dataset.train_points},
             "data_sha256": split.checksum(),
             **provenance(torch.device("cpu")),
-            "sha256": hashlib.sha256(content).hexdigest(),
         }
-        text = json.dumps(manifest, indent=1) + "\n"
-        path, manifest_path = (folder / f"mnist_{name}.{kind}" for kind in ("parquet", "json"))
-        write_together({path: content, manifest_path: text.encode()})
-        written.append(path)
+        write_record(path, compute(split), manifest)
+        written.append(path.with_suffix(".parquet"))
     return written
-
-
-def _paths(name: str, root: Path | None) -> tuple[Path, Path]:
-    """Parquet file and manifest of a table, in the first folder that has it."""
-    known = [f"mnist_{each}" for each in TABLES]
-    if name not in known:
-        raise InputError(f"There is no recorded table {name!r}; known are {', '.join(known)}.")
-    folders = roots(root)
-    paths = [
-        (folder / "derived" / f"{name}.parquet", folder / "derived" / f"{name}.json")
-        for folder in folders
-    ]
-    return next((pair for pair in paths if pair[1].exists()), paths[0])

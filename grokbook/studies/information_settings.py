@@ -9,11 +9,8 @@ ones are computed on the spot.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import time
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -23,14 +20,13 @@ import pandas as pd
 import torch
 
 from grokbook import metrics
-from grokbook._support.atomic_files import write_together
-from grokbook._support.errors import InputError, RunError, StaleRunError, first_line
+from grokbook._support.errors import InputError, RunError, StaleRunError
 from grokbook._support.provenance import provenance
 from grokbook._support.seeding import generator
 from grokbook.experiments.named import experiment
 from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.models.base import Network
-from grokbook.store.records import default_root, roots
+from grokbook.store.records import default_root, find_record, read_record, write_record
 from grokbook.tasks.base import Split
 from grokbook.training.checkpoints import read_checkpoint
 from grokbook.training.loop import train
@@ -45,6 +41,7 @@ DRAWS = (1, 2, 5, 10)
 """Numbers of noise draws recorded; 1 is the paper's."""
 
 _NAME, COMMAND = "ablation information_settings", "grokbook reproduce"
+_PLACE = "ablation/information_settings"
 
 
 class Settings(NamedTuple):
@@ -233,23 +230,18 @@ def record(root: Path | None = None, chosen: Settings | None = None) -> Path:
         The Parquet file written.
     """
     chosen = settings() if chosen is None else chosen
-    path, manifest_path = _paths(default_root() if root is None else root)
+    path = (default_root() if root is None else root) / _PLACE
     made_by, began = provenance(torch.device("cpu")), time.perf_counter()
-    buffer = BytesIO()
-    information_settings(*chosen).to_parquet(buffer, index=False, compression="zstd")
-    content = buffer.getvalue()
+    table = information_settings(*chosen)
     manifest = {
         **_fields(chosen),
         "experiment": chosen.experiment.to_dict(),
         "seconds": round(time.perf_counter() - began, 3),
         "data_sha256": chosen.experiment.dataset.load().checksum(),
         **made_by,
-        "sha256": hashlib.sha256(content).hexdigest(),
     }
-    text = json.dumps(manifest, indent=1) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_together({path: content, manifest_path: text.encode()})
-    return path
+    write_record(path, table, manifest)
+    return path.with_suffix(".parquet")
 
 
 def load(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
@@ -276,22 +268,10 @@ def load(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
 
 def read(chosen: Settings, root: Path | None = None) -> pd.DataFrame:
     """Read what :func:`record` has written for these settings; errors as :func:`load`."""
-    pairs = [_paths(folder) for folder in roots(root)]
-    path, manifest_path = next((pair for pair in pairs if pair[1].exists()), pairs[0])
-    if not manifest_path.exists():
-        raise RunError(f"There is no record of {_NAME}; make it with `{COMMAND}`.")
-    try:
-        manifest = json.loads(manifest_path.read_text())
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
-            raise ValueError("its SHA-256 is not the manifest's")
-        table = pd.read_parquet(BytesIO(content))
-        found = {name: manifest[name] for name in _fields(chosen)}
-    except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
-        raise RunError(
-            f"The record of {_NAME} is damaged ({path.name} or {manifest_path.name}:"
-            f" {first_line(error)}); record it anew with `{COMMAND}`."
-        ) from error
+    table, found = read_record(
+        find_record(_PLACE, root), _NAME, lambda again: f"`{COMMAND}`",
+        check=lambda _, manifest: [manifest[name] for name in _fields(chosen)],
+    )  # fmt: skip
     for name, wanted in _fields(chosen).items():
         if found[name] != wanted:
             raise StaleRunError(
@@ -310,9 +290,3 @@ def _fields(chosen: Settings) -> dict[str, str | int | list[int]]:
         "draws": list(chosen.draws),
         "seed": chosen.seed,
     }
-
-
-def _paths(root: Path) -> tuple[Path, Path]:
-    """Parquet file and manifest."""
-    folder = root / "ablation"
-    return folder / "information_settings.parquet", folder / "information_settings.json"

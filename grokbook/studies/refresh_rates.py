@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from grokbook._support.errors import RunError, StaleRunError
+from grokbook._support.errors import MissingRunError, StaleRunError
 from grokbook.analysis.moments import GROKKED, moments
 from grokbook.experiments.named import experiment
 from grokbook.experiments.schema import Experiment, Measurements
@@ -130,7 +130,7 @@ def _recorded(name: str, recipe: Experiment, root: Path | None) -> Run:
     stores = [RunStore(folder) for folder in roots(root)]
     store = next((each for each in stores if each.status(key) != "missing"), None)
     if store is None:
-        raise RunError(f"There is no record of {key}; make it with `{COMMAND}`.")
+        raise MissingRunError(f"There is no record of {key}; make it with `{COMMAND}`.")
     run = store.load(key)
     if run.manifest["id"] != recipe.id:
         raise StaleRunError(

@@ -132,3 +132,13 @@ def test_what_is_recorded_is_what_mnist_gives(tmp_path: Path, full_disk) -> None
     with full_disk(), pytest.raises(OSError, match="File too large"):
         image_geometry.record(tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == kept
+
+
+def test_a_table_in_the_place_of_another_is_refused(tmp_path: Path) -> None:
+    """Swapped whole, Parquet and manifest: the sums are right, the name is not."""
+    folder = tmp_path / "derived"
+    shutil.copytree(Path(image_geometry.__file__).parents[2] / "runs" / "derived", folder)
+    for ending in (".parquet", ".json"):
+        shutil.copy(folder / f"mnist_raw_entropies{ending}", folder / f"mnist_distances{ending}")
+    with pytest.raises(RunError, match=r"is damaged .*it is the table mnist_raw_entropies"):
+        image_geometry.load("mnist_distances", tmp_path)
