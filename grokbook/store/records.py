@@ -57,8 +57,8 @@ def write_record(
     *,
     sum_name: str = "sha256",
     beside: Mapping[str, bytes] | None = None,
-) -> None:
-    """Keep a table and its manifest, all files or none.
+) -> dict[str, Any]:
+    """Keep a table and its manifest, all files or none; return the manifest as it was written.
 
     Parameters
     ----------
@@ -90,6 +90,7 @@ def write_record(
             _with(path, ".json"): (json.dumps(whole, indent=1) + "\n").encode(),
         }
     )
+    return whole
 
 
 def read_record(

@@ -253,7 +253,9 @@ class RunStore:
             run.manifest["weights_sha256"] = hashlib.sha256(beside[".safetensors"]).hexdigest()
         path = self._path(key, "")
         try:
-            write_record(path, run.log, run.manifest, sum_name="log_sha256", beside=beside)
+            run.manifest.update(
+                write_record(path, run.log, run.manifest, sum_name="log_sha256", beside=beside)
+            )
         except OSError as error:
             raise RunError(
                 f"{key} could not be kept in {path.parent} ({reason(error)}); what was recorded"
