@@ -5,14 +5,19 @@ of outputs (n, d). Random numbers come from a generator that is passed in.
 
 A network is read, never changed, and must be a function: a module, or a method of one, with dropout
 or batch normalisation in training mode is refused (an `InputError`); call ``model.eval()`` first.
-Modules without such layers may be in either mode. What a plain function calls is not looked into.
+Modules without such layers may be in either mode. Other randomness is found by running the network
+twice on a few samples. It is given copies of the inputs, so it may write into them. Gradients are
+switched on where a metric needs them, also inside `torch.no_grad` and `torch.inference_mode`.
 """
 
 from grokbook.metrics.accuracy import accuracy
 from grokbook.metrics.commutativity import (
+    MirrorAccuracy,
     abelian_accuracy,
     abelian_logit_distance,
     abelian_logit_mse,
+    accuracy_by_mirror,
+    commutes,
     mirror_share,
     mirror_split,
 )
@@ -59,11 +64,14 @@ __all__ = [
     "Information",
     "JacobianNorms",
     "MLPSharpness",
+    "MirrorAccuracy",
     "SharpnessEstimate",
     "abelian_accuracy",
     "abelian_logit_distance",
     "abelian_logit_mse",
     "accuracy",
+    "accuracy_by_mirror",
+    "commutes",
     "count_zero_features",
     "entropy_difference",
     "entropy_of_spectrum",

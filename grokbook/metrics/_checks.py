@@ -1,19 +1,13 @@
 """What every metric checks about its input before computing anything."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import Module, MultiheadAttention, RNNBase, RReLU
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
-from torch.nn.modules.instancenorm import _InstanceNorm
+from torch.nn.parameter import is_lazy
 
 from grokbook._support.errors import InputError
 from grokbook._support.validation import real, shown, whole
-
-Network = Callable[[Tensor], Tensor]
-"""Any map from a batch of inputs (n, ...) to a batch of outputs: a module or a method of one."""
 
 Order = float | Sequence[float] | Tensor
 """One order alpha of an entropy, or several."""
@@ -40,16 +34,27 @@ def as_orders(alpha: Order) -> Tensor:
 
 
 def require_tensor(values: object, name: str) -> None:
-    """Refuse lists, NumPy's arrays and whatever else is no tensor."""
+    """Refuse lists, NumPy's arrays and whatever else is no tensor, or one without its numbers."""
     if not isinstance(values, Tensor):
         raise InputError(f"{name} is of the type {type(values).__name__}, but must be a tensor.")
+    if is_lazy(values):
+        raise InputError(f"{name} has no shape yet, but must have one; call the model once.")
+    if values.is_meta:
+        raise InputError(f"{name} is on the meta device, but must hold numbers.")
+    if values.layout != torch.strided or values.is_quantized or values.is_nested:
+        kind = "nested" if values.is_nested else "quantized" if values.is_quantized else "sparse"
+        raise InputError(
+            f"{name} is {kind} ({values.dtype}, {values.layout}), but must be a dense tensor."
+        )
 
 
 def require_finite(values: Tensor, name: str) -> None:
-    """Refuse what is no tensor, complex numbers, NaN and infinity."""
+    """Refuse what is no tensor, complex numbers, types below 16 bits, NaN and infinity."""
     require_tensor(values, name)
     if values.is_complex():  # in float64 the imaginary part would be lost
         raise InputError(f"{name} is complex ({values.dtype}), but must be real.")
+    if values.is_floating_point() and torch.finfo(values.dtype).bits < 16:
+        raise InputError(f"{name} has dtype {values.dtype}, but must be of at least 16 bits.")
     if not torch.isfinite(values).all():
         bad = int((~torch.isfinite(values)).sum())
         raise InputError(
@@ -108,6 +113,20 @@ def require_perturbation(x: Tensor, sigma: float, draws: int, generator: torch.G
         raise InputError(
             f"x has dtype {x.dtype}, but must be floating-point, so that noise can be added."
         )
+    require_finite(x, "x")
+    if sigma == 0 or x.numel() == 0:
+        return
+    size, kind = float(x.abs().max()), torch.finfo(x.dtype)
+    if sigma < 4 * max(kind.eps * size, kind.tiny / kind.eps):
+        raise InputError(
+            f"sigma is {float(sigma):.3g}, but must be larger, since x has entries up to "
+            f"{size:.3g}, where noise is lost in the rounding of {x.dtype}."
+        )
+    if size + 10 * sigma > kind.max:
+        raise InputError(
+            f"sigma is {float(sigma):.3g} and x has entries up to {size:.3g}, but x and its noise "
+            f"must stay below {kind.max:.3g}, the largest of {x.dtype}."
+        )
 
 
 def require_generator(generator: object) -> None:
@@ -125,46 +144,3 @@ def perturbed(x: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
         return x
     noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=generator.device)
     return x + sigma * noise.to(x.device)
-
-
-def require_evaluation_mode(f: object) -> None:
-    """Refuse a module, or a method of one, with a layer that is random or learns when called.
-
-    Only modules that have such a layer need be in evaluation mode. A module inside a plain function
-    is not seen.
-    """
-    model = getattr(f, "__self__", f)
-    if not isinstance(model, Module):
-        return
-    for name, layer in model.named_modules():
-        if layer.training and (effect := _effect_of_training(layer)):
-            raise InputError(
-                f"the {type(layer).__name__} {name!r} of the model is in training mode, in which "
-                f"it {effect}; call model.eval() first."
-            )
-
-
-def _effect_of_training(layer: Module) -> str | None:
-    """Return what a layer does in training mode that a metric must not see, if anything."""
-    if isinstance(layer, _BatchNorm):
-        return "mixes the samples of a batch and changes its running statistics"
-    if isinstance(layer, _InstanceNorm):
-        return "changes its running statistics" if layer.track_running_stats else None
-    share = {_DropoutNd: "p", MultiheadAttention: "dropout", RNNBase: "dropout"}
-    random = any(isinstance(layer, k) and getattr(layer, at) > 0 for k, at in share.items())
-    return "is random" if random or isinstance(layer, RReLU) else None
-
-
-def outputs(f: Network, x: Tensor) -> Tensor:
-    """Return f(x), refused unless a finite (n, K) matrix of real numbers."""
-    require_evaluation_mode(f)
-    values = f(x)
-    if not isinstance(values, Tensor):
-        raise InputError(f"f returned a {type(values).__name__}, but must return a tensor.")
-    if values.ndim != 2 or values.shape[0] != x.shape[0]:
-        raise InputError(
-            f"f returned shape {tuple(values.shape)} for {x.shape[0]} inputs, but must return "
-            f"({x.shape[0]}, K), one row an input."
-        )
-    require_matrix(values, "the output of f")
-    return values

@@ -1,5 +1,6 @@
 """Accuracy of logits (n, K) against integer labels (n,)."""
 
+import torch
 from torch import Tensor
 
 from grokbook.metrics._checks import require_labels, require_matrix
@@ -29,10 +30,9 @@ def accuracy(logits: Tensor, y: Tensor) -> float:
 
     Examples
     --------
-    >>> import torch
     >>> accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]]), torch.tensor([0, 1, 1]))
     0.6666666666666666
     """
     require_matrix(logits, "logits")
     require_labels(y, *logits.shape)
-    return int((logits.argmax(dim=1) == y).sum()) / len(y)
+    return int((logits.to(torch.float64).argmax(dim=1) == y).sum()) / len(y)

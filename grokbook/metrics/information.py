@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grokbook._support.errors import InputError
 from grokbook._support.validation import whole
 from grokbook.metrics._checks import Order, as_orders, require_labels
 from grokbook.metrics.spectra import (
     count_zero_features,
     entropy_of_spectrum,
     gram_eigenvalues,
+    gram_pair_eigenvalues,
     unit_features,
     unit_hadamard_purity,
     unit_hadamard_spectrum,
@@ -95,13 +95,7 @@ def matrix_mutual_information(R1: Tensor, R2: Tensor, alpha: Order = 1.0) -> Ten
     True
     """
     orders = as_orders(alpha)
-    first, second = gram_eigenvalues(R1, "R1"), gram_eigenvalues(R2, "R2")
-    if R1.shape != R2.shape:
-        raise InputError(
-            f"R1 has shape {tuple(R1.shape)} and R2 {tuple(R2.shape)}, but they must be equal."
-        )
-    product = gram_eigenvalues(R1.to(torch.float64) * R2.to(torch.float64), "R1 * R2")
-    H1, H2, joint = (entropy_of_spectrum(s, orders) for s in (first, second, product))
+    H1, H2, joint = (entropy_of_spectrum(s, orders) for s in gram_pair_eigenvalues(R1, R2))
     return H1 + H2 - joint
 
 

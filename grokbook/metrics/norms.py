@@ -7,6 +7,7 @@ from torch.nn import Module
 from grokbook._support.errors import InputError
 from grokbook._support.validation import real
 from grokbook.metrics._checks import require_finite, require_matrix
+from grokbook.metrics._numbers import require_representable, vector_norm
 
 
 def weight_norm(model: Module, p: float = 2) -> float:
@@ -18,7 +19,8 @@ def weight_norm(model: Module, p: float = 2) -> float:
     Raises
     ------
     InputError
-        If p is below 1, or a parameter is complex or not finite, or there are no parameters.
+        If p is below 1, a parameter is complex, sparse, not finite or without numbers, there are
+        no parameters, or the norm is beyond float64.
 
     Examples
     --------
@@ -28,7 +30,8 @@ def weight_norm(model: Module, p: float = 2) -> float:
     (4.0, 8.0)
     """
     norms = list(layer_norms(model, p).values())
-    return float(torch.linalg.vector_norm(torch.tensor(norms, dtype=torch.float64), p))
+    norm = float(vector_norm(torch.tensor(norms, dtype=torch.float64), p))
+    return require_representable(norm, "the norm of all parameters")
 
 
 def layer_norms(model: Module, p: float = 2) -> dict[str, float]:
@@ -37,7 +40,8 @@ def layer_norms(model: Module, p: float = 2) -> dict[str, float]:
     Raises
     ------
     InputError
-        If p is below 1, or a parameter is complex or not finite, or there are no parameters.
+        If p is below 1, a parameter is complex, sparse, not finite or without numbers, there are
+        no parameters, or the norm is beyond float64.
 
     Examples
     --------
@@ -51,7 +55,8 @@ def layer_norms(model: Module, p: float = 2) -> dict[str, float]:
     norms = {}
     for name, parameter in model.named_parameters():
         require_finite(parameter, name)
-        norms[name] = float(torch.linalg.vector_norm(parameter.detach().to(torch.float64), p))
+        norm = float(vector_norm(parameter.detach().to(torch.float64), p))
+        norms[name] = require_representable(norm, f"the norm of {name}")
     if not norms:
         raise InputError("model has 0 parameters, but must have at least one.")
     return norms
@@ -63,7 +68,7 @@ def spectral_norm(W: Tensor) -> float:
     Raises
     ------
     InputError
-        If W is not a finite, real, non-empty matrix.
+        If W is not a finite, real, non-empty matrix, or the result is beyond float64.
 
     Examples
     --------
@@ -78,7 +83,8 @@ def spectral_norm(W: Tensor) -> float:
         return 0.0
     W = W / scale
     gram = W @ W.T if W.shape[0] <= W.shape[1] else W.T @ W
-    return scale * float(torch.linalg.eigvalsh(gram)[-1].sqrt())
+    norm = scale * float(torch.linalg.eigvalsh(gram)[-1].sqrt())
+    return require_representable(norm, "the spectral norm of W")
 
 
 def logit_scale(logits: Tensor) -> float:
@@ -90,7 +96,7 @@ def logit_scale(logits: Tensor) -> float:
     Raises
     ------
     InputError
-        If the logits are not a finite, real, non-empty matrix.
+        If the logits are not a finite, real, non-empty matrix, or the result is beyond float64.
 
     Examples
     --------
@@ -98,4 +104,5 @@ def logit_scale(logits: Tensor) -> float:
     3.0
     """
     require_matrix(logits, "logits")
-    return float(torch.linalg.vector_norm(logits.detach().to(torch.float64), dim=1).mean())
+    scale = float(vector_norm(logits.detach().to(torch.float64), dim=1).mean())
+    return require_representable(scale, "the mean length of the logits")

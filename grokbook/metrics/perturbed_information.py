@@ -8,7 +8,8 @@ and PE from one set of forward passes and spectra.
 import torch
 from torch import Tensor
 
-from grokbook.metrics._checks import Network, Order, outputs, perturbed, require_perturbation
+from grokbook.metrics._checks import Order, perturbed, require_perturbation
+from grokbook.metrics._networks import Network, outputs, require_function
 from grokbook.metrics.information import (
     Information,
     representation_entropy,
@@ -35,6 +36,8 @@ def perturbed_information(
     and of spectra serves both. The arguments are those of `perturbed_mutual_information`.
     """
     require_perturbation(x, sigma, draws, generator)
+    require_function(first_layer, x)
+    require_function(logits, x)
     draws = draws if sigma > 0 else 1
     results = []
     for _ in range(draws):
@@ -98,8 +101,9 @@ def perturbed_mutual_information(
     Raises
     ------
     InputError
-        If an order is not positive, sigma negative, draws or batch_size no integer of at least 1,
-        generator no torch.Generator, x not floating-point, or an output not a finite (n, d).
+        If an order is not positive, sigma negative, or so small beside x that rounding swallows
+        the noise, draws or batch_size no integer of at least 1, generator no torch.Generator, x
+        not finite and floating-point, an output not a finite (n, d), or a map random.
 
     Examples
     --------
@@ -139,6 +143,7 @@ def perturbed_entropy(
     3.0
     """
     require_perturbation(x, sigma, draws, generator)
+    require_function(f, x)
     draws = draws if sigma > 0 else 1
     entropies = [
         representation_entropy(outputs(f, perturbed(x, sigma, generator)), alpha, batch_size)
@@ -213,6 +218,7 @@ def label_mutual_information(
     and the result are those of `perturbed_entropy`.
     """
     require_perturbation(x, sigma, draws, generator)
+    require_function(f, x)
     draws = draws if sigma > 0 else 1
     values = [
         representation_label_mutual_information(

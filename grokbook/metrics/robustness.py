@@ -8,13 +8,20 @@ from torch import Tensor
 from grokbook._support.errors import InputError
 from grokbook._support.validation import whole
 from grokbook.metrics._checks import (
-    Network,
-    outputs,
     perturbed,
     require_finite,
     require_perturbation,
     require_tensor,
 )
+from grokbook.metrics._networks import (
+    Network,
+    gradients,
+    outputs,
+    require_function,
+    require_own_weights,
+    require_samples_apart,
+)
+from grokbook.metrics._numbers import require_representable, vector_norm
 
 _JACOBIAN = "the Jacobian of f"  # may be infinite where f is finite, as the slope of a root
 
@@ -46,8 +53,9 @@ def perturbation_error(
     Raises
     ------
     InputError
-        If sigma is negative, draws no integer of at least 1, generator no torch.Generator, x not
-        floating-point, or f(x) not a finite (n, K).
+        If sigma is negative, or so small beside x that rounding swallows the noise, draws no
+        integer of at least 1, generator no torch.Generator, x not finite and floating-point, f(x)
+        not a finite (n, K), f random, or the error beyond float64.
 
     Examples
     --------
@@ -57,19 +65,20 @@ def perturbation_error(
     0.0
     """
     require_perturbation(x, sigma, draws, generator)
+    require_function(f, x)
     clean = outputs(f, x).to(torch.float64)
     total = 0.0
     for _ in range(draws):
         moved = outputs(f, perturbed(x, sigma, generator)).to(torch.float64)
         total += float((moved - clean).square().sum())
-    return total / (draws * len(x))
+    return require_representable(total / (draws * len(x)), "the perturbation error")
 
 
 def input_jacobian(f: Network, x: Tensor, *, chunk_size: int = 256) -> Tensor:
     """Return the exact Jacobians of the outputs with respect to the inputs, one a sample.
 
     One backward pass for each output and chunk of samples. f must treat samples one by one (batch
-    normalisation in training mode does not, and is refused).
+    normalisation in training mode does not, and is refused), which is tried on some of them.
 
     Parameters
     ----------
@@ -88,8 +97,9 @@ def input_jacobian(f: Network, x: Tensor, *, chunk_size: int = 256) -> Tensor:
     Raises
     ------
     InputError
-        If x is not floating-point, chunk_size no integer of at least 1, the output not a finite
-        (n, K) or not a function of x, or a derivative not finite.
+        If x is not finite and floating-point, chunk_size no integer of at least 1, the output not
+        a finite (n, K) or not a function of x, samples depend on each other, the weights were made
+        in inference mode, or a derivative is not finite.
 
     Examples
     --------
@@ -97,7 +107,7 @@ def input_jacobian(f: Network, x: Tensor, *, chunk_size: int = 256) -> Tensor:
     >>> input_jacobian(f, torch.tensor([[2.0, 3.0]])).tolist()
     [[[3.0, 2.0], [0.0, 1.0]]]
     """
-    J = torch.cat([_chunk_jacobian(f, part) for part in _chunks(x, chunk_size)])
+    J = torch.cat([_chunk_jacobian(f, part) for part in _chunks(f, x, chunk_size)])
     require_finite(J, _JACOBIAN)
     return J
 
@@ -115,7 +125,7 @@ def input_jacobian_norms(f: Network, x: Tensor, *, chunk_size: int = 256) -> Jac
     Never more than `chunk_size` Jacobians are held at once. Lemma 3.1 bounds the mean square of
     the first; the certified radius behind the repaired Theorem 3.2 uses the second.
     The arguments and errors are those of `input_jacobian`; also refused where no singular
-    values are found, as of entries beyond 1e154, whose squares are beyond float64.
+    values are found or a norm is beyond float64.
 
     Examples
     --------
@@ -123,23 +133,31 @@ def input_jacobian_norms(f: Network, x: Tensor, *, chunk_size: int = 256) -> Jac
     >>> norms.frobenius.tolist(), norms.spectral.tolist()
     ([2.0], [1.0])
     """
-    norms = [_norms(_chunk_jacobian(f, part).to(torch.float64)) for part in _chunks(x, chunk_size)]
+    parts = _chunks(f, x, chunk_size)
+    norms = [_norms(_chunk_jacobian(f, part).to(torch.float64)) for part in parts]
     frobenius, spectral = map(torch.cat, zip(*norms, strict=True))
     return JacobianNorms(frobenius, spectral)
 
 
-def _chunks(x: Tensor, chunk_size: int) -> tuple[Tensor, ...]:
+def _chunks(f: Network, x: Tensor, chunk_size: int) -> tuple[Tensor, ...]:
+    """Return x in chunks, after every check of x and of f that is not of one chunk's outputs."""
     require_tensor(x, "x")
     if not x.is_floating_point() or x.ndim < 2 or x.numel() == 0:
         raise InputError(
             f"x has dtype {x.dtype} and shape {tuple(x.shape)}, but must be a floating-point "
             "(n, ...)."
         )
-    return x.detach().split(whole("chunk_size", chunk_size, least=1))
+    require_finite(x, "x")
+    chunks = x.detach().split(whole("chunk_size", chunk_size, least=1))
+    require_own_weights(f)
+    require_function(f, chunks[0])
+    with torch.no_grad():
+        require_samples_apart(f, chunks[0], outputs(f, chunks[0]))
+    return chunks
 
 
 def _chunk_jacobian(f: Network, x: Tensor) -> Tensor:
-    with torch.enable_grad():
+    with gradients():
         x = x.clone().requires_grad_()
         values = outputs(f, x)  # (n, K)
         if not values.requires_grad:
@@ -154,16 +172,27 @@ def _chunk_jacobian(f: Network, x: Tensor) -> Tensor:
 
 def _norms(J: Tensor) -> tuple[Tensor, Tensor]:
     """Return Frobenius and spectral norms (n,) of float64 Jacobians (n, K, d)."""
-    frobenius = torch.linalg.vector_norm(J, dim=(1, 2))
-    gram = J @ J.mT if J.shape[1] <= J.shape[2] else J.mT @ J
-    try:
-        squares = torch.linalg.eigvalsh(gram)[:, -1]
-    except torch.linalg.LinAlgError:
-        squares = torch.full_like(frobenius, torch.nan)
-    if not (frobenius + squares).isfinite().all():  # to look through J each time would be dearer
+    frobenius = vector_norm(J, dim=(1, 2))
+    # Beyond these sizes squares overflow, or those that underflow count.
+    extreme = ((frobenius < 1e-100) | (frobenius > 1e100)) & (frobenius > 0)
+    if extreme.any():
+        scale = torch.where(extreme, J.abs().amax(dim=(1, 2)), 1.0)
+        spectral = scale * _spectral(J / scale[:, None, None])
+    else:
+        spectral = _spectral(J)
+    if not (frobenius + spectral).isfinite().all():  # to look through J each time would be dearer
         require_finite(J, _JACOBIAN)
         raise InputError(
             f"{_JACOBIAN} has entries up to {float(J.abs().max()):.3g}, but must have singular "
             "values that can be computed."
         )
-    return frobenius, squares.clamp(min=0).sqrt()
+    return frobenius, spectral
+
+
+def _spectral(J: Tensor) -> Tensor:
+    """Return spectral norms (n,), NaN where none are found."""
+    gram = J @ J.mT if J.shape[1] <= J.shape[2] else J.mT @ J
+    try:
+        return torch.linalg.eigvalsh(gram)[:, -1].clamp(min=0).sqrt()
+    except torch.linalg.LinAlgError:
+        return J.new_full((len(J),), torch.nan)

@@ -5,8 +5,6 @@ Exact for ReLU networks of linear layers under the theory's loss
 else Hutchinson's estimate with its standard error.
 """
 
-import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,20 +12,29 @@ from typing import NamedTuple
 import torch
 from curvlinops import HessianLinearOperator
 from torch import Tensor
-from torch.autograd.graph import Node
+from torch.autograd.graph import GradientEdge
 from torch.func import functional_call
-from torch.nn import Linear, Module
+from torch.nn import Linear, Module, Parameter
 
-from grokbook._support.errors import InputError
+from grokbook._support.errors import InputError, first_line
 from grokbook._support.validation import whole
-from grokbook.metrics._checks import (
+from grokbook.metrics._checks import require_finite, require_generator, require_tensor
+from grokbook.metrics._graph import layer_of, products_of
+from grokbook.metrics._networks import (
+    ROWS,
+    eager,
+    gradients,
     outputs,
     require_evaluation_mode,
-    require_finite,
-    require_generator,
-    require_tensor,
+    require_function,
+    require_own_weights,
+    require_same_outputs,
+    require_samples_apart,
+    twice_differentiable,
 )
+from grokbook.metrics._numbers import require_representable
 
+SMALLEST_SQUARE = 1e-280  # below it, float64 has lost digits of sums of squares, or all
 PROBES_AT_ONCE = 4  # one at a time was slower, eight no faster and held twice the activations
 
 
@@ -60,15 +67,6 @@ class MLPSharpness:
         return self.biases.get(next(iter(self.weights)), 0.0)
 
 
-# Autograd nodes through which the output stays affine in each single weight, so that second
-# derivatives vanish at almost every point, and which keep samples apart.
-_PIECEWISE_LINEAR = {
-    *("Addmm", "Mm", "T", "AccumulateGrad", "Add", "Sub", "Neg", "Mul", "Div"),
-    *("Relu", "LeakyRelu", "Hardtanh", "Threshold", "Clamp", "ClampMin", "ClampMax", "Abs"),
-    *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Alias", "Clone", "ToCopy"),
-}
-
-
 def mlp_sharpness(model: Module, x: Tensor) -> MLPSharpness:
     r"""Return the exact trace of the Hessian of L for a ReLU network of linear layers.
 
@@ -85,15 +83,17 @@ def mlp_sharpness(model: Module, x: Tensor) -> MLPSharpness:
     ----------
     model
         Every parameter belongs to a `torch.nn.Linear`, each applied once, to a matrix (n, d), and
-        all else is piecewise linear (ReLU, reshaping, sums, skip connections).
+        all else is piecewise linear (ReLU, reshaping, sums, skip connections). What is done in
+        place, in hooks or around the product in a subclass is seen, since layers are read off
+        the autograd graph.
     x
         Inputs (n, ...), floating-point.
 
     Raises
     ------
     InputError
-        If the model is not of this kind, or in training mode with dropout, or its output not a
-        finite (n, K).
+        If the model is not of this kind, random, or in training mode with dropout, samples depend
+        on each other, its output is not a finite (n, K), or squares are beyond float64.
 
     Examples
     --------
@@ -104,44 +104,37 @@ def mlp_sharpness(model: Module, x: Tensor) -> MLPSharpness:
     require_tensor(x, "x")
     if not x.is_floating_point():
         raise InputError(f"x has dtype {x.dtype}, but must be floating-point.")
-    require_evaluation_mode(model)  # `outputs` is given a function, and cannot see it
-    layers = _linear_layers(model)
-    calls: list[tuple[str, Tensor, Tensor]] = []
-
-    def recorder(name: str) -> Callable[[Module, tuple[Tensor, ...], Tensor], None]:
-        return lambda _, inputs, output: calls.append((name, inputs[0], output))
-
-    handles = [layer.register_forward_hook(recorder(name)) for name, layer in layers.items()]
-    # Fresh leaves, so that frozen parameters appear in the graph and the model's are not touched.
-    leaves = {n: p.detach().clone().requires_grad_() for n, p in model.named_parameters()}
-    try:
-        with torch.enable_grad():
+    if x.ndim == 0:
+        raise InputError("x has shape (), but must be (n, ...).")
+    require_finite(x, "x")
+    require_evaluation_mode(model)
+    _require_linear_layers(model)
+    with eager():
+        require_function(model, x)
+        with gradients():
+            # Fresh leaves: frozen parameters appear in the graph, the model's are not touched.
+            leaves = {n: p.detach().clone().requires_grad_() for n, p in model.named_parameters()}
             values = outputs(lambda inputs: functional_call(model, leaves, (inputs,)), x.detach())
-    finally:
-        for handle in handles:
-            handle.remove()
-    _check_calls(calls, layers, len(x))
-    _check_graph(values, leaves)
-
-    squared = torch.zeros(len(calls), len(x), dtype=torch.float64, device=x.device)
-    columns = values.sum(dim=0)  # samples do not interact, so rows of the gradient stay apart
-    for column in columns:
-        deltas = torch.autograd.grad(
-            column, [z for _, _, z in calls], retain_graph=True, materialize_grads=True
-        )
-        squared += torch.stack([delta.to(torch.float64).square().sum(dim=1) for delta in deltas])
+            products = products_of(values, leaves, len(x))
+            squared = _squared_gradients(values, [product.edge for product in products])
+        with torch.no_grad():
+            _require_own_forward(model, leaves, x.detach(), values)
     weights, biases = {}, {}
-    for (name, h, _), delta in zip(calls, squared, strict=True):
-        weights[name] = float(delta @ h.detach().to(torch.float64).square().sum(dim=1)) / len(x)
-        if layers[name].bias is not None:
-            biases[name] = float(delta.sum()) / len(x)
-    return MLPSharpness(weights, biases)
+    for product, delta in zip(products, squared, strict=True):
+        h = _squared_lengths(product.inputs(), f"inputs of layer {product.layer!r}")
+        weights[product.layer] = float(delta @ h) / len(x)
+        if product.bias is not None:
+            biases[layer_of(product.bias)] = float(delta.sum()) / len(x)
+    found = MLPSharpness(weights, biases)
+    require_representable(found.total, "the sharpness")
+    return found
 
 
-def _linear_layers(model: Module) -> dict[str, Linear]:
-    layers = {name: m for name, m in model.named_modules() if isinstance(m, Linear)}
-    inside = {id(p) for layer in layers.values() for p in (layer.weight, layer.bias)}
+def _require_linear_layers(model: Module) -> None:
+    layers = [layer for layer in model.modules() if isinstance(layer, Linear)]
+    inside = {id(p) for layer in layers for p in (layer.weight, layer.bias)}
     for name, parameter in model.named_parameters():
+        require_tensor(parameter, name)
         if id(parameter) not in inside:
             raise InputError(
                 f"model has the parameter {name} outside a torch.nn.Linear, but exact sharpness "
@@ -149,63 +142,50 @@ def _linear_layers(model: Module) -> dict[str, Linear]:
             )
     if not layers:
         raise InputError("model has 0 torch.nn.Linear layers, but must have at least one.")
-    return layers
 
 
-def _check_calls(
-    calls: list[tuple[str, Tensor, Tensor]], layers: dict[str, Linear], n: int
+def _squared_gradients(values: Tensor, edges: list[GradientEdge]) -> Tensor:
+    """Return sum_k ||df_k(x_i)/dz||^2 for the output z of every layer, shape (layers, n)."""
+    squared = torch.zeros(len(edges), len(values), dtype=torch.float64, device=values.device)
+    columns = values.sum(dim=0)  # samples do not interact, so rows of the gradient stay apart
+
+    def gradients_of(column: Tensor) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(column, edges, retain_graph=True, materialize_grads=True)
+
+    for column in columns:
+        deltas = gradients_of(column)
+        squared += torch.stack([delta.to(torch.float64).square().sum(dim=1) for delta in deltas])
+    faint = squared.amax(dim=1) < SMALLEST_SQUARE  # dead layers, or squares that underflow
+    if faint.any():
+        for column in columns:
+            for delta, small in zip(gradients_of(column), faint, strict=True):
+                if small and delta.any():
+                    raise InputError(
+                        f"a gradient of the outputs is {float(delta.abs().max()):.3g}, but must be "
+                        "0 or large enough for float64 to hold its square."
+                    )
+    return squared
+
+
+def _squared_lengths(h: Tensor, name: str) -> Tensor:
+    """Return squared lengths of rows, refused where the largest is too small for float64."""
+    squares = h.to(torch.float64).square().sum(dim=1)
+    if squares.max() < SMALLEST_SQUARE and h.any():
+        raise InputError(
+            f"{name} are at most {float(h.abs().max()):.3g}, but must be 0 or large enough for "
+            "float64 to hold their squares."
+        )
+    return squares
+
+
+def _require_own_forward(
+    model: Module, leaves: dict[str, Tensor], x: Tensor, values: Tensor
 ) -> None:
-    counts = Counter(name for name, _, _ in calls)
-    for name in layers:
-        if counts[name] != 1:
-            raise InputError(f"layer {name!r} was applied {counts[name]} times, but must be once.")
-    for name, h, _ in calls:
-        if h.ndim != 2 or len(h) != n:
-            raise InputError(
-                f"layer {name!r} was applied to shape {tuple(h.shape)}, but must be to ({n}, d), "
-                "one row a sample."
-            )
-
-
-def _check_graph(values: Tensor, leaves: dict[str, Tensor]) -> None:
-    """Refuse graphs in which the output may not be affine in each single weight."""
-    names = {id(leaf): name for name, leaf in leaves.items()}
-    uses: Counter[str] = Counter()
-    seen: set[Node] = set()
-    stack = [values.grad_fn]
-    while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        kind = _kind(node)
-        inputs = [source for source, _ in node.next_functions]
-        varying = [source for source in inputs if source is not None]
-        # A product of matrices is a layer's if its right factor is a transposed parameter.
-        right = inputs[-1] if kind in ("Addmm", "Mm", "Div") and len(inputs) > 1 else None
-        of_parameter = right is None or _sources(right) == ["AccumulateGrad"]
-        nonlinear = not of_parameter or (kind == "Mul" and len(varying) > 1)
-        if nonlinear or kind not in _PIECEWISE_LINEAR:
-            raise InputError(
-                f"model computes {kind} of what depends on its weights, but exact sharpness allows "
-                "linear layers and piecewise linear operations; use hutchinson_sharpness."
-            )
-        for source in varying:
-            if isinstance(leaf := getattr(source, "variable", None), Tensor):
-                uses[names[id(leaf)]] += 1
-        stack.extend(varying)
-    for name, count in uses.items():
-        if count != 1:
-            raise InputError(f"parameter {name} is used {count} times, but must be once.")
-
-
-def _sources(node: Node) -> list[str]:
-    return [_kind(source) for source, _ in node.next_functions if source is not None]
-
-
-def _kind(node: Node) -> str:
-    """Return the name of an autograd node without namespace, "Backward" and version."""
-    return re.sub(r"(Backward)?\d*$", "", node.name().rpartition("::")[2])
+    """Compare with what the network itself computes, on the first samples alone."""
+    rows = x[:ROWS]
+    own = model(rows.clone())
+    require_same_outputs(own, functional_call(model, leaves, (rows.clone(),)))
+    require_samples_apart(model, x, values)
 
 
 class SharpnessEstimate(NamedTuple):
@@ -213,6 +193,24 @@ class SharpnessEstimate(NamedTuple):
 
     estimate: float
     standard_error: float
+
+
+class _EveryParameter(Module):
+    """A model whose outputs depend on all of its parameters, if only by a term that is zero.
+
+    Otherwise curvlinops fails on those that the loss does not depend on.
+    """
+
+    def __init__(self, model: Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        prediction = self.model(x.clone())  # into which it may write
+        require_tensor(prediction, "the output of model")
+        for parameter in self.model.parameters():
+            prediction = prediction + (0 * parameter * parameter).sum()
+        return prediction
 
 
 class _Loss(Module):
@@ -225,7 +223,6 @@ class _Loss(Module):
         self.loss = loss
 
     def forward(self, prediction: Tensor, y: Tensor) -> Tensor:
-        require_tensor(prediction, "the output of model")
         value = self.loss(prediction, y)
         require_tensor(value, "the output of loss")
         if value.ndim or not value.is_floating_point():
@@ -236,7 +233,6 @@ class _Loss(Module):
         return value
 
 
-@torch.enable_grad()
 def hutchinson_sharpness(
     model: Module,
     loss: Callable[[Tensor, Tensor], Tensor],
@@ -251,8 +247,10 @@ def hutchinson_sharpness(
     .. math:: \operatorname{Tr} H \approx \frac1m \sum_{j=1}^m v_j^\top H v_j
 
     with independent random signs as entries of v_j (Hutchinson 1990), and the standard error
-    of that mean. Products with the Hessian are curvlinops' (`HessianLinearOperator`), so the
-    model must be twice differentiable: attention has to be written out, not fused.
+    of that mean. Products with the Hessian are curvlinops' (`HessianLinearOperator`), so all that
+    the model computes must be differentiable twice. Fused attention and recurrent layers are
+    replaced by what is, compiled models run in eager mode; weight normalisation is refused.
+    Parameters that the loss does not depend on contribute nothing.
 
     Parameters
     ----------
@@ -270,9 +268,10 @@ def hutchinson_sharpness(
     Raises
     ------
     InputError
-        If probes is no integer of at least 2, generator no torch.Generator, x empty, the model has
-        no trainable parameters or is in training mode with dropout or batch normalisation, its
-        output is no tensor, the loss no scalar, or a result not finite.
+        If probes is no integer of at least 2, generator no torch.Generator, x empty, a tensor
+        sparse or without numbers, the model has no trainable parameters, or of several types, is
+        random, in training mode with dropout or batch normalisation, or not twice differentiable,
+        its output is no tensor, the loss no scalar, or a result not finite.
 
     Examples
     --------
@@ -289,19 +288,47 @@ def hutchinson_sharpness(
     require_tensor(y, "y")
     if x.ndim == 0 or len(x) == 0:
         raise InputError(f"x has shape {tuple(x.shape)}, but must hold at least one sample.")
-    require_evaluation_mode(model)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if not parameters:
-        raise InputError("model has 0 trainable parameters, but must have at least one.")
-    hessian = HessianLinearOperator(
-        model, _Loss(loss), parameters, [(x, y)], check_deterministic=False, num_data=len(x)
-    )
+    parameters = _trainable(model)
+    require_own_weights(model)
     values = []
-    for start in range(0, probes, PROBES_AT_ONCE):
-        shape = (hessian.shape[1], min(PROBES_AT_ONCE, probes - start))
-        signs = torch.randint(2, shape, generator=generator, device=generator.device)
-        V = (2 * signs - 1).to(hessian.device, hessian.dtype)
-        values.append((V.to(torch.float64) * (hessian @ V).to(torch.float64)).sum(dim=0))
+    with gradients(), twice_differentiable(model):
+        require_function(model, x)
+        data = [(x.detach().clone(), y.detach().clone())]
+        hessian = HessianLinearOperator(
+            _EveryParameter(model), _Loss(loss), parameters, data,
+            check_deterministic=False, num_data=len(x),
+        )  # fmt: skip
+        for start in range(0, probes, PROBES_AT_ONCE):
+            shape = (hessian.shape[1], min(PROBES_AT_ONCE, probes - start))
+            signs = torch.randint(2, shape, generator=generator, device=generator.device)
+            V = (2 * signs - 1).to(hessian.device, hessian.dtype)
+            try:
+                HV = hessian @ V
+            except RuntimeError as error:
+                raise InputError(
+                    f"model or loss cannot be differentiated twice here ({first_line(error)}), "
+                    "but must be."
+                ) from error
+            values.append((V.to(torch.float64) * HV.to(torch.float64)).sum(dim=0))
     products = torch.cat(values)
     require_finite(products, "v^T H v")
     return SharpnessEstimate(float(products.mean()), float(products.std()) / probes**0.5)
+
+
+def _trainable(model: Module) -> list[Parameter]:
+    """Return the parameters that require gradients, refused unless of one type and device."""
+    for name, parameter in model.named_parameters():
+        require_tensor(parameter, name)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise InputError("model has 0 trainable parameters, but must have at least one.")
+    for kinds, name in (
+        ({str(p.dtype) for p in parameters}, "types"),
+        ({str(p.device) for p in parameters}, "devices"),
+    ):
+        if len(kinds) > 1:
+            raise InputError(
+                f"model has trainable parameters of the {name} {' and '.join(sorted(kinds))}, but "
+                "must have all of one."
+            )
+    return parameters

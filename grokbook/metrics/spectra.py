@@ -18,8 +18,7 @@ from grokbook.metrics._checks import (
     require_matrix,
     require_tensor,
 )
-
-EPS = torch.finfo(torch.float64).eps
+from grokbook.metrics._numbers import EPS, require_memory, rounding, spacing
 
 
 def count_zero_features(Z: Tensor) -> int:
@@ -80,9 +79,11 @@ def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
     Parameters
     ----------
     eigenvalues
-        Shape (r,), non-negative up to rounding: 1e-8 of the largest (1e-5 if they are not float64).
-        The eigenvalues of R or of any positive multiple of it, since they are scaled to sum one
-        here. Zeros may be left out.
+        Shape (r,), the eigenvalues of R or of any positive multiple of it, since they are scaled
+        to sum one here; non-negative up to rounding: 1e-8 of the largest for float64, 1e-5 for
+        float32, more for shorter types. Zeros may be left out. What is no larger than the most
+        negative one counts as zero, and so does, in float32, what is below r eps times the
+        largest: at small alpha such noise would count as rank.
     alpha
         One order or several, positive.
 
@@ -111,12 +112,17 @@ def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
     require_finite(eigenvalues, "eigenvalues")
     weights = eigenvalues.to("cpu", torch.float64)
     largest, smallest = float(weights.max()), float(weights.min())
-    if largest <= 0 or smallest < -_rounding(eigenvalues) * largest:
+    if largest <= 0 or smallest < -rounding(eigenvalues.dtype) * largest:
         raise InputError(
             f"eigenvalues range from {smallest:.3g} to {largest:.3g}, but must be non-negative "
             "with a positive sum."
         )
-    weights = weights[weights > 0]
+    noise = max(0.0, -smallest)
+    if eigenvalues.dtype == torch.float32:  # the shortest that eigenvalues are computed in
+        noise = max(noise, min(0.5, len(weights) * spacing(torch.float32)) * largest)
+    weights = weights[weights > noise]
+    if not weights.sum().isfinite():
+        weights = weights / largest
     weights = weights / weights.sum()
     logs = weights.log()
     return torch.stack([_renyi(weights, logs, a) for a in orders.flatten().tolist()]).reshape(
@@ -124,40 +130,70 @@ def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
     )
 
 
-def _rounding(values: Tensor) -> float:
-    """Return how far values near one may be off by rounding."""
-    return 1e-8 if values.dtype == torch.float64 else 1e-5
-
-
 def _renyi(weights: Tensor, logs: Tensor, alpha: float) -> Tensor:
     if alpha == 1:
         return -(weights * logs).sum()
     if abs(alpha - 1) < 0.1:
         return torch.log1p((weights * torch.expm1((alpha - 1) * logs)).sum()) / (1 - alpha)
+    if alpha > 1e200:  # alpha * logs may be beyond float64
+        return -logs.max()
     return torch.logsumexp(alpha * logs, dim=0) / (1 - alpha)
 
 
-def gram_eigenvalues(R: Tensor, name: str = "R") -> Tensor:
+def gram_eigenvalues(R: Tensor) -> Tensor:
     """Return the non-zero eigenvalues of R/n, largest first, for a Gram matrix R of unit vectors.
 
-    Eigenvalues below n * eps * (the largest) are rounding and count as zero.
+    Eigenvalues below n * eps * (the largest), eps that of float64, are rounding and count as zero.
+    If R came in a shorter type, so do those below 4 sqrt(n) times the eps of that type, which is
+    twice the norm of a matrix of such rounding errors.
 
     Raises
     ------
     InputError
         If R is not square, finite, real, symmetric, of unit diagonal and positive semi-definite.
-        Entries may be off by 1e-8 (1e-5 if R is not float64), eigenvalues by n times as much.
+        Entries may be off by 1e-8 in float64 (and as integers), 1e-5 in float32, 4e-3 in float16
+        and 3e-2 in bfloat16, eigenvalues by n times as much.
 
     Examples
     --------
     >>> gram_eigenvalues(torch.ones(3, 3)).round(decimals=6).tolist()
     [1.0]
     """
+    return _gram_eigenvalues(R, "R", *_accuracy(R, "R"))
+
+
+def gram_pair_eigenvalues(R1: Tensor, R2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return `gram_eigenvalues` of R1, of R2 and of their Hadamard product.
+
+    What R1 and R2 are off by, each within the tolerance of its own type, adds up in the product.
+
+    Raises
+    ------
+    InputError
+        As `gram_eigenvalues`, and if the shapes differ.
+    """
+    accuracies = [_accuracy(R1, "R1"), _accuracy(R2, "R2")]
+    first = _gram_eigenvalues(R1, "R1", *accuracies[0])
+    second = _gram_eigenvalues(R2, "R2", *accuracies[1])
+    if R1.shape != R2.shape:
+        raise InputError(
+            f"R1 has shape {tuple(R1.shape)} and R2 {tuple(R2.shape)}, but they must be equal."
+        )
+    product = R1.to(torch.float64) * R2.to(torch.float64)
+    tolerance, rounded = map(sum, zip(*accuracies, strict=True))
+    return first, second, _gram_eigenvalues(product, "R1 * R2", tolerance, rounded)
+
+
+def _accuracy(R: Tensor, name: str) -> tuple[float, float]:
+    """Return what entries may be off by, and by how much they were rounded before they came in."""
     require_matrix(R, name)
+    return rounding(R.dtype), spacing(R.dtype) if spacing(R.dtype) > EPS else 0.0
+
+
+def _gram_eigenvalues(R: Tensor, name: str, tolerance: float, rounded: float) -> Tensor:
     n = R.shape[0]
     if R.shape != (n, n):
         raise InputError(f"{name} has shape {tuple(R.shape)}, but must be square.")
-    tolerance = _rounding(R)
     R = R.to(torch.float64)
     asymmetry = float((R - R.T).abs().max())
     if asymmetry > tolerance:
@@ -175,7 +211,9 @@ def gram_eigenvalues(R: Tensor, name: str = "R") -> Tensor:
             f"{name} has the eigenvalue {float(eigenvalues[-1]):.3g}, but must be positive "
             "semi-definite."
         )
-    return _significant(eigenvalues, n) / n
+    noise = min(4 * n**0.5 * rounded, 0.5 * float(eigenvalues[0]))
+    eigenvalues = _significant(eigenvalues, n)
+    return eigenvalues[eigenvalues > noise] / n
 
 
 def feature_spectrum(Z: Tensor) -> Tensor:
@@ -236,6 +274,8 @@ def unit_pair(Z1: Tensor, Z2: Tensor) -> tuple[Tensor, Tensor]:
 def unit_hadamard_spectrum(U1: Tensor, U2: Tensor, rank1: int, rank2: int) -> Tensor:
     """Return `hadamard_spectrum` of unit rows whose ranks are known."""
     n = len(U1)
+    side = min(n, rank1 * rank2)
+    require_memory(3 * 8 * side**2, f"the spectrum of a ({side}, {side}) Hadamard product")
     if n <= rank1 * rank2:
         product = (U1 @ U1.T).mul_(U2 @ U2.T)
     else:

@@ -24,13 +24,23 @@ def representation_pair(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     return first, second
 
 
+def length_tolerance(*vectors: Tensor) -> float:
+    """Return how far the length of unit vectors may be off one, for the types they came in.
+
+    At least 1e-6: vectors are often scaled in float32 and then converted.
+    """
+    spacings = [torch.finfo(v.dtype).eps for v in vectors if v.dtype.is_floating_point]
+    return max([1e-6, *(4 * gap for gap in spacings)])
+
+
 def unit_pair(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Both representations, checked to be (n, d) with rows of length one."""
+    tolerance = length_tolerance(first, second)
     first, second = representation_pair(first, second)
     for rows in (first, second):
         lengths = rows.norm(dim=1)
         worst = float(lengths[(lengths - 1).abs().argmax()])
-        if abs(worst - 1) > 1e-6:
+        if abs(worst - 1) > tolerance:
             raise InputError(f"A row has length {worst}, but every row must have length 1.")
     return first, second
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokbook.theory._representations import length_tolerance
+
 
 @dataclass(frozen=True)
 class Lemma57:
@@ -30,6 +32,7 @@ def both_sides(a_i: Tensor, a_j: Tensor, b_i: Tensor, b_j: Tensor) -> Lemma57:
     >>> both_sides(e, e, e, -e)
     Lemma57(left=2.0, printed=8.0, repaired=2.0)
     """
+    tolerance = length_tolerance(a_i, a_j, b_i, b_j)
     vectors = [vector.to(torch.float64) for vector in (a_i, a_j, b_i, b_j)]
     for vector in vectors:
         if vector.shape != vectors[0].shape or vector.ndim != 1:
@@ -37,7 +40,7 @@ def both_sides(a_i: Tensor, a_j: Tensor, b_i: Tensor, b_j: Tensor) -> Lemma57:
                 f"A vector has shape {tuple(vector.shape)}, "
                 "but all four must be of the same shape (d,)."
             )
-        if abs(float(vector.norm()) - 1) > 1e-6:
+        if abs(float(vector.norm()) - 1) > tolerance:
             raise ValueError(f"A vector has length {float(vector.norm())}, but must have length 1.")
     a, c, b, d = vectors
     moved = float((a - b).norm() + (c - d).norm())

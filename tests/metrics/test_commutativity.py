@@ -1,5 +1,6 @@
 """Commutativity against loops over pairs, and on tables whose answer is known."""
 
+import itertools
 import math
 
 import pytest
@@ -13,6 +14,8 @@ from grokbook.metrics import (
     abelian_accuracy,
     abelian_logit_distance,
     abelian_logit_mse,
+    accuracy_by_mirror,
+    commutes,
     mirror_share,
     mirror_split,
 )
@@ -105,6 +108,76 @@ def test_share_in_the_papers_split_is_what_chance_gives() -> None:
     train = torch.stack([order // p, order % p], dim=1)
     off_diagonal = (p * p - p) / (p * p)
     assert mirror_share(train, p) == pytest.approx(off_diagonal * m / (p * p - 1), abs=0.01)
+
+
+def labels_of(name: str, p: int = 7) -> Tensor:
+    """Answers of an operation on 0 ... p-1; a division by zero is no question."""
+    a, b = torch.arange(p)[:, None], torch.arange(p)
+    if name == "divide":
+        labels = torch.full((p, p), -1)
+        labels[a * b % p, b.expand(p, p)] = a.expand(p, p).clone()
+        labels[:, 0] = -1
+        return labels
+    return {"add": a + b, "multiply": a * b, "subtract": a - b}[name] % p
+
+
+@pytest.mark.parametrize(
+    ("name", "law"), [("add", True), ("multiply", True), ("subtract", False), ("divide", False)]
+)
+def test_a_perfect_network_is_right_by_its_own_labels(name: str, law: bool) -> None:
+    """Against a + b mod p, subtraction would be given a mirrored accuracy of about 1/p."""
+    p, labels = 7, labels_of(name)
+    assert commutes(labels) is law
+    table = torch.nn.functional.one_hot(labels.clamp(min=0), p).float()
+    order = torch.randperm(p * p, generator=torch.Generator().manual_seed(0))[:20]
+    train = torch.stack([order // p, order % p], dim=1)
+    assert accuracy_by_mirror(table, labels, train) == (1, 1)
+    if name != "divide":  # it does not answer all pairs
+        assert (abelian_accuracy(table) == 1) is law
+
+
+@settings(deadline=None)
+@given(st.integers(1, 6), st.integers(1, 4), st.floats(0, 1), st.integers(0, 2**32 - 1))
+def test_accuracy_by_mirror_pair_by_pair(p: int, k: int, share: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    table = random_table(p, k, seed)
+    labels = torch.randint(-1, k, (p, p), generator=generator)
+    train = (torch.rand(p, p, generator=generator) < share).nonzero()
+    known = {tuple(pair) for pair in train.tolist()}
+    halves: dict[bool, list[bool]] = {True: [], False: []}
+    for a in range(p):
+        for b in range(p):
+            if (a, b) not in known and labels[a, b] >= 0:
+                right = int(table[a, b].argmax()) == int(labels[a, b])
+                halves[(b, a) in known].append(right)
+    found = accuracy_by_mirror(table, labels, train)
+    for value, half in ((found.mirrored, halves[True]), (found.unmirrored, halves[False])):
+        assert value == sum(half) / len(half) if half else math.isnan(value)
+
+
+def test_composition_of_permutations_does_not_commute() -> None:
+    elements = list(itertools.permutations(range(3)))
+    labels = torch.tensor(
+        [[elements.index(tuple(f[g[i]] for i in range(3))) for g in elements] for f in elements]
+    )
+    assert not commutes(labels)
+    assert commutes(labels[:1, :1])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (torch.zeros(2, 2), "labels has dtype torch.float32, but labels must be integers"),
+        (torch.zeros(3, 3).long(), r"labels has shape \(3, 3\), but must be \(2, 2\) as the table"),
+        (torch.zeros(4).long(), r"labels has shape \(4,\), but must be \(2, 2\)"),
+        (torch.tensor(0), r"labels has shape \(\), but must be"),
+        (torch.full((2, 2), 3), "labels reach 3, but must be less than the 3 classes"),
+        ([[0, 1], [1, 0]], "labels is of the type list, but must be a tensor"),
+    ],
+)
+def test_bad_labels_are_refused(labels: Tensor, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        accuracy_by_mirror(TABLE, labels, torch.tensor([[0, 1]]))
 
 
 TABLE = torch.zeros(2, 2, 3)

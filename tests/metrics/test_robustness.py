@@ -115,13 +115,23 @@ def test_a_slope_that_is_not_finite_is_refused(
     assert str(caught.value).endswith(" entries that are NaN or infinite, but must be finite.")
 
 
-def test_a_slope_whose_square_is_not_finite_has_no_norm() -> None:
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e-170, 1e170, 1e200, 1e300])
+def test_slopes_whose_squares_are_beyond_float64_have_norms(size: float) -> None:
+    """Beside a sample of ordinary size and a dead one, which keep their norms to the bit."""
+    factors = torch.tensor([size, 1.0, 0.0], dtype=torch.float64)
+    x = torch.tensor([[1.0, 0, 0], [2, 0, 0], [3, 0, 0]], dtype=torch.float64)
+    norms = input_jacobian_norms(lambda x: factors[x[:, 0].detach().long() - 1, None] * x, x)
+    expected = factors * 3**0.5
+    assert norms.frobenius.tolist() == pytest.approx(expected.tolist(), rel=1e-14)
+    assert norms.spectral.tolist() == pytest.approx(factors.tolist(), rel=1e-14)
+
+
+def test_a_norm_beyond_float64_is_refused() -> None:
     x = torch.zeros(2, 3, dtype=torch.float64)
-    assert float(input_jacobian(lambda x: 1e200 * x, x).max()) == 1e200
     with pytest.raises(InputError) as caught:
-        input_jacobian_norms(lambda x: 1e200 * x, x)
+        input_jacobian_norms(lambda x: 1.7e308 * x, x)
     assert str(caught.value) == (
-        "the Jacobian of f has entries up to 1e+200, but must have singular values that can be "
+        "the Jacobian of f has entries up to 1.7e+308, but must have singular values that can be "
         "computed."
     )
 

@@ -138,14 +138,23 @@ def tied() -> nn.Module:
         (With(lambda m, x: m.a(x) * m.b(x)), "model computes Mul of what depends"),
         (With(lambda m, x: m.a(x) / m.b(x)), "model computes Div of what depends"),
         (With(lambda m, x: m.a(x) @ m.b(x).T), "model computes Mm of what depends"),
-        (With(lambda m, x: m.b(m.a(m.a(x)))), "layer 'a' was applied 2 times, but must be once"),
-        (With(lambda m, x: m.a(x)), "layer 'b' was applied 0 times, but must be once"),
+        (
+            With(lambda m, x: m.b(m.a(m.a(x)))),
+            "parameter a.weight is used 2 times, but must be",
+        ),
+        (With(lambda m, x: m.a(x)), "parameter b.weight is used 0 times, but must be once"),
         (With(lambda m, x: m.b(m.a(x)) @ m.a.weight.t()), "parameter a.weight is used 2 times"),
         (tied(), "parameter a.weight is used 2 times, but must be once"),
-        (With(lambda m, x: m.b(m.a(x) - m.a(x).mean(0))), "applied 2 times"),
+        (With(lambda m, x: m.b(m.a(x) - m.a(x).mean(0))), "model computes Mean"),
         (With(lambda m, x: (lambda h: m.b(h - h.mean(0)))(m.a(x))), "model computes Mean"),
-        (With(lambda m, x: m.b(m.a(x[:, None]))[:, 0]), r"applied to shape \(3, 1, 4\)"),
-        (With(lambda m, x: m.b(m.a(x[:2]))[[0, 1, 1]]), r"must be to \(3, d\), one row a sample"),
+        (
+            With(lambda m, x: m.b(m.a(x.view(3, 2, 2).repeat(1, 1, 2))).view(3, 8)),
+            r"layer 'a' was applied to shape \(6, 4\), but must be to \(3, d\), one row a sample",
+        ),
+        (
+            With(lambda m, x: m.b(m.a(x[:2]))[[0, 1, 1]]),
+            "model computes Index",
+        ),
         (nn.Sequential(nn.Linear(4, 4), nn.PReLU()), "parameter 1.weight outside a torch.nn.Linea"),
         (nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, affine=False).eval()), "NativeBatchNorm"),
         (nn.ReLU(), "model has 0 torch.nn.Linear layers"),
@@ -155,6 +164,201 @@ def tied() -> nn.Module:
 def test_exact_sharpness_refuses_what_it_does_not_cover(model: nn.Module, message: str) -> None:
     with pytest.raises(InputError, match=message):
         mlp_sharpness(model, torch.randn(3, 4, generator=seeded()))
+
+
+class Doubled(nn.Linear):
+    """Scales its output."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+class FedDoubled(nn.Linear):
+    """Scales its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(2 * x)
+
+
+class Alone(nn.Linear):
+    """Adds its bias by itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight.t() + self.bias
+
+
+class Weighted(nn.Linear):
+    """Scales its weight."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, 2 * self.weight, self.bias)
+
+
+class WeightedAlone(nn.Linear):
+    """Scales its weight, and does not transpose it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ (2 * self.weight)
+
+
+class Fused(nn.Linear):
+    """Scales within the fused product."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addmm(self.bias, x, self.weight.t(), alpha=2)
+
+
+def with_hook(*, before: bool) -> nn.Module:
+    model = With(lambda m, x: m.b(torch.relu(m.a(x))))
+    if before:
+        model.a.register_forward_pre_hook(lambda _, args: (3 * args[0],))
+    else:
+        model.a.register_forward_hook(lambda _, args, output: 3 * output)
+    return model
+
+
+def overwritten(m: nn.Module, x: Tensor) -> Tensor:
+    h = torch.relu(m.a(x))
+    out = m.b(h)
+    h.zero_()
+    return out
+
+
+def by_hand(m: nn.Module, x: Tensor) -> Tensor:
+    z = m.a(x)
+    z *= 2
+    z.clamp_(min=0)
+    z += x
+    return m.b(z).sub_(1).neg_()
+
+
+class BroadcastBias(nn.Linear):
+    """One bias for all outputs."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 2)
+        self.bias = nn.Parameter(torch.ones(1))
+
+
+SURPRISING: dict[str, Callable[[], nn.Module]] = {
+    "in-place ReLU": lambda: nn.Sequential(
+        nn.Linear(4, 5),
+        nn.ReLU(inplace=True),
+        nn.Linear(5, 4),
+        nn.ReLU(inplace=True),
+        nn.Linear(4, 2),
+    ),
+    "in-place leaky ReLU": lambda: nn.Sequential(
+        nn.Linear(4, 5), nn.LeakyReLU(0.3, inplace=True), nn.Linear(5, 2)
+    ),
+    "in-place hardtanh": lambda: nn.Sequential(
+        nn.Linear(4, 5), nn.Hardtanh(inplace=True), nn.Linear(5, 2)
+    ),
+    "in place by hand": lambda: With(by_hand),
+    "input in place": lambda: With(lambda m, x: m.b(m.a(x.mul_(2)).relu_())),
+    "used input in place": lambda: With(overwritten),
+    "hook": lambda: with_hook(before=False),
+    "pre-hook": lambda: with_hook(before=True),
+    "scaled output": lambda: nn.Sequential(Doubled(4, 3), nn.ReLU(), Doubled(3, 2)),
+    "scaled input": lambda: nn.Sequential(FedDoubled(4, 3), nn.ReLU(), FedDoubled(3, 2)),
+    "bias alone": lambda: nn.Sequential(Alone(4, 3), nn.ReLU(), Alone(3, 2)),
+    "scaled weight": lambda: nn.Sequential(Weighted(4, 3), nn.ReLU(), nn.Linear(3, 2)),
+    "scaled square weight": lambda: nn.Sequential(WeightedAlone(4, 4, bias=False)),
+    "fused": lambda: nn.Sequential(Fused(4, 3), nn.ReLU(), nn.Linear(3, 2)),
+    "one bias": BroadcastBias,
+    "one row each": lambda: With(lambda m, x: m.b(torch.relu(m.a(x[:, None]))).squeeze(1)),
+    "transposed samples": lambda: With(lambda m, x: m.b(torch.relu(m.a(x)[:4].t()))),
+    "compiled": lambda: torch.compile(
+        nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)), backend="eager"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SURPRISING)
+def test_exact_sharpness_is_right_or_refused(name: str) -> None:
+    """What happens in place, in hooks or in a subclass: the dense Hessian's blocks, or refused."""
+    torch.manual_seed(0)
+    model = SURPRISING[name]().double()
+    x = torch.randn(6, 4, generator=seeded(1), dtype=torch.float64)
+    try:
+        found = mlp_sharpness(model, x)
+    except InputError as error:
+        assert name in REFUSED and str(error).endswith(".")
+        return
+    assert name not in REFUSED
+    y = torch.zeros(6, model(x.clone()).shape[1], dtype=torch.float64)
+    model = getattr(model, "_orig_mod", model)
+    inputs = x.repeat(1, 1)
+    before = model.register_forward_pre_hook(lambda _, args: (args[0].clone(),))
+    dense = dense_blocks(model, theory_loss, inputs, y)
+    before.remove()
+    assert found.total == pytest.approx(sum(dense.values()), rel=1e-12)
+    assert list(found.weights.values()) == pytest.approx(
+        [v for k, v in dense.items() if k.endswith("weight")], rel=1e-12
+    )
+
+
+REFUSED = {
+    *("used input in place", "bias alone", "scaled weight", "scaled square weight", "fused"),
+    *("one bias", "transposed samples"),
+}
+
+
+def test_the_issues_own_case_of_an_inplace_relu() -> None:
+    """The hidden unit is dead, so nothing but the last bias is seen."""
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(inplace=True), nn.Linear(1, 1))
+    with torch.no_grad():
+        model[0].weight.fill_(-1)
+        model[2].weight.fill_(1)
+    found = mlp_sharpness(model, torch.ones(1, 1))
+    assert found.weights == {"0": 0.0, "2": 0.0}
+    assert found.biases == {"2": 1.0}
+
+
+def test_samples_that_are_mixed_by_piecewise_linear_operations_are_refused() -> None:
+    """Reshaping and broadcasting are in every graph; only the outputs tell what they did."""
+    wide = With(lambda m, x: (lambda z: z + z.view(1, -1))(m.b(torch.relu(m.a(x)))))
+    wide.b = nn.Linear(4, 1)
+    turned = With(lambda m, x: m.b(torch.relu(m.a(x).t())))
+    for model in (wide, turned):
+        with pytest.raises(InputError, match="must treat samples one by one"):
+            mlp_sharpness(model, torch.randn(4, 4, generator=seeded()))
+
+
+def test_a_network_that_computes_otherwise_when_its_weights_are_put_in_is_refused() -> None:
+    model = With(lambda m, x: m.b(m.a(x)) * (2 if isinstance(m.a.weight, nn.Parameter) else 1))
+    with pytest.raises(InputError, match="model computes with copies of its weights"):
+        mlp_sharpness(model, torch.ones(2, 4))
+
+
+def test_weights_kept_outside_the_parameters_are_refused() -> None:
+    """A copy made earlier is what the network computes with, not its parameters."""
+    model = With(lambda m, x: m.b(m.a(x)) + (x @ m.kept.t()))
+    model.kept = model.a.weight.detach()  # shares memory, but is no parameter
+    mlp_sharpness(model, torch.ones(2, 4))  # a constant beside the layers is allowed
+    other = nn.Parameter(torch.ones(4, 4))
+    with pytest.raises(InputError, match=r"uses a tensor of shape \(4, 4\) that requires a gradie"):
+        mlp_sharpness(With(lambda m, x: m.b(m.a(x)) + x @ other.t()), torch.ones(2, 4))
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-130, 1e130, 1e200])
+def test_squares_beyond_float64_are_right_or_refused(size: float) -> None:
+    """W x = 1 in the first layer whatever the size of x, so the blocks are known."""
+    layer = nn.Linear(1, 1, bias=False).double()
+    x = torch.full((2, 1), size, dtype=torch.float64)
+    if size in (1e-130, 1e130):
+        assert mlp_sharpness(layer, x).total == pytest.approx(size**2, rel=1e-12)
+        return
+    with pytest.raises(
+        InputError, match=r"sharpness is beyond 1.8e308|inputs of layer '' are at m"
+    ):
+        mlp_sharpness(layer, x)
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)).double()
+    with torch.no_grad():
+        model[0].weight.fill_(1 / size)
+        model[1].weight.fill_(size)
+    with pytest.raises(InputError):
+        mlp_sharpness(model, x)
 
 
 def test_hutchinson_is_exact_for_a_diagonal_hessian() -> None:
