@@ -19,7 +19,7 @@ from grokbook.metrics._numbers import spacing
 Network = Callable[[Tensor], Tensor]
 """Any map from a batch of inputs (n, ...) to a batch of outputs: a module or a method of one."""
 
-ROWS = 64  # samples that a network is tried on: enough to show dropout, too few to cost time
+ROWS = 32  # samples that a network is tried on: enough to show dropout, too few to cost time
 
 
 @contextmanager

@@ -30,3 +30,10 @@ def test_refusals() -> None:
         lemma_5_7.both_sides(e, e, e, 2 * e)
     with pytest.raises(ValueError, match=r"shape \(1,\)"):
         lemma_5_7.both_sides(e, e, e, e[:1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+def test_unit_vectors_of_any_type_count_as_unit_vectors(dtype: torch.dtype) -> None:
+    vectors = torch.randn(4, 50, generator=torch.Generator().manual_seed(0))
+    a, b, c, d = (vectors / vectors.norm(dim=1, keepdim=True)).to(dtype)
+    assert lemma_5_7.both_sides(a, b, c, d).left <= lemma_5_7.both_sides(a, b, c, d).repaired
