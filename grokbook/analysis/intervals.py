@@ -1,0 +1,318 @@
+"""Intervals that cover at least 95 %, and how often a rule that reads them errs.
+
+Each takes one number a seed. None rests on more seeds than it has: below ``FEWEST`` there is no
+interval at all, because the range of five values holds their median 93.75 % of the time.
+
+- `median_interval`: order statistics of the sample. Exact for any distribution. A value that is
+  known only to lie in a range enters with both of its ends.
+- `share_interval`: Clopper and Pearson's for a binomial share.
+- `time_ratio_interval`: the ratio of two trainings' typical times, log-normal, with times that
+  did not come within their run as censored. Without censoring it is Student's interval for the
+  difference of two means of logarithms. With it, the same likelihood is profiled. (The package
+  lifelines fits the same model, and the tests hold ours to it. Its intervals are normal
+  approximations, too short for six seeds, and do not exist where one training never gets there.)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, special, stats
+
+from grokbook.errors import InputError
+
+CONFIDENCE = 0.95
+FEWEST = 6
+"""Seeds below which no order statistics enclose the median with 95 % confidence."""
+
+
+_LOG_ROOT_TWO_PI = math.log(2 * math.pi) / 2
+
+
+class Interval(NamedTuple):
+    """An estimate and the interval around it; all may be infinite.
+
+    ``estimate`` is a pair: the two differ where censored values leave it open between them.
+    """
+
+    low: float
+    high: float
+    estimate: tuple[float, float]
+
+
+def median_interval(low: ArrayLike, high: ArrayLike | None = None) -> Interval:
+    """Enclose the median of the population that the values are a sample of.
+
+    Parameters
+    ----------
+    low, high
+        (n,) values, or the ends of the ranges they are known to lie in. NaN is a value of which
+        nothing is known.
+
+    Returns
+    -------
+    Interval
+        Between the k-th smallest of ``low`` and the k-th largest of ``high``, with the largest k
+        for which both lie on one side of the median with a probability of at most 5 %.
+
+    Raises
+    ------
+    InputError
+        For fewer than ``FEWEST`` values, or ends in the wrong order.
+
+    Examples
+    --------
+    >>> median_interval([1, 2, 3, 4, 5, 6])
+    Interval(low=1.0, high=6.0, estimate=(3.5, 3.5))
+    >>> median_interval([1, 2, 3, 4, 5, 6, 7, 8, 9]).low
+    2.0
+    """
+    below = _ends(low, -np.inf)
+    above = below if high is None else _ends(high, np.inf)
+    if high is None:
+        above = _ends(low, np.inf)
+    if len(below) != len(above) or np.any(below > above):
+        raise InputError("Each value's lower end must be at most its upper end.")
+    _require_seeds(len(below))
+    k = rank(len(below))
+    return Interval(
+        float(np.sort(below)[k - 1]),
+        float(np.sort(above)[-k]),
+        (_median(below), _median(above)),
+    )
+
+
+def rank(n: int) -> int:
+    """Return the largest k such that the k-th value of n from either end enclose the median.
+
+    >>> rank(6), rank(9), rank(10), rank(20)
+    (1, 2, 2, 6)
+    """
+    _require_seeds(n)
+    # Fewer than k of n values lie below the median with probability P(Bin(n, 1/2) < k).
+    return int(stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))
+
+
+def share_interval(count: int, n: int) -> Interval:
+    """Enclose the share of seeds of which something is so, seen on ``count`` of ``n``.
+
+    Examples
+    --------
+    >>> low, high, estimate = share_interval(6, 6)
+    >>> round(low, 3), high, estimate
+    (0.541, 1.0, (1.0, 1.0))
+    """
+    _require_seeds(n)
+    if not 0 <= count <= n:
+        raise InputError(f"count is {count}, but must lie between 0 and n = {n}.")
+    found = stats.binomtest(count, n).proportion_ci(CONFIDENCE, method="exact")
+    return Interval(float(found.low), float(found.high), (count / n, count / n))
+
+
+def time_ratio_interval(
+    above: ArrayLike, above_came: ArrayLike, below: ArrayLike, below_came: ArrayLike
+) -> Interval:
+    """Enclose the ratio of the typical times of two trainings.
+
+    Times of a training are log-normal; both have one standard deviation of the logarithm. The
+    ratio is that of their medians, which is that of their geometric means.
+
+    Parameters
+    ----------
+    above, below
+        (n,) and (m,) positive times, in steps: of the one training and of the other.
+    above_came, below_came
+        Whether the event came at that time; where not, it comes later (it is censored).
+
+    Returns
+    -------
+    Interval
+        All ratios that a likelihood ratio test does not refuse. Its bound is such that without
+        censoring the test is Student's; with it the number of events takes the place of the number
+        of times. Infinite at an end that the times say nothing about.
+
+    Raises
+    ------
+    InputError
+        For fewer than ``FEWEST`` times of either, or a time that is not positive and finite.
+
+    Examples
+    --------
+    >>> low, high, estimate = time_ratio_interval(
+    ...     [20, 22, 24, 20, 22, 24], [True] * 6, [10, 11, 12, 10, 11, 12], [True] * 6
+    ... )
+    >>> round(low, 2), round(high, 2), round(estimate[0], 6)
+    (1.8, 2.22, 2.0)
+    """
+    times = [np.asarray(each, dtype=float) for each in (above, below)]
+    came = [np.asarray(each, dtype=bool) for each in (above_came, below_came)]
+    for each in times:
+        _require_seeds(len(each))
+        if not np.all((each > 0) & np.isfinite(each)):
+            raise InputError("A time must be positive and finite.")
+    logs = [np.log(each) for each in times]
+    events = int(came[0].sum() + came[1].sum())
+    if events < 3:  # no degree of freedom is left for the spread
+        return Interval(0.0, math.inf, (0.0, math.inf))
+    freedom = events - 2
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, freedom)
+    allowed = events / 2 * math.log1p(quantile**2 / freedom)
+
+    def loss(shift: float) -> float:
+        """Smallest negative log-likelihood if the first training's logs lie ``shift`` higher."""
+        return _normal_loss(np.r_[logs[0] - shift, logs[1]], np.r_[came[0], came[1]])
+
+    # Where only censored times lie on one side, the likelihood rises without end that way.
+    open_ends = (not came[1].any(), not came[0].any())
+    spread = max(float(np.ptp(np.r_[logs[0], logs[1]])), 1e-9)
+    reach = 20 * spread
+    if any(open_ends):
+        best = reach if open_ends[1] else -reach
+    else:
+        guess = logs[0].mean() - logs[1].mean()
+        found = optimize.minimize_scalar(
+            loss, bracket=(guess - spread / 10, guess + spread / 10), tol=1e-8
+        )
+        best = float(found.x)
+    lowest = loss(best)
+
+    def end(direction: int) -> float:
+        far = best + direction * spread / 4
+        while loss(far) - lowest < allowed:
+            far = best + 2 * (far - best)
+            if abs(far - best) > 100 * reach:
+                return direction * math.inf
+        inner, outer = sorted((best, far))
+        return float(
+            optimize.brentq(lambda shift: loss(shift) - lowest - allowed, inner, outer, xtol=1e-6)
+        )
+
+    low = 0.0 if open_ends[0] else math.exp(end(-1))
+    high = math.inf if open_ends[1] else math.exp(end(+1))
+    middle = (
+        (low if open_ends[0] else math.exp(best), high if open_ends[1] else math.exp(best))
+        if not any(open_ends)
+        else (low, high)
+    )
+    return Interval(low, high, middle)
+
+
+def error_rates(n: int) -> dict[str, float]:
+    """Return how often the rule decides at all where the truth lies on the bound.
+
+    Parameters
+    ----------
+    n
+        Seeds.
+
+    Returns
+    -------
+    dict
+        By kind of interval, the probability that the whole interval lies on one given side of a
+        bound that is the truth: each of the two wrong outcomes has it. ``median``, exactly;
+        ``share`` at a bound of one half, exactly; ``ratio of times``, without censoring.
+
+    Examples
+    --------
+    >>> {kind: round(rate, 4) for kind, rate in error_rates(10).items()}
+    {'median': 0.0107, 'share': 0.0107, 'ratio of times': 0.025}
+    """
+    one_sided = float(stats.binom.cdf(rank(n) - 1, n, 0.5))
+    shares = sum(
+        float(stats.binom.pmf(count, n, 0.5))
+        for count in range(n + 1)
+        if share_interval(count, n).low > 0.5
+    )
+    return {"median": one_sided, "share": shares, "ratio of times": (1 - CONFIDENCE) / 2}
+
+
+def power(n: int, beyond: float) -> float:
+    """Return how often ``n`` seeds decide, if a share ``beyond`` of all seeds is past the bound.
+
+    It is that of the median's interval, and of a share against one half.
+
+    Examples
+    --------
+    >>> [round(power(n, 0.9), 2) for n in (6, 10, 20)]
+    [0.53, 0.74, 1.0]
+    """
+    if not 0 <= beyond <= 1:
+        raise InputError(f"beyond is {beyond}, but must lie in [0, 1].")
+    k = rank(n)
+    return float(stats.binom.sf(n - k, n, beyond) + stats.binom.cdf(k - 1, n, beyond))
+
+
+def power_of_time_ratio(n: int, ratio: float, spread: float) -> float:
+    """Return how often ``n`` seeds of either training show that a ratio of times is not 1.
+
+    Parameters
+    ----------
+    n
+        Seeds of each training.
+    ratio
+        The true ratio of their typical times, positive.
+    spread
+        Standard deviation of the natural logarithm of one training's times, positive.
+
+    Examples
+    --------
+    >>> [round(power_of_time_ratio(n, 1.31, 0.32), 2) for n in (6, 10, 20)]
+    [0.26, 0.43, 0.74]
+    """
+    _require_seeds(n)
+    if not (ratio > 0 and spread > 0):
+        raise InputError(f"ratio is {ratio} and spread {spread}, but both must be positive.")
+    freedom = 2 * n - 2
+    noncentral = abs(math.log(ratio)) / (spread * math.sqrt(2 / n))
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, freedom)
+    return float(
+        stats.nct.sf(quantile, freedom, noncentral) + stats.nct.cdf(-quantile, freedom, noncentral)
+    )
+
+
+def _normal_loss(values: np.ndarray, came: np.ndarray) -> float:
+    """Return the smallest negative log-likelihood of a normal sample, some of it right-censored."""
+    known, later = values[came], values[~came]
+    mean, spread = float(known.mean()), float(known.std())
+    spread = max(spread, 1e-6)
+    if not len(later):
+        return len(known) * (math.log(spread) + 0.5 * float(np.mean((known - mean) ** 2)) / spread**2)
+
+    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
+        # In Olsen's parameters, (mean / spread, 1 / spread), the log-likelihood is concave.
+        place, log_scale = at
+        scale = math.exp(log_scale)
+        gaps, censored = scale * known - place, scale * later - place
+        # Derivative of log P(Z > z) is minus the inverse Mills ratio.
+        tail = special.log_ndtr(-censored)
+        mills = np.exp(-0.5 * censored**2 - _LOG_ROOT_TWO_PI - tail)
+        value = 0.5 * float(gaps @ gaps) - len(known) * log_scale - float(tail.sum())
+        by_place = -float(gaps.sum()) - float(mills.sum())
+        by_scale = float(gaps @ known) + float(mills @ later)
+        return value, np.array([by_place, by_scale * scale - len(known)])
+
+    start = np.array([mean / spread, -math.log(spread)])
+    found = optimize.minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-7})
+    return float(found.fun)
+
+
+def _ends(values: ArrayLike, unknown: float) -> np.ndarray:
+    array = np.asarray(values, dtype=float)
+    return np.where(np.isnan(array), unknown, array)
+
+
+def _median(values: np.ndarray) -> float:
+    """Return the median; between two infinities of unlike sign nothing is known."""
+    ordered = np.sort(values)
+    middle = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]
+    if middle[0] == middle[-1]:
+        return float(middle[0])
+    return math.nan if np.isinf(middle).all() else float(middle.mean())
+
+
+def _require_seeds(n: int) -> None:
+    if n < FEWEST:
+        raise InputError(f"There are {n} seeds, but an interval needs {FEWEST}.")
