@@ -32,6 +32,34 @@ def first_steps(runs: pd.DataFrame, column: str, threshold: float) -> Times:
     return Times(steps.fillna(last_steps(runs).steps), steps.isna())
 
 
+def staying(runs: pd.DataFrame, column: str, level: float) -> Times:
+    """Return the first logged steps from which a column never again falls below a level.
+
+    Parameters
+    ----------
+    runs
+        Runs of one experiment with columns ``seed``, ``step`` and ``column``; steps at which it was
+        not logged are passed over.
+    column
+        Which one.
+    level
+        The level.
+
+    Examples
+    --------
+    >>> run = pd.DataFrame({"seed": 0, "step": [0, 10, 20, 30], "share": [0.9, 0.1, 0.6, 0.7]})
+    >>> staying(run, "share", 0.5).steps.to_dict(), bool(staying(run, "share", 0.8).censored[0])
+    ({0: 20.0}, True)
+    """
+    logged = runs.dropna(subset=[column]).sort_values("step")
+    found = {}
+    for seed, run in logged.groupby("seed"):
+        low = run.loc[run[column] < level, "step"]
+        found[seed] = run.loc[run["step"] > (low.max() if len(low) else -1), "step"].min()
+    steps = pd.Series(found, dtype=float)
+    return Times(steps.fillna(last_steps(runs).steps), steps.isna())
+
+
 def grokked(runs: pd.DataFrame, task: str) -> Times:
     """Return the steps from which test accuracy stays at the task's ``GROKKED``."""
     threshold = GROKKED[task]

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
-from grokbook.errors import InputError
+from grokbook._support.errors import InputError
 
 CONFIDENCE = 0.95
 FEWEST = 6
@@ -279,7 +279,9 @@ def _normal_loss(values: np.ndarray, came: np.ndarray) -> float:
     mean, spread = float(known.mean()), float(known.std())
     spread = max(spread, 1e-6)
     if not len(later):
-        return len(known) * (math.log(spread) + 0.5 * float(np.mean((known - mean) ** 2)) / spread**2)
+        return len(known) * (
+            math.log(spread) + 0.5 * float(np.mean((known - mean) ** 2)) / spread**2
+        )
 
     def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
         # In Olsen's parameters, (mean / spread, 1 / spread), the log-likelihood is concave.

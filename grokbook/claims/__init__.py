@@ -1,18 +1,20 @@
-"""The paper's sixteen claims, each with a verdict computed from recorded runs."""
+"""What the paper states, statement by statement, with outcomes computed from recorded runs."""
 
-from grokbook.claims.rules import Check, Claim, Records
+from grokbook.claims.rules import Bound, Claim, Judgement, Records, Statement
 from grokbook.claims.tables import (
     CLAIMS,
-    caveat,
+    STATEMENTS,
     claim,
     claim_table,
     evaluate,
     markdown_table,
+    printed,
     records,
+    summary,
     verdict_table,
 )
 
 __all__ = [
-    "CLAIMS", "Check", "Claim", "Records", "caveat", "claim", "claim_table", "evaluate",
-    "markdown_table", "records", "verdict_table",
+    "CLAIMS", "STATEMENTS", "Bound", "Claim", "Judgement", "Records", "Statement", "claim",
+    "claim_table", "evaluate", "markdown_table", "printed", "records", "summary", "verdict_table",
 ]  # fmt: skip

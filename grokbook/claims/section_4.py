@@ -1,159 +1,343 @@
-"""Claims of section 4: the commutative law on modulo addition (C10 to C13)."""
+"""Statements of section 4: the commutative law on modulo addition (C10 to C13, C20, C21)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from grokbook.analysis import staircase
-from grokbook.analysis.by_seed import first_steps, grokked, per_seed, train_100
-from grokbook.claims.rules import Check, Claim, Records, ratio
+from grokbook.analysis.by_seed import (
+    Times,
+    grokked,
+    half_right,
+    per_seed,
+    staying,
+    train_100,
+)
+from grokbook.claims.rules import (
+    Bound,
+    Claim,
+    Evidence,
+    Proof,
+    Ratio,
+    Records,
+    Shares,
+    Statement,
+    Values,
+    ranges,
+)
+
+TASK = "modulo addition"
+HEIGHT = 0.02
+"""How far the height of the pause may lie from the share of mirrored test pairs."""
+
+LATER = 500
+"""Steps after grokking from which the second reading of C13 counts."""
 
 
-def _c10(runs: Records) -> list[Check]:
-    return [_pause(runs, "perturbed")]
+def pauses_at_the_share(log: pd.DataFrame) -> pd.Series[float]:
+    """Whether test accuracy pauses where a network that knows the law alone would, by seed.
+
+    That is within ``HEIGHT`` of the mirrored share, with 99 % or more of the pairs whose mirror
+    image is a training pair answered rightly, and 5 % or less of the others.
+    """
+    pause, share = staircase.plateau(log), staircase.logged_share(log)
+    found = {}
+    for seed, run in log.groupby("seed"):
+        at = pause.loc[seed]
+        inside = run[(run["step"] >= at["start"]) & (run["step"] <= at["end"])]
+        found[seed] = (
+            abs(at["height"] - share[seed]) <= HEIGHT
+            and inside["test_accuracy_mirrored"].median() >= 0.99
+            and inside["test_accuracy_unmirrored"].median() <= 0.05
+        )
+    return pd.Series(found, dtype=float)
 
 
-def _pause(runs: Records, strategy: str) -> Check:
-    log = runs[f"modadd-{strategy}"]
-    grok = grokked(log, "modadd")
-    length = staircase.plateau(log)["length"]
-    return Check(
-        "length of the longest plateau / step of grokking (a tenth)",
-        length / grok.steps, ">", 0.1, int(grok.censored.sum()),
+def _pause_height(runs: Records) -> Evidence:
+    return Shares(pauses_at_the_share(runs["modadd-perturbed"]))
+
+
+def _standard_pauses(runs: Records) -> str:
+    if not runs.has(["modadd-standard"]):
+        return ""
+    found = pauses_at_the_share(runs["modadd-standard"])
+    return f"Standard training has such a pause on {int(found.sum())} of {len(found)} seeds."
+
+
+def _pause_length(runs: Records) -> Evidence:
+    log = runs["modadd-perturbed"]
+    length = staircase.plateau(log)["length"].fillna(0.0)
+    return ranges(Times(length, length.isna()), grokked(log, "modadd"))
+
+
+def _known_at_the_pause(runs: Records) -> Evidence:
+    """Median accuracy, during the pause, on test pairs whose mirror image is a training pair."""
+    log = runs["modadd-perturbed"]
+    pause = staircase.plateau(log)
+
+    def accuracy(run: pd.DataFrame) -> float:
+        at = pause.loc[run["seed"].iloc[0]]
+        inside = run[(run["step"] >= at["start"]) & (run["step"] <= at["end"])]
+        return float(inside["test_accuracy_mirrored"].median()) if len(inside) else np.nan
+
+    return Values.known(per_seed(log, accuracy))
+
+
+def _law_before_grokking(runs: Records, level: float) -> Evidence:
+    log = runs["modadd-standard"]
+    return ranges(staying(log, "abelian_accuracy_train", level), grokked(log, "modadd"))
+
+
+def _mirrored_before_others(runs: Records) -> Evidence:
+    log = runs["modadd-standard"]
+    return ranges(*(half_right(staircase.on_half(log, h)) for h in ("mirrored", "unmirrored")))
+
+
+def _law_right_after(runs: Records, level: float) -> Evidence:
+    log = runs["modadd-perturbed"]
+    return ranges(staying(log, "abelian_accuracy_train", level), train_100(log))
+
+
+def _abelian_sooner(runs: Records, times: Callable[[pd.DataFrame], Times]) -> Evidence:
+    return Ratio(times(runs["modadd-perturbed"]), times(runs["modadd-abelian"]))
+
+
+def _grokked(log: pd.DataFrame) -> Times:
+    return grokked(log, "modadd")
+
+
+def _on_unmirrored(log: pd.DataFrame) -> Times:
+    return grokked(staircase.on_half(log, "unmirrored"), "modadd")
+
+
+def _late_distances(
+    runs: Records, training: str, later: int, number: Callable[[pd.Series[float], float], float]
+) -> Evidence:
+    """Apply ``number`` to the logit distances after grokking and the largest one of the run."""
+    column, log = "abelian_logit_distance_train", runs[f"modadd-{training}"]
+    starts = grokked(log, "modadd").came + later
+
+    def late(run: pd.DataFrame) -> float:
+        after = run.loc[run["step"] >= starts[run["seed"].iloc[0]], column]
+        return number(after, float(run[column].max())) if len(after) else np.nan
+
+    return Values.known(per_seed(log, late))
+
+
+def _largest(late: pd.Series[float], largest: float) -> float:
+    return float(late.max()) / largest
+
+
+def _travel(late: pd.Series[float], largest: float) -> float:
+    return float(late.diff().abs().sum()) / largest
+
+
+def _stable(runs: Records, training: str) -> Evidence:
+    """Smallest abelian accuracy from the first step with test accuracy 1 on."""
+    log = runs[f"modadd-{training}"]
+
+    def least(run: pd.DataFrame) -> float:
+        perfect = run.loc[run["test_accuracy"] >= 1, "step"]
+        late = run.loc[run["step"] >= perfect.min(), "abelian_accuracy_train"]
+        return float(late.min()) if len(perfect) else np.nan
+
+    return Values.known(per_seed(log, least))
+
+
+def _law_or_labels(runs: Records) -> Evidence:
+    return Ratio(_on_unmirrored(runs["modadd-mirrored"]), _on_unmirrored(runs["modadd-abelian"]))
+
+
+def _attention(_: Records) -> str:
+    return "The regulariser also weakens attention, which may speed up training by itself."
+
+
+def _necessary(_: Records) -> Proof:
+    return Proof(
+        True, "A network that answers every pair gives a + b and b + a the same class: their labels"
+        " are equal.",
     )  # fmt: skip
 
 
-def _c10_caveat(runs: Records) -> str:
-    """Say what a slow rise gives by the same measure: it passes for a plateau."""
-    if not runs.has(["modadd-standard"]):
-        return ""
-    other = _pause(runs, "standard")
-    if other.outcome == "fails":
-        return ""
-    low, high = other.interval
-    return (
-        f"standard training does not clearly lack it: {other.median:.2g}"
-        f" ({low:.2g} to {high:.2g}) by the same measure."
-    )
+_PERCENT = {"90": 0.9, "99": 0.99, "99.9": 0.999}
+_NOT_BEFORE = "Standard training does not learn the commutative law before it groks."
+_RIGHT_AFTER = (
+    "Perturbed training learns the commutative law right after training accuracy has reached 100 %."
+)
+_AT_ZERO = "After grokking, the logit distance of standard training stays at 0."
+_NOT_AT_ZERO = "After grokking, the logit distance of perturbed training does not stay at 0."
+_DIFFER = "Standard and perturbed training end at different representations."
+_BECAUSE = "Perturbed training is sooner because it learns the commutative law."
 
+_C10 = (
+    Statement(
+        "C10.modadd.height", "Under perturbed training test accuracy climbs a staircase.",
+        "section 3.2, Figure 4", TASK,
+        "share of networks that pause where the commutative law alone leads",
+        Bound(">", 0.5), _pause_height, ("modadd-perturbed",), caveat=_standard_pauses,
+    ),
+    Statement(
+        "C10.modadd.length", "Under perturbed training test accuracy climbs a staircase.",
+        "section 3.2, Figure 4", TASK, "length of the longest pause / step of grokking",
+        Bound(">", 0.1, "a step of the stairs"), _pause_length, ("modadd-perturbed",),
+    ),
+    Statement(
+        "C10.modadd.memorises", "At the stairs' step the network has memorised and does not yet"
+        " generalise.", "section 3.2", TASK,
+        "accuracy during the pause on test pairs whose mirror image is a training pair",
+        Bound("<", 0.5), _known_at_the_pause, ("modadd-perturbed",),
+    ),
+)  # fmt: skip
 
-def _c11(runs: Records) -> list[Check]:
-    learned = {}
-    for name in ("standard", "perturbed"):
-        log = runs[f"modadd-{name}"]
-        # "test_99" of a table whose test accuracy is the abelian one: from then on it stays.
-        learned[name] = first_steps(
-            log.assign(test_accuracy=log["abelian_accuracy_train"]), "test_99", 0.99
+_C11 = (
+    *(
+        Statement(
+            f"C11.modadd.standard.{percent}", _NOT_BEFORE, "abstract; section 4.1, Figure 5", TASK,
+            f"step from which abelian accuracy stays {percent} % / step of grokking",
+            Bound(">", 0.9, "not before"), partial(_law_before_grokking, level=level),
+            ("modadd-standard",),
         )
-    return [
-        ratio(
-            "standard: step from which abelian accuracy stays 99 % / step of grokking"
-            " (not before: 0.9)",
-            learned["standard"], grokked(runs["modadd-standard"], "modadd"), ">", 0.9,
-        ),
-        ratio(
-            "perturbed: the same step / step of train 100 % (right after: within twice)",
-            learned["perturbed"], train_100(runs["modadd-perturbed"]), "<", 2,
-        ),
-    ]  # fmt: skip
-
-
-def _c12(runs: Records) -> list[Check]:
-    return [
-        ratio(
-            "step of grokking, perturbed / abelian",
-            grokked(runs["modadd-perturbed"], "modadd"),
-            grokked(runs["modadd-abelian"], "modadd"), ">", 1,
+        for percent, level in _PERCENT.items()
+    ),
+    Statement(
+        "C11.modadd.standard.mirrored", _NOT_BEFORE, "abstract; section 4.1, Figure 5", TASK,
+        "step of 50 % on test pairs whose mirror image is a training pair / on the others",
+        Bound(">", 0.9, "not before"), _mirrored_before_others, ("modadd-standard",),
+    ),
+    *(
+        Statement(
+            f"C11.modadd.perturbed.{percent}", _RIGHT_AFTER, "section 4.1, Figure 5", TASK,
+            f"step from which abelian accuracy stays {percent} % / step of training accuracy 100 %",
+            Bound("<", 2, "right after"), partial(_law_right_after, level=level),
+            ("modadd-perturbed",),
         )
-    ]  # fmt: skip
+        for percent, level in _PERCENT.items()
+    ),
+)  # fmt: skip
 
-
-def _c12_caveat(runs: Records) -> str:
-    """Say what labels on the mirror images give, a control that came after the rules.
-
-    It is told of the pairs whose mirror image is no training pair, which no training reads.
-    """
-    if not runs.has(["modadd-standard", "modadd-mirrored"]):
-        return ""
-    seeds = runs["modadd-mirrored"]["seed"].unique()
-    known = {}
-    for name in ("standard", "mirrored", "abelian"):
-        log = staircase.on_half(runs[f"modadd-{name}"], "unmirrored")
-        known[name] = first_steps(log[log["seed"].isin(seeds)], "test_99", 0.99)
-    without, labels = (
-        ratio("", known[name], known["abelian"], ">", 1).values.median()
-        for name in ("standard", "mirrored")
+_C12 = tuple(
+    Statement(
+        f"C12.modadd.{reading}", "The commutativity regulariser is sooner than perturbed training.",
+        "section 4.1, Figure 6", TASK,
+        f"ratio of steps to test accuracy {percent} %, perturbed / abelian", Bound(">", 1),
+        partial(_abelian_sooner, times=times), ("modadd-perturbed", "modadd-abelian"),
     )
-    if np.isnan(without) or np.isnan(labels):
-        return ""
-    return (
-        "it reads the mirror images of the training pairs. On pairs of which it reads nothing,"
-        f" standard training takes {without:.2g} times its steps to 99 %, and {labels:.2g} times if"
-        " it is given these images with their labels."
-    )
+    for reading, percent, times in (("grokked", 99, _grokked), ("half", 50, half_right))
+)  # fmt: skip
 
-
-def _c13(runs: Records) -> list[Check]:
-    column = "abelian_logit_distance_train"
-
-    def after(name: str, number: Callable[[pd.Series[float], float], float]) -> pd.Series[float]:
-        """Apply ``number`` to the distances after grokking and the largest distance of the run.
-
-        NaN where the network does not grok.
-        """
-        log = runs[f"modadd-{name}"]
-        steps = grokked(log, "modadd").came
-        return per_seed(
-            log,
-            lambda run: number(
-                run.loc[run["step"] >= steps[run["seed"].iloc[0]], column],
-                float(run[column].max()),
-            ),
+_C13 = (
+    *(
+        Statement(
+            f"C13.modadd.{training}.{reading}", words, "section 4.2, Figure 7", TASK,
+            f"largest logit distance from {start} on / of the run", bound,
+            partial(_late_distances, training=training, later=later, number=_largest),
+            (f"modadd-{training}",),
         )
+        for training, words, bound in (
+            ("standard", _AT_ZERO, Bound("<", 0.1, "at 0")),
+            ("perturbed", _NOT_AT_ZERO, Bound(">", 0.1, "not at 0")),
+        )
+        for reading, start, later in (
+            ("grokked", "grokking", 0), ("later", f"{LATER} steps after grokking", LATER),
+        )
+    ),
+    Statement(
+        "C13.modadd.chaotic", "After grokking, the logit distance of perturbed training is"
+        " chaotic.", "section 4.2, Figure 7", TASK,
+        f"way up and down from {LATER} steps after grokking on / largest logit distance of the run",
+        Bound(">", 1, "chaotic"),
+        partial(_late_distances, training="perturbed", later=LATER, number=_travel),
+        ("modadd-perturbed",),
+    ),
+    *(
+        Statement(
+            f"C13.modadd.stable.{training}", "Abelian accuracy stays once test accuracy has reached"
+            " 100 %.", "section 4.2", TASK,
+            f"{training} training: smallest abelian accuracy from then on",
+            Bound(">", 0.99, "stable"), partial(_stable, training=training),
+            (f"modadd-{training}",),
+        )
+        for training in ("standard", "perturbed")
+    ),
+    *(
+        Statement(
+            f"C13.modadd.differ.{reading}", _DIFFER, "section 4.2", TASK, what, Bound("<", 0.9),
+            None, ("modadd-standard", "modadd-perturbed"),
+            lacks="No weights or features of these runs are recorded, which it is read from.",
+        )
+        for reading, what in (
+            ("cka", "linear CKA of the two trainings' features / of two seeds of one training"),
+            ("frequencies", "overlap of the embeddings' Fourier frequencies / of two seeds of one"
+             " training"),
+        )
+    ),
+)  # fmt: skip
 
-    def wandering(late: pd.Series[float], largest: float) -> float:
-        span = late.max() - late.min()
-        return 0.0 if span == 0 else float(late.diff().abs().sum() / span)
+_C20 = (
+    Statement(
+        "C20.theory.necessary", "The commutative law is necessary for grokking.",
+        "abstract; section 4.1", "", "proof or counterexample", Bound("="), _necessary,
+    ),
+    Statement(
+        "C20.modadd.labels", "Knowing the law is what speeds up: it is worth more than the labels"
+        " of the mirror images.", "abstract; section 4.1", TASK,
+        "ratio of steps to 99 % of the pairs that neither training reads, mirror images with labels"
+        " / law", Bound(">", 1), _law_or_labels, ("modadd-mirrored", "modadd-abelian"),
+        caveat=_attention,
+    ),
+    Statement(
+        "C20.modadd.because", _BECAUSE, "abstract; section 4.1", TASK,
+        "ratio of steps, without noise / with it, where the law is built in or does not hold",
+        Bound("="), None,
+        lacks="The study of the mechanism is not recorded; record it with `grokbook study"
+        " mechanism`.",
+    ),
+)  # fmt: skip
 
-    return [
-        Check(
-            "standard: largest logit distance after grokking / of the run (near 0: a tenth)",
-            after("standard", lambda late, largest: float(late.max()) / largest), "<", 0.1,
-        ),
-        Check(
-            "perturbed: the same ratio (not near 0)",
-            after("perturbed", lambda late, largest: float(late.max()) / largest), ">", 0.1,
-        ),
-        Check(
-            "perturbed: total variation after grokking / range (chaotic: three times)",
-            after("perturbed", wandering), ">", 3,
-        ),
-    ]  # fmt: skip
-
+_C21 = tuple(
+    Statement(
+        f"C21.modadd.{law}", "Standard training does not learn the other laws of a group before it"
+        " groks.", "abstract; section 7", TASK,
+        f"step from which {words} on 99 % / step of grokking", Bound(">", 0.9, "not before"),
+        None, ("modadd-standard",),
+        lacks="No predictions of these runs are recorded, which it is read from.",
+    )
+    for law, words in (
+        ("identity", "a + 0 is answered a"),
+        ("inverse", "a + (p - a) is answered 0"),
+        ("associativity", "(a + b) + c and a + (b + c), composed of its own answers, agree"),
+    )
+)  # fmt: skip
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "C10", "Under perturbed training, test accuracy on modulo addition climbs a staircase.",
-        "4_1_commutative_law", ("modadd-perturbed",), _c10, caveat=_c10_caveat,
+        "4_1_commutative_law", _C10,
     ),
     Claim(
-        "C11",
-        "Standard training learns the commutative law on training pairs not before it groks,"
+        "C11", "Standard training learns the commutative law on training pairs not before it groks,"
         " perturbed training right after train accuracy has reached 100 %.",
-        "4_1_commutative_law", ("modadd-standard", "modadd-perturbed"), _c11,
+        "4_1_commutative_law", _C11,
     ),
     Claim(
         "C12", "The commutativity regulariser speeds up generalisation more than perturbation.",
-        "4_1_commutative_law", ("modadd-perturbed", "modadd-abelian"), _c12,
-        caveat=_c12_caveat,
+        "4_1_commutative_law", _C12,
     ),
     Claim(
-        "C13",
-        "After grokking, the logit distance of mirrored pairs stays at 0 under standard training"
-        " and is chaotic under perturbed training.",
-        "4_2_representation", ("modadd-standard", "modadd-perturbed"), _c13,
+        "C13", "After grokking, the logit distance of mirrored pairs stays at 0 under standard"
+        " training and is chaotic under perturbed training: the representations differ.",
+        "4_2_representation", _C13,
+    ),
+    Claim(
+        "C20", "Perturbed training is sooner because it learns the commutative law.",
+        "4_1_commutative_law", _C20,
+    ),
+    Claim(
+        "C21", "Standard training learns no basic law of a group before it groks.",
+        "4_1_commutative_law", _C21,
     ),
 )  # fmt: skip

@@ -1,172 +1,284 @@
-"""Claims of sections 5 and 6 and appendix B: the information metrics (C14 to C16)."""
+"""Statements of sections 5 and 6 and appendix B: the information metrics (C14 to C16)."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
+import torch
 
 from grokbook.analysis import timeliness
-from grokbook.analysis.by_seed import TASKS, per_seed, rank_correlation, train_100, value_at
-from grokbook.analysis.moments import moments
-from grokbook.claims.rules import Check, Claim, Records
+from grokbook.analysis.by_seed import TASKS, by_order, grokked, rank_correlation, since_fit
+from grokbook.claims.rules import (
+    Bound,
+    Claim,
+    Evidence,
+    Proof,
+    Records,
+    Shares,
+    Statement,
+    Values,
+)
+from grokbook.claims.section_1 import AXES, rate
 from grokbook.experiments.named import experiment
+from grokbook.theory import counterexamples
 
-_BOTH = ("mnist-standard", "modadd-standard")
-_MNIST_CLASSES = 10
-_SMALL = 0.05
+METRICS = {"PMI": "perturbed_mutual_information", "PE": "perturbed_entropy"}
+DIFFERENCES = {"MID": "mutual_information_difference", "ED": "entropy_difference"}
+
+BEYOND = 1.1
+"""The shorter reading of C14 ends at this multiple of the step of grokking."""
+
+SMALL = 0.05
+"""Share of its largest possible value below which a difference is very small."""
+
+FALL = 0.5
+"""A difference falls sharply if less than this share of its largest value is left."""
+
+_CLASSES = {"mnist": 10, "modadd": 113}
 
 
-def _c14(runs: Records) -> list[Check]:
-    checks = []
-    for name, task in TASKS.items():
+def _timelier(runs: Records, task: str, column: str, cut: bool) -> Evidence:
+    return Values.known(_lag(runs, task, "weight_norm", cut) - _lag(runs, task, column, cut))
+
+
+def _lag(runs: Records, task: str, column: str, cut: bool) -> pd.Series[float]:
+    """Return a column's lag on the whole runs, or on runs cut a little after grokking."""
+
+    def lag() -> pd.Series[float]:
         log = runs[f"{task}-standard"]
-        norm = timeliness.lag(log, "weight_norm")
-        for short, column in (
-            ("PMI", "perturbed_mutual_information"),
-            ("PE", "perturbed_entropy"),
-        ):
-            rate = timeliness.sharpness_of_change(log, column, logarithmic=task == "mnist")
-            checks += [
-                Check(
-                    f"{name}, {short}: rate of change while test accuracy rises / otherwise"
-                    " (sharply: twice)",
-                    rate, ">", 2,
-                ),
-                Check(
-                    f"{name}, {short}: lag of the weight norm - lag of {short}, decades of steps",
-                    norm - timeliness.lag(log, column), ">", 0,
-                ),
-            ]  # fmt: skip
-    return checks
+        if cut:
+            end = BEYOND * grokked(log, task).came
+            log = log[log["step"] <= log["seed"].map(end)]
+        return timeliness.lag(log, column)
+
+    return runs.once(("lag", task, column, cut), lag)
 
 
-def _c15(runs: Records) -> list[Check]:
-    checks = []
-    batch = experiment("mnist-standard", runs.preset).measurements.information_batch
-    # PMI and PE are no larger on a batch. That log K, for K classes, is less was seen after the
-    # rules had been fixed; the caveat says what it changes.
-    largest = np.log(batch)
-    for short, column in (
-        ("MID", "mutual_information_difference"),
-        ("ED", "entropy_difference"),
-    ):
-        mnist = runs["mnist-standard"]
-        checks.append(
-            Check(
-                f"MNIST, {short}: largest of the run / log B (small: {_SMALL:g})",
-                mnist.groupby("seed")[column].max() / largest, "<", _SMALL,
-            )
-        )  # fmt: skip
-        fall = _early_fall(runs["modadd-standard"], column)
-        checks.append(
-            Check(
-                f"modulo addition, {short}: at train 100 % / largest before it (sharp fall: half)",
-                fall, "<", 0.5,
-            )
-        )  # fmt: skip
-        right = [
-            ((_early_fall(log, column) < 0.5) == moments(log, (0.99,))["test_99"].notna())
-            for name in ("modadd-standard", "modadd-no-decay")
-            for log in [runs[name]]
-        ]
-        checks.append(
-            Check(
-                f"modulo addition, {short}: share of runs with and without decay that an early"
-                " fall foretells rightly (all)",
-                (right[0].astype(float) + right[1].astype(float)).dropna() / 2, ">", 0.99,
-            )
-        )  # fmt: skip
-    return checks
+def _norm_is_timeliest(runs: Records, task: str) -> str:
+    """Say which of the three is timeliest by median lag."""
+    columns = {"the weight norm": "weight_norm", **METRICS}
+    lags = {name: _lag(runs, task, column, False).median() for name, column in columns.items()}
+    first = min(lags, key=lambda name: lags[name])
+    told = ", ".join(f"{name} {lag:.3f}" for name, lag in lags.items())
+    return f"By median lag {first} is the timeliest (decades of steps: {told})."
 
 
-def _c15_caveat(runs: Records) -> str:
-    """By ``prop-information``, PMI and PE are at most the entropy of the logits' K dimensions."""
-    batch = experiment("mnist-standard", runs.preset).measurements.information_batch
-    if batch <= _MNIST_CLASSES:
-        return ""
-    largest = runs["mnist-standard"].groupby("seed")["mutual_information_difference"].max()
-    share = (largest / np.log(_MNIST_CLASSES)).median()
-    return (
-        f"on MNIST PMI cannot exceed log {_MNIST_CLASSES}, and the largest MID is {share:.3f} of"
-        f" that ({'small' if share < _SMALL else 'not small'} by the bound of {_SMALL:g})."
-        " A network that does not grok within the run counts as one that does not grok."
+def _largest(log: pd.DataFrame, column: str, most: float) -> pd.Series[float]:
+    return log.groupby("seed")[column].max() / most
+
+
+def _most(runs: Records, task: str, of: str) -> float:
+    """Largest PMI or PE possible: log B on a batch of B samples, log K on logits of K classes."""
+    if of == "classes":
+        return float(np.log(_CLASSES[task]))
+    settings = experiment(f"{task}-standard", runs.preset).measurements
+    return float(np.log(settings.information_batch))
+
+
+def _small(runs: Records, column: str, of: str) -> Evidence:
+    return Values.known(_largest(runs["mnist-standard"], column, _most(runs, "mnist", of)))
+
+
+def _falls(runs: Records, column: str) -> Evidence:
+    return Values.known(timeliness.early_change(runs["modadd-standard"], column)["left"])
+
+
+def _small_or_falls(runs: Records, name: str, groks: bool) -> Evidence:
+    """Whether both differences are very small or fall sharply before training accuracy 100 %.
+
+    Asked of the networks that grok within the run, or of those that do not.
+    """
+    log, task = runs[name], name.split("-")[0]
+    groks_not = grokked(log, task).censored
+    log = log[log["seed"].map(~groks_not if groks else groks_not)]
+    so = []
+    for column in DIFFERENCES.values():
+        course = timeliness.early_change(log, column)
+        small = course["largest"] / _most(runs, task, "batch") < SMALL
+        so.append((small | (course["left"] < FALL)).where(course["left"].notna()))
+    return Shares((so[0].astype(float) + so[1].astype(float)).map({2.0: 1.0, 1.0: 0.0, 0.0: 0.0}))
+
+
+def _theorem_5_9(_: Records) -> Proof:
+    sides = counterexamples.small_outputs(0.01, 500, torch.Generator().manual_seed(0))
+    return Proof(
+        float(sides.left) <= float(sides.printed),
+        "Its right side shrinks with the logits, ED does not; it holds with each difference divided"
+        " by the length of the logits.",
     )
 
 
-def _early_fall(runs: pd.DataFrame, column: str) -> pd.Series[float]:
-    """Divide a column when train accuracy first is 100 % by its largest value until then."""
-    steps = train_100(runs).came
-    then = value_at(runs, column, steps)
-    logged = runs.dropna(subset=[column])
-    largest = per_seed(
-        logged,
-        lambda run: float(run.loc[run["step"] <= steps[run["seed"].iloc[0]], column].max()),
+def _theorem_5_12(_: Records) -> Proof:
+    sides = counterexamples.small_first_layer(0.001, 500, torch.Generator().manual_seed(0))
+    return Proof(
+        float(sides.left) <= float(sides.printed),
+        "Its right side shrinks with the features, MID does not; it holds with each difference"
+        " divided by the length of what is perturbed.",
     )
-    return then / np.maximum(largest, then)
 
 
-def _c16(runs: Records) -> list[Check]:
+def _orders(runs: Records, column: str) -> Evidence:
     log = runs["mnist-standard"]
-    orders = pd.concat(
-        [
-            rank_correlation(log, f"test_entropy_alpha_{alpha}", "test_entropy")
-            for alpha in ("0.5", "2", "3")
-        ],
-        axis=1,
-    )
+    others = [each for alpha, each in by_order(column).items() if alpha != "1"]
+    found = pd.concat([rank_correlation(log, each, column) for each in others], axis=1)
+    return Values.known(found.min(axis=1))
+
+
+def _sets(runs: Records, column: str, fitted: bool) -> Evidence:
+    log = runs["mnist-standard"]
+    log = since_fit(log) if fitted else log
+    return Values.known(rank_correlation(log, column, f"test_{column}"))
+
+
+def _labels_later(runs: Records) -> Evidence:
+    log = runs["mnist-standard"]
     late = timeliness.lag(log, "perturbed_label_mutual_information")
-    return [
-        Check(
-            "smallest rank correlation of the test entropy at α = 0.5, 2, 3 with that at 1"
-            " (same tendency: 0.9)",
-            orders.min(axis=1), ">", 0.9,
-        ),
-        Check(
-            "rank correlation of the entropies of training and test set",
-            rank_correlation(log, "entropy", "test_entropy"), ">", 0.9,
-        ),
-        Check(
-            "lag of PMI′ - lag of PMI, decades of steps",
-            late - timeliness.lag(log, "perturbed_mutual_information"), ">", 0,
-        ),
-    ]  # fmt: skip
+    return Values.known(late - _lag(runs, "mnist", METRICS["PMI"], False))
 
 
-def _c16_caveat(runs: Records) -> str:
-    """Measure α on the metrics to which the paper carries over what its figure shows."""
-    log = runs["mnist-standard"]
-    names = {"PMI": "perturbed_mutual_information", "MID": "mutual_information_difference"}
-    smallest = {
-        short: pd.concat(
-            [rank_correlation(log, f"{column}_alpha_{a}", column) for a in ("0.5", "2", "3")],
-            axis=1,
-        ).min(axis=1).median()
-        for short, column in names.items()
-    }  # fmt: skip
-    if min(smallest.values()) > 0.9:
-        return ""
-    told = " and ".join(f"{value:.2g} for {short}" for short, value in smallest.items())
-    return f"by the measure of the first check α matters to other metrics: {told}."
+_SHARPLY = "{} changes sharply when test accuracy rises."
+_TIMELIER = "{} is timelier than the weight norm."
 
+_C14 = tuple(
+    statement
+    for name, task in TASKS.items()
+    for short, column in METRICS.items()
+    for statement in (
+        *(
+            Statement(
+                f"C14.{task}.{short.lower()}.sharp.{axis.replace(' ', '-')}",
+                _SHARPLY.format(short), "section 5.1, Figures 8 and 9", name,
+                f"rate of change while test accuracy rises / otherwise, per {axis[:-1]}",
+                Bound(">", 2, "sharply"),
+                partial(rate, task=task, column=column, logarithmic=logarithmic),
+                (f"{task}-standard",),
+            )
+            for axis, logarithmic in AXES.items()
+        ),
+        *(
+            Statement(
+                f"C14.{task}.{short.lower()}.timelier.{reading}", _TIMELIER.format(short),
+                "abstract; section 5.1", name,
+                f"lag of the norm - lag of {short}, {words}, decades of steps", Bound(">", 0),
+                partial(_timelier, task=task, column=column, cut=cut), (f"{task}-standard",),
+                caveat=None if cut else partial(_norm_is_timeliest, task=task),
+            )
+            for reading, words, cut in (
+                ("run", "whole run", False), ("cut", "run cut at 1.1 times grokking", True),
+            )
+        ),
+    )
+)  # fmt: skip
+
+_C15 = (
+    *(
+        Statement(
+            f"C15.mnist.{short.lower()}.small.{of}", f"{short} is very small throughout.",
+            "section 5.2, Figures 10 and 11", "MNIST", f"largest {short} of the run / {words}",
+            Bound("<", SMALL, "very small"), partial(_small, column=column, of=of),
+            ("mnist-standard",),
+        )
+        for short, column in DIFFERENCES.items()
+        for of, words in (("batch", "log of the batch size"), ("classes", "log of the classes"))
+    ),
+    *(
+        Statement(
+            f"C15.modadd.{short.lower()}.falls", f"{short} falls before training accuracy reaches"
+            " 100 %.", "section 5.2, Figures 10 and 11", "modulo addition",
+            f"{short} at training accuracy 100 % / largest before it",
+            Bound("<", FALL, "sharply"), partial(_falls, column=column), ("modadd-standard",),
+        )
+        for short, column in DIFFERENCES.items()
+    ),
+    *(
+        Statement(
+            f"C15.{name.split('-')[0]}.disjunction.{name.split('-', 1)[1]}",
+            "Grokking happens when MID and ED are very small or fall sharply before training"
+            " accuracy reaches 100 %.", "section 5.2", task,
+            f"{what}: share of networks of which that is so", Bound(side, 0.5),
+            partial(_small_or_falls, name=name, groks=side == ">"), (name,),
+        )
+        for name, task, what, side in (
+            ("mnist-standard", "MNIST", "networks that grok", ">"),
+            ("modadd-standard", "modulo addition", "networks that grok", ">"),
+            ("modadd-no-decay", "modulo addition",
+             "networks without decay, which do not grok within the run", "<"),
+            ("modadd-random-labels", "modulo addition",
+             "networks trained on random labels, which cannot grok", "<"),
+        )
+    ),
+    Statement(
+        "C15.theory.ed", "ED is bounded by the perturbation of the logits.", "Theorem 5.9", "",
+        "proof or counterexample", Bound("="), _theorem_5_9,
+    ),
+    Statement(
+        "C15.theory.mid", "MID is bounded by the perturbation of features and logits.",
+        "Theorem 5.12", "", "proof or counterexample", Bound("="), _theorem_5_12,
+    ),
+)  # fmt: skip
+
+_ORDER = "The tendencies of the metrics do not depend on the order α."
+_SETS = "The tendencies of the metrics do not depend on training or test data."
+_SAME = Bound(">", 0.9, "the same tendency")
+
+_C16 = (
+    *(
+        Statement(
+            f"C16.mnist.order.{short}", _ORDER, "section 6, Figure 12", "MNIST",
+            f"smallest rank correlation of {words} at α = 0.5, 2, 3 with that at 1", _SAME,
+            partial(_orders, column=column), ("mnist-standard",),
+        )
+        for short, words, column in (
+            ("entropy", "the entropy of the test set", "test_entropy"),
+            ("pmi", "PMI", METRICS["PMI"]),
+            ("mid", "MID", DIFFERENCES["MID"]),
+        )
+    ),
+    *(
+        Statement(
+            f"C16.mnist.sets.entropy.{reading}", _SETS, "section 6", "MNIST",
+            f"rank correlation of the entropies of training and test set, {words}", _SAME,
+            partial(_sets, column="entropy", fitted=fitted), ("mnist-standard",),
+        )
+        for reading, words, fitted in (
+            ("run", "whole run", False), ("fitted", "from training accuracy 100 % on", True),
+        )
+    ),
+    *(
+        Statement(
+            f"C16.mnist.sets.{short.lower()}", _SETS, "section 6", "MNIST",
+            f"rank correlation of {short} on training and test set", _SAME,
+            partial(_sets, column=column, fitted=False), ("mnist-standard",),
+            columns=(f"test_{column}",),
+        )
+        for short, column in (("PMI", METRICS["PMI"]), ("MID", DIFFERENCES["MID"]))
+    ),
+    Statement(
+        "C16.mnist.labels", "PMI′, with labels, is less timely than PMI.", "appendix B, Figure 13",
+        "MNIST", "lag of PMI′ - lag of PMI, decades of steps", Bound(">", 0), _labels_later,
+        ("mnist-standard",),
+    ),
+)  # fmt: skip
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "C14",
         "PMI and PE change sharply when test accuracy rises, and are timelier than the weight"
         " norm.",
-        "5_1_new_metrics", _BOTH, _c14,
+        "5_1_new_metrics", _C14,
     ),
     Claim(
         "C15",
-        "MID and ED foretell grokking: before train accuracy reaches 100 % they fall sharply, and"
-        " on MNIST they are small throughout.",
-        "5_2_predict_grokking", (*_BOTH, "modadd-no-decay"), _c15,
-        caveat=_c15_caveat,
+        "MID and ED foretell grokking: before train accuracy reaches 100 % they are very small or"
+        " fall sharply.",
+        "5_2_predict_grokking", _C15,
     ),
     Claim(
         "C16",
         "The tendencies depend neither on α nor on train or test data; PMI′ is less timely than"
         " PMI.",
-        "6_ablation", ("mnist-standard",), _c16, caveat=_c16_caveat,
+        "6_ablation", _C16,
     ),
 )  # fmt: skip

@@ -1,38 +1,44 @@
-"""Claims evaluated on recorded runs, and the tables that show them."""
+"""Statements judged on recorded runs, and the tables that show the outcomes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
 
 from grokbook._support.errors import InputError, RunError
-from grokbook.claims import section_4, sections_1_to_3, sections_5_and_6
-from grokbook.claims.rules import COMMITTED, FEW, REPEATED, Check, Claim, Records
+from grokbook.claims import section_1, section_3_1, section_3_2, section_4, sections_5_and_6
+from grokbook.claims.rules import Claim, Judgement, Records, Statement
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS
-from grokbook.store.reading import load_manifests, load_runs
+from grokbook.store.reading import load_runs
+
+_SECTIONS = (section_1, section_3_1, section_3_2, section_4, sections_5_and_6)
 
 CLAIMS: dict[str, Claim] = {
     each.id: each
-    for section in (sections_1_to_3, section_4, sections_5_and_6)
-    for each in section.CLAIMS
+    for each in sorted(
+        (claim for section in _SECTIONS for claim in section.CLAIMS),
+        key=lambda claim: int(claim.id[1:]),
+    )
 }
-"""C1 to C16, in the order in which the paper makes them."""
+"""The paper's claims by id."""
+
+STATEMENTS: dict[str, Statement] = {
+    each.id: each for claim in CLAIMS.values() for each in claim.statements
+}
+"""Their statements by id."""
 
 
-def records(
-    preset: str = "paper", seeds: Sequence[int] | None = None, *, unseen: bool = False
-) -> Records:
+def records(preset: str = "paper", seeds: Sequence[int] | None = None) -> Records:
     """Return the runs of every experiment and control; those without a recorded run are left out.
 
     Parameters
     ----------
     preset, seeds
-        As in :func:`grokbook.store.reading.load_runs`.
-    unseen
-        Only runs of seeds that had not been seen when the rules were committed: begun after
-        ``rules.COMMITTED``, and not in ``rules.REPEATED``.
+        As in :func:`grokbook.load_runs`.
 
     Raises
     ------
@@ -42,203 +48,310 @@ def records(
     found = {}
     for name in (*EXPERIMENTS, *CONTROLS):
         try:
-            log = load_runs(name, preset, seeds)
-            began = {
-                manifest["experiment"]["seed"]: manifest["recorded"]
-                for manifest in load_manifests(name, preset, seeds)
-            }
+            found[name] = load_runs(name, preset, seeds)
         except RunError as error:
             if not str(error).startswith("There is no record"):
                 raise
-            continue
-        if unseen:
-            repeated = log["seed"].isin(REPEATED.get(name, ()))
-            log = log[(log["seed"].map(began) > COMMITTED) & ~repeated]
-        if not log.empty:
-            found[name] = log
     return Records(preset, found)
 
 
 def evaluate(
-    claims: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
     preset: str = "paper",
     seeds: Sequence[int] | None = None,
     *,
     runs: Records | None = None,
-) -> dict[str, list[Check] | None]:
-    """Compute the checks of claims.
+) -> dict[str, Judgement]:
+    """Judge statements.
 
     Parameters
     ----------
-    claims
-        Ids such as "C9"; all sixteen if not given.
+    names
+        Ids of claims such as "C9", or of statements such as "C9.mnist.half"; all if not given.
     preset, seeds
         Which runs; see :func:`records`.
     runs
-        Runs to judge in place of the recorded ones.
+        Runs to judge by in place of the recorded ones.
 
     Returns
     -------
     dict
-        Checks by claim, None where an experiment it needs has no run.
+        Judgements by the statement's id.
 
     Raises
     ------
     InputError
-        On an unknown claim.
+        On an unknown claim or statement.
     """
-    chosen = [claim(name) for name in (CLAIMS if claims is None else claims)]
+    chosen = [each for name in (CLAIMS if names is None else names) for each in _chosen(name)]
     runs = records(preset, seeds) if runs is None else runs
-    return {each.id: each.checks(runs) if runs.has(each.needs) else None for each in chosen}
+    return {each.id: each.judge(runs) for each in chosen}
 
 
-def caveat(
+def claim(name: str) -> Claim:
+    """Return a claim by its id.
+
+    Raises
+    ------
+    InputError
+        On an unknown one.
+    """
+    if name not in CLAIMS:
+        raise InputError(f"There is no claim {name!r}; known are {', '.join(CLAIMS)}.")
+    return CLAIMS[name]
+
+
+def summary(
     name: str,
     preset: str = "paper",
     seeds: Sequence[int] | None = None,
     *,
     runs: Records | None = None,
 ) -> str:
-    """Return what a claim's checks do not see: "But ...", or "" if nothing is to be said.
+    """Count a claim's outcomes in words, such as "2 supported, 1 undecided".
 
     Parameters
     ----------
     name
-        Id of the claim, such as "C4".
+        Id of the claim.
     preset, seeds, runs
         As in :func:`evaluate`.
-
-    Raises
-    ------
-    InputError
-        On an unknown claim.
     """
-    each = claim(name)
-    runs = records(preset, seeds) if runs is None else runs
-    told = "" if each.caveat is None or not runs.has(each.needs) else each.caveat(runs)
-    return f"But {told}" if told else ""
-
-
-def claim(name: str) -> Claim:
-    """Return a claim by its id."""
-    if name not in CLAIMS:
-        raise InputError(f"There is no claim {name!r}; known are {', '.join(CLAIMS)}.")
-    return CLAIMS[name]
+    return _counted(evaluate([claim(name).id], preset, seeds, runs=runs).values())
 
 
 def claim_table(
-    claims: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
     preset: str = "paper",
     seeds: Sequence[int] | None = None,
+    *,
+    runs: Records | None = None,
 ) -> pd.DataFrame:
-    """Return one row a check: what was measured, over how many seeds, and whether it holds.
+    """Return one row a statement: what was measured, against what bound, with what outcome.
 
     Parameters are those of :func:`evaluate`.
 
     Returns
     -------
     DataFrame
-        Indexed by claim and check, with text columns ``median``, ``95 % interval``, ``claimed``,
-        ``seeds`` and ``outcome``.
+        Indexed by statement, with text columns ``the paper says``, ``task``, ``measured``,
+        ``estimate``, ``95 % interval``, ``claimed``, ``outcome``, ``seeds``, ``on the claim's
+        side`` (how many of them, for certain), ``unseen seeds alone`` and ``remark``.
     """
+    judged = evaluate(names, preset, seeds, runs=runs)
     rows = {
-        (name, check.name): {
-            "median": _number(check.median, check.censored),
-            "95 % interval": _interval(check),
-            "claimed": f"{check.side} {check.bound:g}",
-            "seeds": str(len(check.values)),
-            "outcome": check.outcome,
+        name: {
+            "the paper says": each.statement.words,
+            "task": each.statement.task or "any",
+            "measured": each.statement.reading,
+            "estimate": estimate(each),
+            "95 % interval": interval(each),
+            "claimed": "" if _proved(each) else str(each.statement.bound),
+            "outcome": each.outcome,
+            "seeds": str(len(each.seeds)) if each.seeds else "",
+            "on the claim's side": str(each.on_side) if each.seeds else "",
+            "unseen seeds alone": _unseen(each),
+            "remark": remark(each),
         }
-        for name, checks in evaluate(claims, preset, seeds).items()
-        for check in checks or ()
+        for name, each in judged.items()
     }
-    columns = ["median", "95 % interval", "claimed", "seeds", "outcome"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    table.index = pd.MultiIndex.from_tuples(list(rows), names=["claim", "check"])
-    return table
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("statement")
 
 
 def verdict_table(
     preset: str = "paper", seeds: Sequence[int] | None = None, *, runs: Records | None = None
 ) -> pd.DataFrame:
-    """Return the sixteen verdicts, one row a claim.
+    """Return one row a claim: how many of its statements are supported, and how many not.
 
     Parameters are those of :func:`evaluate`.
 
     Returns
     -------
     DataFrame
-        Indexed by claim, with text columns ``what the paper claims``, ``verdict`` (with the number
-        of seeds if that is below ``rules.FEW``), ``measured`` (its checks with their medians and
-        intervals; of more than two, the first that does not hold, or the first), ``caveat`` (what
-        they do not see), ``checks that hold``, ``seeds`` (the fewest of its checks) and
-        ``chapter``.
+        Indexed by claim, with ``what the paper claims``, the numbers of its statements that are
+        ``supported``, ``contradicted`` and ``undecided``, and the ``chapter`` with the evidence.
     """
+    judged = evaluate(None, preset, seeds, runs=runs)
     rows = {}
-    runs = records(preset, seeds) if runs is None else runs
-    for name, checks in evaluate(None, preset, seeds, runs=runs).items():
-        each = CLAIMS[name]
-        held = sum(check.outcome == "holds" for check in checks or ())
-        fewest = min((len(check.values) for check in checks or ()), default=0)
-        verdict: str = each.verdict(checks)
-        if fewest < FEW and verdict not in ("open", "false as stated"):
-            verdict += f" ({fewest} seed{'s' if fewest > 1 else ''})"
+    for name, each in CLAIMS.items():
+        outcomes = [judged[statement.id].outcome for statement in each.statements]
         rows[name] = {
             "what the paper claims": each.text,
-            "verdict": verdict,
-            "measured": _measured(checks or ()),
-            "caveat": caveat(name, runs=runs),
-            "checks that hold": "none yet" if checks is None else f"{held} of {len(checks)}",
-            "seeds": str(fewest),
+            **{o: outcomes.count(o) for o in ("supported", "contradicted", "undecided")},
             "chapter": each.chapter,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
 
 
 def markdown_table(
-    preset: str = "paper", seeds: Sequence[int] | None = None, *, book: str = ""
+    preset: str = "paper",
+    seeds: Sequence[int] | None = None,
+    *,
+    book: str = "",
+    runs: Records | None = None,
 ) -> str:
-    """Return :func:`verdict_table` in Markdown, each claim linked to its evidence.
+    """Return the outcomes in Markdown, one row a sentence of the paper on one task.
+
+    Readings of one sentence share a row; each claim leads to the chapter with its evidence.
 
     Parameters
     ----------
-    preset, seeds
-        Which runs, as in :func:`records`.
+    preset, seeds, runs
+        As in :func:`evaluate`.
     book
         Folder of the chapters, with a slash at its end, as seen from where the table stands.
     """
     lines = [
-        "| | what the paper claims | verdict | measured: median (95 % interval) | checks | seeds |",
-        "|---|---|---|---|---:|---:|",
+        "| | the paper says | outcome | measured: estimate (95 % interval), claimed | seeds |",
+        "|---|---|---|---|---:|",
     ]
-    for name, row in verdict_table(preset, seeds).iterrows():
+    judged = evaluate(None, preset, seeds, runs=runs)
+    for (name, words), group in groupby(judged.values(), _sentence):
+        readings = list(group)
         cells = (
-            f"[{name}]({book}{row['chapter']}.ipynb)",
-            row["what the paper claims"],
-            f"**{row['verdict']}**",
-            f"{row['measured']}. {row['caveat']}" if row["caveat"] else row["measured"],
-            row["checks that hold"],
-            row["seeds"],
+            f"[{name}]({book}{CLAIMS[name].chapter}.ipynb)",
+            words,
+            _outcomes(readings),
+            "<br>".join(map(_measured, readings)),
+            " / ".join(dict.fromkeys(str(len(each.seeds)) for each in readings if each.seeds)),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _measured(checks: Sequence[Check]) -> str:
-    shown = list(checks)
-    if len(shown) > 2:  # the first that does not hold tells why a claim is not reproduced
-        shown = [check for check in shown if check.outcome != "holds"][:1] or shown[:1]
-    return "; ".join(
-        f"{check.name}: {_number(check.median, check.censored)} ({_interval(check)})"
-        for check in shown
+def printed(judged: Mapping[str, Judgement], width: int, *, whole: bool) -> str:
+    """Return judgements as lines no wider than a terminal.
+
+    Parameters
+    ----------
+    judged
+        As :func:`evaluate` returns them.
+    width
+        Columns of the terminal; fewer than 60 count as 60.
+    whole
+        Whether to tell what the paper says, what was measured and every remark.
+    """
+    width = max(width, 60)
+    lines = []
+    for name, each in judged.items():
+        numbers = "" if each.interval is None else f"{estimate(each)} ({interval(each)})"
+        bound = (
+            "" if _proved(each) else f"{each.statement.bound.side} {each.statement.bound.value:g}"
+        )
+        told = f"{each.outcome:<12} {name}"
+        right = "  ".join(
+            filter(None, (numbers, bound, f"n = {len(each.seeds)}" if each.seeds else ""))
+        )
+        if len(told) + 2 + len(right) <= width:
+            lines.append(f"{told}{right:>{width - len(told)}}")
+        else:
+            lines += [told, f"{right:>{width}}"]
+        if whole:
+            statement = each.statement
+            parts = (
+                f"The paper ({statement.place}): {statement.words}",
+                f"Measured{f' on {statement.task}' if statement.task else ''}:"
+                f" {statement.reading}; claimed {statement.bound}."
+                if not _proved(each)
+                else "",
+                remark(each),
+                f"Unseen seeds alone: {_unseen(each)}." if each.seeds else "",
+            )
+            for part in filter(None, parts):
+                lines += textwrap.wrap(part, width, initial_indent="  ", subsequent_indent="    ")
+    lines += ["", f"{len(judged)} statements: {_counted(judged.values())}."]
+    return "\n".join(lines)
+
+
+def estimate(each: Judgement) -> str:
+    """Write the estimate of a judgement: a number, what it is at least or at most, or nothing."""
+    if each.interval is None:
+        return ""
+    low, high = each.interval.estimate
+    if low == high:
+        return number(low)
+    if np.isinf(high) and np.isfinite(low) and low > 0:
+        return f"at least {number(low)}"
+    return f"at most {number(high)}" if np.isfinite(high) else "open"
+
+
+def interval(each: Judgement) -> str:
+    """Write the interval of a judgement; nothing where there is none."""
+    if each.interval is None:
+        return ""
+    low, high = each.interval.low, each.interval.high
+    return f"{number(low)} to {number(high)}"
+
+
+def remark(each: Judgement) -> str:
+    """Write what else is to be said of a judgement: why, how many censored, its caveat."""
+    late = f"{each.censored} times did not come within their run." if each.censored else ""
+    return " ".join(filter(None, (each.why, late, each.caveat)))
+
+
+def number(value: float) -> str:
+    """Write a number to three digits.
+
+    >>> number(0.91812), number(15000.0), number(float("inf"))
+    ('0.918', '15000', '∞')
+    """
+    if np.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _chosen(name: str) -> tuple[Statement, ...]:
+    if name in CLAIMS:
+        return CLAIMS[name].statements
+    if name in STATEMENTS:
+        return (STATEMENTS[name],)
+    if "." in name:
+        known = ", ".join(each for each in STATEMENTS if each.split(".")[0] == name.split(".")[0])
+        raise InputError(f"There is no statement {name!r}; known are {known or ', '.join(CLAIMS)}.")
+    return claim(name).statements
+
+
+def _counted(judged: Iterable[Judgement]) -> str:
+    outcomes = [each.outcome for each in judged]
+    return ", ".join(
+        f"{outcomes.count(outcome)} {outcome}"
+        for outcome in ("supported", "contradicted", "undecided")
+        if outcome in outcomes
     )
 
 
-def _interval(check: Check) -> str:
-    return "one seed" if len(check.values) == 1 else " to ".join(map(_number, check.interval))
+def _sentence(each: Judgement) -> tuple[str, str]:
+    return each.statement.claim, each.statement.words
 
 
-def _number(value: float, censored: int = 0) -> str:
-    if np.isinf(value):
-        return "undefined"
-    return f"{value:.3g}" + (f" ({censored} censored)" if censored else "")
+def _outcomes(readings: Sequence[Judgement]) -> str:
+    """Write the outcome of a sentence: one if all agree, else by task, and by reading if need be."""
+    if len({each.outcome for each in readings}) == 1:
+        return f"**{readings[0].outcome}**"
+    told = []
+    for task, group in groupby(readings, lambda each: each.statement.task):
+        outcomes = [each.outcome for each in group]
+        alike = outcomes[:1] if len(set(outcomes)) == 1 else outcomes
+        told.append(f"{task}: " + ", ".join(f"**{outcome}**" for outcome in alike))
+    return "<br>".join(told)
+
+
+def _measured(each: Judgement) -> str:
+    task = f"{each.statement.task}, " if each.statement.task else ""
+    if _proved(each):
+        return remark(each)
+    if each.interval is None:
+        return f"{task}{each.statement.reading}: {remark(each)}"
+    told = f"{estimate(each)} ({interval(each)}), {each.statement.bound}"
+    return ". ".join(filter(None, (f"{task}{each.statement.reading}: {told}", each.caveat)))
+
+
+def _proved(each: Judgement) -> bool:
+    return each.statement.reading == "proof or counterexample"
+
+
+def _unseen(each: Judgement) -> str:
+    outcome, side, n = each.unseen
+    if not each.seeds:
+        return ""
+    return f"{outcome}, {side} of {n} on the claim's side" if n else "none"

@@ -1,0 +1,198 @@
+"""Statements of the abstract and section 1: grokking and the weight norm (C1, C2, C17)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from grokbook.analysis import timeliness
+from grokbook.analysis.by_seed import (
+    TASKS,
+    Times,
+    at_end,
+    first_steps,
+    grokked,
+    half_right,
+    train_100,
+    value_at,
+)
+from grokbook.claims.rules import (
+    Bound,
+    Claim,
+    Evidence,
+    Proof,
+    Records,
+    Shares,
+    Statement,
+    Values,
+    ranges,
+)
+from grokbook.theory import counterexamples
+
+AXES = {"steps": False, "log steps": True}
+"""The two axes on which a change can be sharp, and whether each is logarithmic."""
+
+FALLEN = 0.9
+"""A norm has fallen if it is below this share of its largest value."""
+
+
+def delay(runs: Records, experiment: str) -> Evidence:
+    """How many times later than train accuracy 100 % test accuracy stays at 50 %, by seed.
+
+    A network whose test accuracy never rises may do so at any time, or not at all: nothing is known
+    of its delay.
+    """
+    late, fitted = half_right(runs[experiment]), train_100(runs[experiment])
+    found = ranges(late, fitted)
+    return Values(found.low.where(~late.censored), found.high.where(~late.censored))
+
+
+def _norm_before(runs: Records, task: str) -> Evidence:
+    log = runs[f"{task}-standard"]
+    return ranges(first_steps(log, "norm_peak", 0.5), half_right(log))
+
+
+def _norm_falls(runs: Records, task: str) -> Evidence:
+    log = runs[f"{task}-standard"]
+    then = value_at(log, "weight_norm", grokked(log, task).came)
+    return Values.known(then / value_at(log, "weight_norm", half_right(log).came))
+
+
+def rate(runs: Records, task: str, column: str, logarithmic: bool) -> Evidence:
+    """How much faster a column changes while test accuracy rises than otherwise, by seed."""
+    log = runs[f"{task}-standard"]
+    return Values.known(timeliness.sharpness_of_change(log, column, logarithmic))
+
+
+def _groks_as_norm_falls(runs: Records, experiment: str, task: str) -> Evidence:
+    """Whether a network groks, of those whose norm falls after train accuracy 100 %."""
+    log = runs[experiment]
+    then, end = value_at(log, "weight_norm", train_100(log).came), at_end(log, "weight_norm")
+    fell = end / then < FALLEN
+    return Shares((~grokked(log, task).censored[fell[fell].index]).astype(float))
+
+
+def _groks_without(runs: Records, experiment: str, task: str) -> Evidence:
+    """Whether a network groks although its norm has not fallen when it does."""
+    log = runs[experiment]
+    late: Times = grokked(log, task)
+    then = value_at(log, "weight_norm", late.came)
+    before = value_at(log, "weight_norm", train_100(log).came)
+    kept = (then / before).reindex(late.steps.index) >= FALLEN
+    return Shares((kept & ~late.censored).astype(float))
+
+
+def _l1_norm(runs: Records) -> str:
+    """Say what ℓ₁ decay does, which lowers the norm and does not grok."""
+    if not runs.has(["modadd-l1", "modadd-standard"]):
+        return ""
+    low, usual = (at_end(runs[f"modadd-{name}"], "weight_norm") for name in ("l1", "standard"))
+    late = grokked(runs["modadd-l1"], "modadd").censored
+    if not (late.any() and low.max() < usual.min()):
+        return ""
+    return (
+        f"Under ℓ₁ decay the ℓ₂ norm ends at {low.median():.3g}, below every standard run"
+        f" ({usual.min():.3g} or more), and {int(late.sum())} of {len(late)} networks do not grok;"
+        " but these never fit the training set either."
+    )
+
+
+def _radius_grows(_: Records) -> Proof:
+    wide, narrow = counterexamples.falling_norm(0.8), counterexamples.falling_norm(1.0)
+    falls = narrow["norm_squared"] < wide["norm_squared"]
+    return Proof(
+        not falls or narrow["epsilon"] > wide["epsilon"],
+        "A linear network whose norm falls while norm² × sharpness rises, so that ε shrinks, is a"
+        " counterexample; it holds where sharpness and the Lipschitz constant do not grow.",
+    )
+
+
+_C1 = tuple(
+    Statement(
+        f"C1.{task}.delay", "Networks grok: test accuracy rises long after training accuracy has"
+        " reached 100 %.", "sections 1 and 3.1, Figure 1", name,
+        "step of test accuracy 50 % / step of training accuracy 100 %",
+        Bound(">", 2, "long after"), partial(delay, experiment=f"{task}-standard"),
+        (f"{task}-standard",),
+    )
+    for name, task in TASKS.items()
+)  # fmt: skip
+
+_C2 = tuple(
+    statement
+    for name, task in TASKS.items()
+    for statement in (
+        Statement(
+            f"C2.{task}.before", "The norm starts to fall before test accuracy rises.",
+            "sections 1 and 3.1", name, "step of the largest norm / step of test accuracy 50 %",
+            Bound("<", 1), partial(_norm_before, task=task), (f"{task}-standard",),
+        ),
+        Statement(
+            f"C2.{task}.falls", "The norm falls while test accuracy rises.", "section 1", name,
+            "norm when the network has grokked / at test accuracy 50 %",
+            Bound("<", 1), partial(_norm_falls, task=task), (f"{task}-standard",),
+        ),
+        *(
+            Statement(
+                f"C2.{task}.sharp.{axis.replace(' ', '-')}",
+                "The norm drops sharply when the network groks.", "section 3.1", name,
+                f"rate of change while test accuracy rises / otherwise, per {axis[:-1]}",
+                Bound(">", 2, "sharply"),
+                partial(rate, task=task, column="weight_norm", logarithmic=logarithmic),
+                (f"{task}-standard",),
+            )
+            for axis, logarithmic in AXES.items()
+        ),
+    )
+)  # fmt: skip
+
+_SUFFICIENT = "Decay of the weight norm is sufficient for grokking."
+_NOT_NECESSARY = "Decay of the weight norm is not necessary for grokking."
+
+_C17 = (
+    Statement(
+        "C17.theory.radius", "When the norm decays, the radius ε of Theorem 3.2 grows.",
+        "section 3.1", "", "proof or counterexample", Bound("="), _radius_grows,
+    ),
+    Statement(
+        "C17.modadd.sufficient", _SUFFICIENT, "abstract; sections 1, 3.1, 7", "modulo addition",
+        "share of networks trained on random labels that grok, of those whose norm falls by a"
+        " tenth or more after training accuracy 100 %",
+        Bound(">", 0.5, "sufficient"),
+        partial(_groks_as_norm_falls, experiment="modadd-random-labels", task="modadd"),
+        ("modadd-random-labels",), caveat=_l1_norm,
+    ),
+    Statement(
+        "C17.mnist.not-necessary", _NOT_NECESSARY, "section 1", "MNIST",
+        "share of networks trained without decay that grok at nine tenths or more of their norm",
+        Bound(">", 0.5), partial(_groks_without, experiment="mnist-no-decay", task="mnist"),
+        ("mnist-no-decay",),
+    ),
+    Statement(
+        "C17.modadd.not-necessary.no-decay", _NOT_NECESSARY, "section 1", "modulo addition",
+        "share of networks trained without decay that grok within the run at nine tenths or more"
+        " of their norm",
+        Bound(">", 0.5), partial(_groks_without, experiment="modadd-no-decay", task="modadd"),
+        ("modadd-no-decay",),
+    ),
+    Statement(
+        "C17.modadd.not-necessary.clamped", _NOT_NECESSARY, "section 1", "modulo addition",
+        "share of networks trained with a clamped norm that grok within the run",
+        Bound(">", 0.5), partial(_groks_without, experiment="modadd-clamped", task="modadd"),
+        ("modadd-clamped",),
+    ),
+)  # fmt: skip
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "C1", "Test accuracy rises long after train accuracy has reached 100 %.",
+        "1_introduction", _C1,
+    ),
+    Claim(
+        "C2", "The weight norm falls sharply while test accuracy rises, and starts to fall before"
+        " it.", "1_introduction", _C2,
+    ),
+    Claim(
+        "C17", "Decay of the weight norm is sufficient for grokking, and not necessary.",
+        "3_1_weight_norm_decay", _C17,
+    ),
+)  # fmt: skip

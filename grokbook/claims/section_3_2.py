@@ -1,0 +1,144 @@
+"""Statements of section 3.2: perturbed training (C9, C18, C19)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from grokbook.analysis.by_seed import (
+    TASKS,
+    grokked,
+    half_right,
+    per_seed,
+    train_100,
+)
+from grokbook.claims.rules import (
+    Bound,
+    Claim,
+    Evidence,
+    Ratio,
+    Records,
+    Statement,
+    Values,
+)
+from grokbook.claims.section_1 import delay
+
+
+def _mean_accuracy(log: pd.DataFrame) -> pd.Series[float]:
+    """Mean of test accuracy over all steps of a run, linear between logged ones."""
+
+    def mean(run: pd.DataFrame) -> float:
+        steps = run["step"].to_numpy(float)
+        return float(np.trapezoid(run["test_accuracy"], steps) / (steps[-1] - steps[0]))
+
+    return per_seed(log, mean)
+
+
+def _grok_ratio(runs: Records, task: str) -> Evidence:
+    return Ratio(grokked(runs[f"{task}-standard"], task), grokked(runs[f"{task}-perturbed"], task))
+
+
+def _half_ratio(runs: Records, task: str) -> Evidence:
+    return Ratio(half_right(runs[f"{task}-standard"]), half_right(runs[f"{task}-perturbed"]))
+
+
+def _mean_gain(runs: Records, task: str) -> Evidence:
+    perturbed, standard = (
+        _mean_accuracy(runs[f"{task}-{name}"]) for name in ("perturbed", "standard")
+    )
+    return Values.known((perturbed - standard).dropna())
+
+
+def _constant(runs: Records, task: str, fitting: bool) -> Evidence:
+    constant, adaptive = (runs[f"{task}-{name}"] for name in ("constant-noise", "perturbed"))
+    if fitting:
+        return Ratio(train_100(constant), train_100(adaptive))
+    return Ratio(grokked(constant, task), grokked(adaptive, task))
+
+
+def _never_weaker(_: Records) -> str:
+    return (
+        "The adaptive rule takes the larger of two strengths, of which the constant is one: it"
+        " never perturbs less."
+    )
+
+
+_GROKKED = {"mnist": "80 %", "modadd": "99 %"}
+_SPEED_UP = "Perturbed training speeds up generalisation."
+
+_C9 = tuple(
+    statement
+    for name, task in TASKS.items()
+    for statement in (
+        Statement(
+            f"C9.{task}.grokked", _SPEED_UP, "abstract; section 3.2, Figure 4", name,
+            f"ratio of steps to test accuracy {_GROKKED[task]}, standard / perturbed",
+            Bound(">", 1), partial(_grok_ratio, task=task),
+            (f"{task}-standard", f"{task}-perturbed"),
+        ),
+        Statement(
+            f"C9.{task}.half", _SPEED_UP, "abstract; section 3.2, Figure 4", name,
+            "ratio of steps to test accuracy 50 %, standard / perturbed",
+            Bound(">", 1), partial(_half_ratio, task=task),
+            (f"{task}-standard", f"{task}-perturbed"),
+        ),
+        Statement(
+            f"C9.{task}.mean", _SPEED_UP, "abstract; section 3.2, Figure 4", name,
+            "mean test accuracy over the run, perturbed - standard", Bound(">", 0),
+            partial(_mean_gain, task=task), (f"{task}-standard", f"{task}-perturbed"),
+        ),
+    )
+)  # fmt: skip
+
+_C18 = tuple(
+    statement
+    for name, task in TASKS.items()
+    for statement in (
+        Statement(
+            f"C18.{task}.fits", "Noise of constant strength over-perturbs early training.",
+            "section 3.2", name,
+            "ratio of steps to training accuracy 100 %, constant σ = λ₂ / adaptive σ",
+            Bound(">", 1), partial(_constant, task=task, fitting=True),
+            (f"{task}-perturbed", f"{task}-constant-noise"), caveat=_never_weaker,
+        ),
+        Statement(
+            f"C18.{task}.sooner", "Adapting the strength of the noise helps.", "section 3.2", name,
+            "ratio of steps to grokking, constant σ = λ₂ / adaptive σ",
+            Bound(">", 1), partial(_constant, task=task, fitting=False),
+            (f"{task}-perturbed", f"{task}-constant-noise"),
+        ),
+    )
+)  # fmt: skip
+
+_RARE = "Augmentation, a perturbation of the input, explains why grokking is rare."
+_C19 = (
+    *(
+        Statement(
+            f"C19.{task}.perturbed", _RARE, "section 3.2", name,
+            "perturbed training: step of test accuracy 50 % / step of training accuracy 100 %",
+            Bound("<", 2, "no longer long after"), partial(delay, experiment=f"{task}-perturbed"),
+            (f"{task}-perturbed",),
+        )
+        for name, task in TASKS.items()
+    ),
+    Statement(
+        "C19.mnist.usual-weights", _RARE, "section 3.2", "MNIST",
+        "usual initial weights, no perturbation: step of test accuracy 50 % / step of training"
+        " accuracy 100 %",
+        Bound(">", 2, "it groks where nothing is perturbed"),
+        partial(delay, experiment="mnist-unit-init"), ("mnist-unit-init",),
+    ),
+)  # fmt: skip
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "C9", "Perturbed training speeds up generalisation on both tasks.", "3_2_degrokking", _C9
+    ),
+    Claim(
+        "C18", "Constant noise over-perturbs; adapting its strength to the training accuracy is"
+        " better.", "3_2_degrokking", _C18,
+    ),
+    Claim("C19", "Augmentation explains why grokking is rare.", "3_2_degrokking", _C19),
+)  # fmt: skip
