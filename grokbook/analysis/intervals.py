@@ -70,10 +70,7 @@ def median_interval(low: ArrayLike, high: ArrayLike | None = None) -> Interval:
     >>> median_interval([1, 2, 3, 4, 5, 6, 7, 8, 9]).low
     2.0
     """
-    below = _ends(low, -np.inf)
-    above = below if high is None else _ends(high, np.inf)
-    if high is None:
-        above = _ends(low, np.inf)
+    below, above = _ends(low, -np.inf), _ends(low if high is None else high, np.inf)
     if len(below) != len(above) or np.any(below > above):
         raise InputError("Each value's lower end must be at most its upper end.")
     _require_seeds(len(below))

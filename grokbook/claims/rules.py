@@ -412,7 +412,9 @@ def _judged(
 ) -> tuple[Outcome, str, Interval | None]:
     n = len(evidence.seeds)
     if n < FEWEST:
-        return "undecided", f"{n} of the {FEWEST} seeds that it needs.", None
+        side = evidence.on_side(bound)
+        needed = f"It needs {FEWEST} seeds and has {n}, {side} of them on the claim's side."
+        return "undecided", needed, None
     interval = evidence.interval()
     ends = (interval.low, interval.high)
     if all(map(bound.holds, ends)):

@@ -52,7 +52,7 @@ def _sharpness_left(runs: Records, task: str) -> Evidence:
 
 
 def _largest_rise(runs: Records, task: str) -> Evidence:
-    """The largest factor by which sharpness exceeds an earlier value of the same run."""
+    """Return the largest factor by which sharpness exceeds an earlier value of its run."""
 
     def rise(run: pd.DataFrame) -> float:
         return float((run["sharpness"] / run["sharpness"].cummin()).max())

@@ -30,6 +30,10 @@ DIFFERENCES = {"MID": "mutual_information_difference", "ED": "entropy_difference
 BEYOND = 1.1
 """The shorter reading of C14 ends at this multiple of the step of grokking."""
 
+RESOLUTION = 0.01
+"""Differences of lags below this, in decades of steps, are less than the spacing of the log, which
+is 0.02 on MNIST: they count as none."""
+
 SMALL = 0.05
 """Share of its largest possible value below which a difference is very small."""
 
@@ -40,7 +44,12 @@ _CLASSES = {"mnist": 10, "modadd": 113}
 
 
 def _timelier(runs: Records, task: str, column: str, cut: bool) -> Evidence:
-    return Values.known(_lag(runs, task, "weight_norm", cut) - _lag(runs, task, column, cut))
+    return _later(_lag(runs, task, "weight_norm", cut), _lag(runs, task, column, cut))
+
+
+def _later(lag: pd.Series[float], other: pd.Series[float]) -> Evidence:
+    gap = lag - other
+    return Values.known(gap.mask(gap.abs() < RESOLUTION, 0.0))
 
 
 def _lag(runs: Records, task: str, column: str, cut: bool) -> pd.Series[float]:
@@ -135,7 +144,7 @@ def _sets(runs: Records, column: str, fitted: bool) -> Evidence:
 def _labels_later(runs: Records) -> Evidence:
     log = runs["mnist-standard"]
     late = timeliness.lag(log, "perturbed_label_mutual_information")
-    return Values.known(late - _lag(runs, "mnist", METRICS["PMI"], False))
+    return _later(late, _lag(runs, "mnist", METRICS["PMI"], False))
 
 
 _SHARPLY = "{} changes sharply when test accuracy rises."

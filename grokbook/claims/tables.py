@@ -234,16 +234,17 @@ def printed(judged: Mapping[str, Judgement], width: int, *, whole: bool) -> str:
     width = max(width, 60)
     lines = []
     for name, each in judged.items():
-        numbers = "" if each.interval is None else f"{estimate(each)} ({interval(each)})"
-        bound = (
-            "" if _proved(each) else f"{each.statement.bound.side} {each.statement.bound.value:g}"
-        )
+        bound = each.statement.bound
         told = f"{each.outcome:<12} {name}"
-        right = "  ".join(
-            filter(None, (numbers, bound, f"n = {len(each.seeds)}" if each.seeds else ""))
+        numbers = "" if each.interval is None else f"{estimate(each)} ({interval(each)})"
+        parts = (
+            numbers,
+            "" if _proved(each) else f"{bound.side} {bound.value:g}",
+            f"n = {len(each.seeds)}" if each.seeds else "",
         )
+        right = "  ".join(filter(None, parts))
         if len(told) + 2 + len(right) <= width:
-            lines.append(f"{told}{right:>{width - len(told)}}")
+            lines.append(f"{told}{right:>{width - len(told)}}".rstrip())
         else:
             lines += [told, f"{right:>{width}}"]
         if whole:
@@ -258,7 +259,10 @@ def printed(judged: Mapping[str, Judgement], width: int, *, whole: bool) -> str:
                 f"Unseen seeds alone: {_unseen(each)}." if each.seeds else "",
             )
             for part in filter(None, parts):
-                lines += textwrap.wrap(part, width, initial_indent="  ", subsequent_indent="    ")
+                lines += textwrap.wrap(
+                    part, width, initial_indent="  ", subsequent_indent="    ",
+                    break_on_hyphens=False,
+                )  # fmt: skip
     lines += ["", f"{len(judged)} statements: {_counted(judged.values())}."]
     return "\n".join(lines)
 
@@ -325,7 +329,7 @@ def _sentence(each: Judgement) -> tuple[str, str]:
 
 
 def _outcomes(readings: Sequence[Judgement]) -> str:
-    """Write the outcome of a sentence: one if all agree, else by task, and by reading if need be."""
+    """Write the outcome of a sentence: one if all agree, else by task and by reading."""
     if len({each.outcome for each in readings}) == 1:
         return f"**{readings[0].outcome}**"
     told = []

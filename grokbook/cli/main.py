@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,13 +114,13 @@ class Figure:
 
 @dataclass
 class Claims:
-    """Print the verdicts on the paper's claims, or every check of those named."""
+    """Print the outcome of each of the paper's statements, or all about those named."""
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Such as C9; all sixteen, one line each, if none is given."""
+    """Claims such as C9, statements such as C9.mnist.half; all, one line each, if none is given."""
     preset: str = "paper"
     markdown: bool = False
-    """Print the table of verdicts as README shows it."""
+    """Print the table of outcomes as README shows it."""
 
 
 @dataclass
@@ -255,7 +256,7 @@ def _figure(command: Figure) -> None:
 
 def _claims(command: Claims) -> None:
     # Here, not at the top: judging needs every metric, and the other commands should start fast.
-    from grokbook.claims import claim_table, markdown_table, verdict_table
+    from grokbook.claims import evaluate, markdown_table, printed
 
     if command.preset not in PRESETS:
         raise InputError(
@@ -263,11 +264,10 @@ def _claims(command: Claims) -> None:
         )
     if command.markdown:
         print(markdown_table(command.preset, book="book/"))
-    elif command.names:
-        print(claim_table(command.names, command.preset).to_string())
     else:
-        table = verdict_table(command.preset)
-        print(table.drop(columns="chapter").to_string())
+        judged = evaluate(command.names or None, command.preset)
+        width = shutil.get_terminal_size().columns
+        print(printed(judged, width, whole=bool(command.names)))
 
 
 def _verify(command: Verify) -> None:
