@@ -164,7 +164,7 @@ def time_ratio_interval(
 
     # Where only censored times lie on one side, the likelihood rises without end that way.
     open_ends = (not came[1].any(), not came[0].any())
-    spread = max(float(np.ptp(np.r_[logs[0], logs[1]])), 1e-9)
+    spread = max(float(np.ptp(np.r_[logs[0], logs[1]])), 1e-3)
     reach = 20 * spread
     if any(open_ends):
         best = reach if open_ends[1] else -reach
@@ -273,29 +273,42 @@ def power_of_time_ratio(n: int, ratio: float, spread: float) -> float:
 def _normal_loss(values: np.ndarray, came: np.ndarray) -> float:
     """Return the smallest negative log-likelihood of a normal sample, some of it right-censored."""
     known, later = values[came], values[~came]
-    mean, spread = float(known.mean()), float(known.std())
-    spread = max(spread, 1e-6)
+    mean, spread = float(known.mean()), max(float(known.std()), 1e-6)
+    y, c = (known - mean) / spread, (later - mean) / spread
+    events = len(known)
+    scaled = events * math.log(spread)
     if not len(later):
-        return len(known) * (
-            math.log(spread) + 0.5 * float(np.mean((known - mean) ** 2)) / spread**2
-        )
-
-    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
-        # In Olsen's parameters, (mean / spread, 1 / spread), the log-likelihood is concave.
-        place, log_scale = at
-        scale = math.exp(log_scale)
-        gaps, censored = scale * known - place, scale * later - place
-        # Derivative of log P(Z > z) is minus the inverse Mills ratio.
+        return scaled + float(y @ y) / 2
+    # Newton's method in Olsen's parameters, mean / spread and 1 / spread, in which the
+    # log-likelihood is concave.
+    at, loss = np.array([0.0, 1.0]), math.inf
+    for _ in range(100):
+        gaps, censored = at[1] * y - at[0], at[1] * c - at[0]
         tail = special.log_ndtr(-censored)
-        mills = np.exp(-0.5 * censored**2 - _LOG_ROOT_TWO_PI - tail)
-        value = 0.5 * float(gaps @ gaps) - len(known) * log_scale - float(tail.sum())
-        by_place = -float(gaps.sum()) - float(mills.sum())
-        by_scale = float(gaps @ known) + float(mills @ later)
-        return value, np.array([by_place, by_scale * scale - len(known)])
-
-    start = np.array([mean / spread, -math.log(spread)])
-    found = optimize.minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-7})
-    return float(found.fun)
+        now = float(gaps @ gaps) / 2 - events * math.log(at[1]) - float(tail.sum())
+        if not math.isfinite(loss) or now <= loss:
+            converged = loss - now < 1e-10
+            best, loss = at, now
+            if converged:
+                break
+            mills = np.exp(-0.5 * censored**2 - _LOG_ROOT_TWO_PI - tail)
+            bend = mills * (mills - censored)
+            slope = np.array(
+                [gaps.sum() + mills.sum(), events / at[1] - gaps @ y - mills @ c]
+            )
+            curvature = np.array(
+                [
+                    [events + bend.sum(), -(y.sum() + bend @ c)],
+                    [-(y.sum() + bend @ c), events / at[1] ** 2 + y @ y + bend @ c**2],
+                ]
+            )
+            step = np.linalg.solve(curvature, slope)
+        else:
+            step = step / 2
+        while best[1] + step[1] <= 0:
+            step = step / 2
+        at = best + step
+    return scaled + loss
 
 
 def _ends(values: ArrayLike, unknown: float) -> np.ndarray:

@@ -138,8 +138,12 @@ class Ratio:
 
     def of(self, seeds: Sequence[int]) -> Ratio:
         """Keep these seeds."""
-        return Ratio(*(Times(*(part[part.index.isin(seeds)] for part in times))
-                       for times in (self.above, self.below)))  # fmt: skip
+
+        def kept(times: Times) -> Times:
+            chosen = times.steps.index.isin(seeds)
+            return Times(times.steps[chosen], times.censored[chosen])
+
+        return Ratio(kept(self.above), kept(self.below))
 
     @property
     def seeds(self) -> list[int]:

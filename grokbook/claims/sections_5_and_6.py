@@ -206,16 +206,16 @@ _C15 = (
             f"C15.{name.split('-')[0]}.disjunction.{name.split('-', 1)[1]}",
             "Grokking happens when MID and ED are very small or fall sharply before training"
             " accuracy reaches 100 %.", "section 5.2", task,
-            f"{what}: share of networks of which that is so", Bound(side, 0.5),
-            partial(_small_or_falls, name=name, groks=side == ">"), (name,),
+            f"{what}: share of networks of which that is so", bound,
+            partial(_small_or_falls, name=name, groks=bound.side == ">"), (name,),
         )
-        for name, task, what, side in (
-            ("mnist-standard", "MNIST", "networks that grok", ">"),
-            ("modadd-standard", "modulo addition", "networks that grok", ">"),
+        for name, task, what, bound in (
+            ("mnist-standard", "MNIST", "networks that grok", Bound(">", 0.5)),
+            ("modadd-standard", "modulo addition", "networks that grok", Bound(">", 0.5)),
             ("modadd-no-decay", "modulo addition",
-             "networks without decay, which do not grok within the run", "<"),
+             "networks without decay, which do not grok within the run", Bound("<", 0.5)),
             ("modadd-random-labels", "modulo addition",
-             "networks trained on random labels, which cannot grok", "<"),
+             "networks trained on random labels, which cannot grok", Bound("<", 0.5)),
         )
     ),
     Statement(

@@ -249,7 +249,7 @@ def printed(judged: Mapping[str, Judgement], width: int, *, whole: bool) -> str:
             lines += [told, f"{right:>{width}}"]
         if whole:
             statement = each.statement
-            parts = (
+            sentences = (
                 f"The paper ({statement.place}): {statement.words}",
                 f"Measured{f' on {statement.task}' if statement.task else ''}:"
                 f" {statement.reading}; claimed {statement.bound}."
@@ -258,7 +258,7 @@ def printed(judged: Mapping[str, Judgement], width: int, *, whole: bool) -> str:
                 remark(each),
                 f"Unseen seeds alone: {_unseen(each)}." if each.seeds else "",
             )
-            for part in filter(None, parts):
+            for part in filter(None, sentences):
                 lines += textwrap.wrap(
                     part, width, initial_indent="  ", subsequent_indent="    ",
                     break_on_hyphens=False,

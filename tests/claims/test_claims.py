@@ -1,6 +1,5 @@
-"""Claims are judged by rules: a world in which all hold, and worlds in which one fails."""
+"""Statements are judged by one rule: a world in which all hold, and worlds in which one fails."""
 
-import dataclasses
 import re
 from pathlib import Path
 
@@ -10,13 +9,14 @@ import pytest
 
 from grokbook import claims
 from grokbook._support.errors import InputError
-from grokbook.claims import CLAIMS, Check, Records
-from grokbook.claims.rules import COMMITTED, REPEATED
-from grokbook.store.reading import load_manifests
+from grokbook.analysis.by_seed import Times
+from grokbook.claims import CLAIMS, STATEMENTS, Bound, Judgement, Records
+from grokbook.claims.before import before, before_and_now
+from grokbook.claims.rules import SEEN, Ratio, Shares, Values, ranges
 from grokbook.theory import predicted_accuracy
 
 ROOT = Path(__file__).parents[2]
-SEEDS = range(5)
+SEEDS = range(8)
 
 
 def step_up(steps: np.ndarray, middle: float, width: float = 0.02) -> np.ndarray:
@@ -35,6 +35,7 @@ def common(steps: np.ndarray, fit: float, grok: float, top: float, seed: int) ->
             "test_accuracy": 0.1 + (top - 0.1) * step_up(steps, grok),
             # Largest at first, half fallen long before the network groks.
             "weight_norm": 10 + 90 / (1 + (steps / (2 * fit)) ** 1.5),
+            "logit_scale": 1.0,
         }
     )
 
@@ -58,6 +59,8 @@ def mnist(seed: int, grok: float = 30_000) -> pd.DataFrame:
         entropy_difference=0.01,
         entropy=falling,
         test_entropy=falling**2,
+        test_perturbed_mutual_information=2 + rise,
+        test_mutual_information_difference=0.01 * falling,
         **{
             f"{column}_alpha_{alpha}": values
             for alpha in ("0.5", "2", "3")
@@ -96,327 +99,394 @@ def flat(log: pd.DataFrame) -> pd.DataFrame:
     return log.assign(test_accuracy=0.01)
 
 
+def halves(log: pd.DataFrame, mirrored: float, others: float) -> pd.DataFrame:
+    """Add accuracies on the two halves, 30 % and 70 % of the test set, and their mean."""
+    steps = log["step"].to_numpy()
+    halves = {
+        "test_accuracy_mirrored": step_up(steps, mirrored),
+        "test_accuracy_unmirrored": step_up(steps, others),
+    }
+    mean = 0.3 * halves["test_accuracy_mirrored"] + 0.7 * halves["test_accuracy_unmirrored"]
+    return log.assign(test_accuracy=mean, **halves)
+
+
 def world() -> dict[str, pd.DataFrame]:
-    """Runs in which all that the paper claims is so."""
+    """Runs in which nearly all that the paper states is so."""
     chaos = np.sin(np.arange(331) * 1.7)
-    perturbed = [modadd(seed, 5000, stairs=True) for seed in SEEDS]
+    perturbed = [halves(modadd(seed, 5000), 300, 5000 * (1 + seed / 500)) for seed in SEEDS]
     for log in perturbed:
         log["abelian_accuracy_train"] = np.where(log["step"] < 200, 0.2, 1.0)
         log["abelian_logit_distance_train"] = 1 + 0.5 * chaos[: len(log)]
-    no_decay = [
-        flat(modadd(seed)).assign(mutual_information_difference=1.0, entropy_difference=1.0)
-        for seed in range(3)
-    ]
+    standard = []
+    for seed in SEEDS:  # both halves at once, along the corollary's curve
+        log = modadd(seed)
+        same = dict.fromkeys(("mirrored", "unmirrored"), log["test_accuracy"])
+        log["abelian_accuracy_train"] = 0.2 + 0.8 * log["test_accuracy"]
+        standard.append(log.assign(**{f"test_accuracy_{half}": v for half, v in same.items()}))
     return {
         "mnist-standard": pd.concat([mnist(seed) for seed in SEEDS]),
         "mnist-perturbed": pd.concat([mnist(seed, 15_000) for seed in SEEDS]),
-        "modadd-standard": pd.concat([modadd(seed) for seed in SEEDS]),
+        "modadd-standard": pd.concat(standard),
         "modadd-perturbed": pd.concat(perturbed),
-        "modadd-abelian": pd.concat([modadd(seed, 3000, stairs=True) for seed in SEEDS]),
-        "mnist-l1": pd.concat([mnist(seed, 40_000) for seed in range(3)]),
-        "modadd-l1": pd.concat([modadd(seed, 8000) for seed in range(3)]),
-        "modadd-no-decay": pd.concat(no_decay),
+        "modadd-abelian": pd.concat(
+            [halves(modadd(seed, 3000), 300, 3000 * (1 + seed / 500)) for seed in SEEDS]
+        ),
+        "modadd-mirrored": pd.concat(
+            [halves(modadd(seed, 4000), 300, 4000 * (1 + seed / 500)) for seed in SEEDS]
+        ),
+        "mnist-l1": pd.concat(
+            [mnist(s, 40_000).assign(weight_norm=lambda log: log["weight_norm"] / 2) for s in SEEDS]
+        ),
+        "mnist-no-decay": pd.concat([mnist(s, 60_000).assign(weight_norm=100.0) for s in SEEDS]),
+        "modadd-clamped": pd.concat([modadd(s, 9000).assign(weight_norm=30.0) for s in SEEDS]),
+        "mnist-unit-init": pd.concat([mnist(seed) for seed in SEEDS]),
+        "mnist-constant-noise": pd.concat([later(mnist(seed, 25_000)) for seed in SEEDS]),
+        "modadd-constant-noise": pd.concat([later(modadd(seed, 6000)) for seed in SEEDS]),
     }
 
 
-def verdict(name: str, logs: dict[str, pd.DataFrame]) -> str:
-    checks = claims.evaluate([name], runs=Records("paper", logs))[name]
-    return CLAIMS[name].verdict(checks)
+def later(log: pd.DataFrame) -> pd.DataFrame:
+    """The same run, fitting after twice the steps."""
+    fit = log.loc[log["train_accuracy"] >= 1, "step"].min()
+    return log.assign(train_accuracy=np.minimum(1, 0.5 + 0.25 * log["step"] / fit))
 
 
-@pytest.mark.parametrize("name", [name for name in CLAIMS if name not in ("C6", "C7")])
-def test_in_a_world_where_it_is_so_a_claim_is_reproduced(name: str) -> None:
+ELSEWHERE = {
+    # Mathematics, or what the paper states against each other or against arithmetic.
+    "C6.mnist.certified", "C6.modadd.certified", "C7.modadd.premise", "C10.modadd.memorises",
+    # Need the norm to drop late, which C14 forbids; or a delay that C1 asks for.
+    *(name for name in STATEMENTS if name.startswith("C2.") and ".sharp." in name),
+    "C19.mnist.perturbed", "C19.modadd.perturbed",
+    # Have a test of their own below.
+    "C15.modadd.disjunction.no-decay", "C15.modadd.disjunction.random-labels",
+    "C17.modadd.sufficient", "C17.modadd.not-necessary.no-decay",
+}  # fmt: skip
+MEASURED = [
+    name
+    for name, each in STATEMENTS.items()
+    if name not in ELSEWHERE and not each.lacks and ".theory." not in name
+]
+
+
+@pytest.fixture(scope="module")
+def so() -> dict[str, Judgement]:
+    return claims.evaluate(runs=Records("paper", world()))
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_in_a_world_where_it_is_so_a_statement_is_supported(
+    name: str, so: dict[str, Judgement]
+) -> None:
+    each = so[name]
+    assert each.outcome == "supported", (each.why, each.interval)
+    assert each.on_side == len(each.seeds) == len(SEEDS)
+
+
+def judged(name: str, **changes) -> Judgement:
+    """Judge by the world with some experiments' logs changed (a function) or added."""
     logs = world()
-    checks = claims.evaluate([name], runs=Records("paper", logs))[name]
-    assert checks is not None
-    assert [c.name for c in checks if c.outcome != "holds"] == []
-    assert verdict(name, logs) == "reproduced"
+    for key, change in changes.items():
+        experiment = key.replace("_", "-")
+        logs[experiment] = change(logs[experiment]) if callable(change) else change
+    return claims.evaluate([name], runs=Records("paper", logs))[name]
 
 
-def scaled(column: str, factor: float):
-    return lambda log: log.assign(**{column: log[column] * (1 + log["step"]) ** factor})
+def scaled(column: str, power: float):
+    return lambda log: log.assign(**{column: log[column] * (1 + log["step"]) ** power})
+
+
+def put(**columns):
+    return lambda log: log.assign(**columns)
+
+
+def slower(task, grok):
+    return lambda _: pd.concat([task(seed, grok) for seed in SEEDS])
 
 
 BREAKS = {
-    "C1": [("mnist-standard", lambda log: log.assign(train_accuracy=log["test_accuracy"] > 0.5)),
-           ("modadd-standard", flat)],
-    "C2": [("modadd-standard", lambda log: log.assign(weight_norm=log["step"] + 1.0))],
-    "C3": [("mnist-standard", scaled("perturbation_error", 2))],
-    "C4": [("modadd-standard", scaled("sharpness", 2))],
-    "C5": [("mnist-perturbed", scaled("jacobian_frobenius_sq", 3))],
-    "C8": [("modadd-l1", flat)],
-    "C9": [("mnist-standard", lambda log: pd.concat([mnist(seed, 8000) for seed in SEEDS]))],
-    "C10": [("modadd-perturbed", lambda log: log.assign(
-        test_accuracy=np.minimum(1, log["step"] / 6000)))],
-    "C11": [("modadd-standard", lambda log: log.assign(abelian_accuracy_train=1.0))],
-    "C12": [("modadd-abelian", lambda log: pd.concat([modadd(seed, 7000) for seed in SEEDS]))],
-    "C13": [("modadd-standard", lambda log: log.assign(abelian_logit_distance_train=1.0)),
-            ("modadd-perturbed", lambda log: log.assign(
-                abelian_logit_distance_train=log["step"] / 1.0))],
-    "C14": [("modadd-standard", lambda log: log.assign(perturbed_entropy=log["step"] / 1.0))],
-    "C15": [("mnist-standard", lambda log: log.assign(entropy_difference=1.0)),
-            ("modadd-no-decay", lambda log: log.assign(
-                entropy_difference=np.where(log["step"] < 100, 1.0, 0.1)))],
-    "C16": [("mnist-standard", lambda log: log.assign(test_entropy_alpha_2=log["step"]))],
+    "C1.mnist.delay": {"mnist_standard": lambda log: log.assign(
+        train_accuracy=(log["test_accuracy"] > 0.4).astype(float))},
+    "C2.modadd.before": {"modadd_standard": lambda log: log.assign(weight_norm=log["step"] + 1.0)},
+    "C2.modadd.falls": {"modadd_standard": lambda log: log.assign(weight_norm=log["step"] + 1.0)},
+    "C3.mnist.error": {"mnist_standard": scaled("perturbation_error", 2)},
+    "C3.modadd.relative": {"modadd_standard": lambda log: log.assign(
+        logit_scale=1 / (1 + log["step"]))},
+    "C4.modadd.falls": {"modadd_standard": scaled("sharpness", 2)},
+    "C4.mnist.throughout": {"mnist_standard": lambda log: log.assign(
+        sharpness=log["sharpness"].where(log["step"] != 100, 5.0).where(log["step"] != 100, 50.0)
+        + 50 * (log["step"].between(90, 110)))},
+    "C5.mnist.perturbed": {"mnist_perturbed": scaled("jacobian_frobenius_sq", 3)},
+    "C8.mnist.groks": {"mnist_l1": flat},
+    "C8.mnist.sooner": {"mnist_no_decay": slower(mnist, 20_000)},
+    "C8.mnist.constrains": {"mnist_l1": scaled("weight_norm", 1)},
+    "C9.mnist.grokked": {"mnist_standard": slower(mnist, 8000)},
+    "C9.modadd.half": {"modadd_standard": slower(modadd, 3000)},
+    "C9.mnist.mean": {"mnist_standard": slower(mnist, 8000)},
+    "C10.modadd.height": {"modadd_perturbed": lambda log: log.assign(
+        test_accuracy=np.minimum(1, log["step"] / 6000))},
+    "C10.modadd.length": {"modadd_perturbed": lambda log: log.assign(
+        test_accuracy=(log["step"] > 3000).astype(float))},
+    "C11.modadd.standard.99": {"modadd_standard": put(abelian_accuracy_train=1.0)},
+    "C11.modadd.standard.mirrored": {"modadd_standard": put(test_accuracy_mirrored=1.0)},
+    "C11.modadd.perturbed.99": {"modadd_perturbed": lambda log: log.assign(
+        abelian_accuracy_train=(log["step"] > 1000).astype(float))},
+    "C12.modadd.grokked": {"modadd_abelian": slower(modadd, 7000)},
+    "C13.modadd.standard.later": {"modadd_standard": put(abelian_logit_distance_train=1.0)},
+    "C13.modadd.perturbed.later": {"modadd_perturbed": lambda log: log.assign(
+        abelian_logit_distance_train=np.where(log["step"] < 4000, 1.0, 0.01))},
+    "C13.modadd.chaotic": {"modadd_perturbed": lambda log: log.assign(
+        # Up and down without end, by next to nothing: chaotic by its range alone.
+        abelian_logit_distance_train=np.where(log["step"] < 4000, 1.0, 1e-5 * (log["step"] % 100)))},
+    "C13.modadd.stable.standard": {"modadd_standard": put(abelian_accuracy_train=0.5)},
+    "C14.modadd.pe.sharp.steps": {"modadd_standard": lambda log: log.assign(
+        perturbed_entropy=log["step"] / 1.0)},
+    "C14.mnist.pmi.timelier.run": {"mnist_standard": lambda log: log.assign(
+        perturbed_mutual_information=log["weight_norm"],
+        weight_norm=log["perturbed_mutual_information"])},
+    "C15.mnist.ed.small.batch": {"mnist_standard": put(entropy_difference=1.0)},
+    "C15.modadd.mid.falls": {"modadd_standard": put(mutual_information_difference=1.0)},
+    "C15.modadd.disjunction.standard": {"modadd_standard": put(entropy_difference=1.0)},
+    "C16.mnist.order.entropy": {"mnist_standard": lambda log: log.assign(
+        test_entropy_alpha_2=log["step"])},
+    "C16.mnist.labels": {"mnist_standard": lambda log: log.assign(
+        perturbed_label_mutual_information=log["test_accuracy"],
+        perturbed_mutual_information=log["perturbed_label_mutual_information"])},
+    "C17.mnist.not-necessary": {"mnist_no_decay": flat},
+    "C18.modadd.sooner": {"modadd_constant_noise": slower(modadd, 3000)},
+    "C18.mnist.fits": {"mnist_perturbed": lambda log: later(later(log))},
+    "C19.mnist.usual-weights": {"mnist_unit_init": lambda log: log.assign(
+        train_accuracy=(log["test_accuracy"] > 0.4).astype(float))},
+    "C20.modadd.labels": {"modadd_mirrored": lambda log: log.assign(
+        test_accuracy_unmirrored=(log["step"] > 1000).astype(float))},
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "which"), [(n, i) for n in BREAKS for i in range(len(BREAKS[n]))])
-def test_where_one_thing_is_otherwise_it_is_not(name: str, which: int) -> None:
-    logs = world()
-    experiment, change = BREAKS[name][which]
-    logs[experiment] = change(logs[experiment])
-    assert verdict(name, logs) in ("partly", "not reproduced")
+@pytest.mark.parametrize("name", BREAKS)
+def test_where_it_is_otherwise_it_is_contradicted(name: str) -> None:
+    each = judged(name, **BREAKS[name])
+    assert each.outcome == "contradicted", (each.why, each.interval)
+    assert each.on_side == 0
 
 
-def test_theorem_3_2_is_false_as_stated_whatever_is_measured() -> None:
-    assert verdict("C6", world()) == "false as stated"
-    assert CLAIMS["C6"].verdict(None) == "false as stated"
+def test_mathematics_is_decided_by_counterexample_without_a_run() -> None:
+    found = claims.evaluate(runs=Records("paper", {}))
+    proved = {name: each.outcome for name, each in found.items() if ".theory." in name}
+    assert proved == {
+        "C6.theory.theorem": "contradicted", "C15.theory.ed": "contradicted",
+        "C15.theory.mid": "contradicted", "C17.theory.radius": "contradicted",
+        "C20.theory.necessary": "supported",
+    }  # fmt: skip
+    others = [each for name, each in found.items() if name not in proved]
+    assert {each.outcome for each in others} == {"undecided"} and all(e.why for e in others)
 
 
-def test_the_curve_may_fit_and_yet_explain_nothing() -> None:
-    """With the very curve as measured accuracy both errors are 0; the premise fails still."""
-    checks = claims.evaluate(["C7"], runs=Records("paper", world()))["C7"]
-    assert checks is not None
-    assert [check.outcome for check in checks] == ["holds", "holds", "fails"]
-    assert verdict("C7", world()) == "partly"
-    assert checks[2].median == pytest.approx(16.5 / 6642.75, rel=0.1)
+def test_the_shape_may_fit_and_the_premise_be_impossible(so: dict[str, Judgement]) -> None:
+    premise = so["C7.modadd.premise"]
+    assert premise.outcome == "contradicted"
+    assert premise.interval is not None
+    assert premise.interval.estimate[0] == pytest.approx(16.5 / 6642.75, rel=0.1)
 
 
-def test_a_claim_without_runs_is_open() -> None:
-    logs = world()
-    del logs["modadd-l1"]
-    assert verdict("C8", logs) == "open" and verdict("C9", logs) == "reproduced"
+def test_a_missing_control_is_named_with_its_command() -> None:
+    each = claims.evaluate(["C17.modadd.sufficient"], runs=Records("paper", world()))
+    assert each["C17.modadd.sufficient"].why == (
+        "No run of modadd-random-labels is recorded; record it with"
+        " `grokbook train modadd-random-labels`."
+    )
+    assert not judged("C16.mnist.sets.pmi").why
+    unlogged = judged("C16.mnist.sets.pmi", mnist_standard=lambda log: log.drop(
+        columns="test_perturbed_mutual_information"))  # fmt: skip
+    assert unlogged.why.endswith("do not log test_perturbed_mutual_information.")
+
+
+def test_random_labels_decide_sufficiency_and_prediction() -> None:
+    """The norm falls, MID and ED fall early, and nothing generalises."""
+    control = pd.concat([flat(modadd(seed)) for seed in SEEDS])
+    assert judged("C17.modadd.sufficient", modadd_random_labels=control).outcome == "contradicted"
+    name = "C15.modadd.disjunction.random-labels"
+    assert judged(name, modadd_random_labels=control).outcome == "contradicted"
+    high = control.assign(mutual_information_difference=1.0)
+    assert judged(name, modadd_random_labels=high).outcome == "supported"
+    without = high.assign(weight_norm=30.0)
+    name = "C15.modadd.disjunction.no-decay"
+    assert judged(name, modadd_no_decay=without).outcome == "supported"
+    some = pd.concat([without, modadd(20)])  # it groks: the statement is not about it
+    assert judged(name, modadd_no_decay=some).seeds == tuple(SEEDS)
+
+
+def test_a_network_whose_norm_does_not_fall_says_nothing_of_sufficiency() -> None:
+    control = pd.concat([flat(modadd(seed)).assign(weight_norm=30.0) for seed in SEEDS])
+    each = judged("C17.modadd.sufficient", modadd_random_labels=control)
+    assert each.outcome == "undecided" and each.seeds == ()
+
+
+def test_too_few_seeds_are_said() -> None:
+    logs = {name: log[log["seed"] < 5] for name, log in world().items()}
+    each = claims.evaluate(["C9.mnist.half"], runs=Records("paper", logs))["C9.mnist.half"]
+    assert each.outcome == "undecided" and each.interval is None
+    assert each.why == "It needs 6 seeds and has 5, 5 of them on the claim's side."
+
+
+def test_unseen_seeds_are_judged_alone() -> None:
+    def changed(log: pd.DataFrame) -> pd.DataFrame:
+        return pd.concat([mnist(seed, 8000 if seed in (5, 6) else 30_000) for seed in range(12)])
+
+    fast = pd.concat([mnist(seed, 15_000) for seed in range(12)])
+    each = judged("C9.mnist.mean", mnist_standard=changed, mnist_perturbed=fast)
+    assert each.unseen == ("undecided", 5, 7) and each.seeds == tuple(range(12))
+    logs = world() | {"mnist-l1": pd.concat([mnist(seed) for seed in range(4)])}
+    name = "C8.mnist.groks"
+    assert claims.evaluate([name], runs=Records("paper", logs))[name].unseen[2] == 1
+    assert SEEN["mnist-l1"] == {0, 1, 2} and SEEN["mnist-standard"] == set(range(5))
+    assert "modadd-random-labels" not in SEEN
 
 
 def test_never_grokked_runs_are_censored_not_dropped() -> None:
-    logs = world()
-    some = logs["modadd-standard"]
-    logs["modadd-standard"] = pd.concat(
-        [flat(run) if seed < 2 else run for seed, run in some.groupby("seed")]
-    )
-    check = claims.evaluate(["C9"], runs=Records("paper", logs))["C9"][1]
-    assert len(check.values) == 5 and check.censored == 2
-    perturbed = claims.evaluate(["C12"], runs=Records("paper", logs))["C12"]
-    assert perturbed[0].censored == 0
-    # A standard run that never groks counts as grokking at its last step: a lower bound.
-    assert check.values[0] == pytest.approx(15_000 / 5500)  # perturbed: seed 0's
+    def some(log: pd.DataFrame) -> pd.DataFrame:
+        return pd.concat([flat(run) if seed < 2 else run for seed, run in log.groupby("seed")])
+
+    each = judged("C9.modadd.grokked", modadd_standard=some)
+    assert (each.outcome, each.censored, len(each.seeds)) == ("supported", 2, len(SEEDS))
+    known = judged("C9.modadd.grokked")
+    assert each.interval is not None and known.interval is not None
+    assert each.interval.estimate[0] > known.interval.estimate[0], "they come later than the end"
+    # Of a network that never rises nothing is known but that.
+    delayed = judged("C1.modadd.delay", modadd_standard=some)
+    assert delayed.outcome == "undecided" and delayed.on_side == len(SEEDS) - 2
 
 
-def test_of_two_steps_that_did_not_come_nothing_is_known() -> None:
-    """At 1 their ratio would count for C11, which asks for more than 0.9."""
-    logs = world()
-    never = flat(logs["modadd-standard"]).assign(abelian_accuracy_train=0.2)
-    logs["modadd-standard"] = never
-    check = claims.evaluate(["C11"], runs=Records("paper", logs))["C11"][0]
-    assert check.values.isna().all() and check.outcome == "fails" and check.censored == 0
-    # Only seeds that are compared are counted.
-    logs = world()
-    logs["modadd-standard"] = flat(logs["modadd-standard"])
-    logs["modadd-perturbed"] = logs["modadd-perturbed"].query("seed < 2")
-    check = claims.evaluate(["C9"], runs=Records("paper", logs))["C9"][1]
-    assert len(check.values) == 2 and check.censored == 2
+def times(steps, last: float = 100.0) -> Times:
+    series = pd.Series(steps, dtype=float)
+    return Times(series.fillna(last), series.isna())
 
 
-@pytest.mark.parametrize("name", ["C2", "C13"])
-def test_a_value_at_a_step_that_did_not_come_is_not_defined(name: str) -> None:
-    """At the last step the norm is lower, and the logit distance small, without any grokking."""
-    logs = world()
-    start = [run[run["step"] < 3000] for _, run in logs["modadd-standard"].groupby("seed")]
-    logs["modadd-standard"] = pd.concat(start).assign(
-        abelian_logit_distance_train=lambda log: np.where(log["step"] < 1000, 1.0, 0.01)
-    )
-    checks = claims.evaluate([name], runs=Records("paper", logs))[name]
-    check = next(c for c in checks if re.search("norm when grokked|standard: largest", c.name)
-                 and "MNIST" not in c.name)  # fmt: skip
-    assert check.values.isna().all() and check.outcome == "fails"
+def test_ranges_of_two_times() -> None:
+    never = float("nan")
+    found = ranges(times([10, never, 10, never]), times([5, 5, never, never]))
+    assert found.low.tolist() == [2, 20, 0, 0]
+    assert found.high.tolist() == [2, np.inf, 0.1, np.inf]
+    assert ranges(times([10]), times([0])).low.isna().all()
 
 
-def check(values, side=">", bound=1.0) -> Check:
-    return Check("name", pd.Series(values, dtype=float), side, bound)
+def outcome(evidence, bound: Bound) -> str:
+    statement = claims.Statement("C0.x", "", "", "", "", bound, lambda _: evidence)
+    return statement.judge(Records("paper", {})).outcome
 
 
 @pytest.mark.parametrize(
-    ("values", "outcome"),
+    ("values", "expected"),
     [
-        ([2.0], "holds"),
-        ([2, 2, 2, 2, 2], "holds"),
-        ([2, 2, 2, 2, 0.5], "unclear"),
-        ([2, 2, 2, 0.5, 0.5], "unclear"),
-        ([2, 2, 0.5, 0.5, 0.5], "fails"),
-        ([1, 1, 1], "fails"),  # on the bound does not count
-        ([2, 2, np.nan], "unclear"),
-        ([2, np.nan, np.nan], "fails"),
-        ([np.inf, np.inf], "holds"),
+        ([2] * 6, "supported"),
+        ([2, 2, 2, 2, 2, 0.5], "undecided"),  # six seeds bear no exception
+        ([2] * 9 + [0.5], "supported"),  # ten bear one
+        ([2, 0.5] * 3, "undecided"),
+        ([2, 0.5, 0.5, 0.5, 0.5, 0.5], "undecided"),
+        ([0.5] * 6, "contradicted"),
+        ([1] * 6, "undecided"),  # the bound is on neither side
+        ([2] * 5 + [np.nan], "undecided"),
+        ([2] * 9 + [np.nan], "supported"),
+        ([np.inf] * 6, "supported"),
+        ([2] * 5, "undecided"),
     ],
 )
-def test_outcomes_follow_the_rules(values, outcome) -> None:
-    assert check(values).outcome == outcome
-    mirrored = check([-v for v in values], "<", -1.0)
-    assert mirrored.outcome == outcome
+def test_the_rule_is_symmetric(values, expected) -> None:
+    opposite = {"supported": "contradicted", "contradicted": "supported"}
+    series = pd.Series(values, dtype=float)
+    assert outcome(Values.known(series), Bound(">", 1)) == expected
+    assert outcome(Values.known(-series), Bound("<", -1)) == expected
+    assert outcome(Values.known(series), Bound("<", 1)) == opposite.get(expected, expected)
 
 
-def test_the_interval_is_the_bootstrap_s() -> None:
-    """Against the exact distribution of the median of three draws from {1, 2, 10}."""
-    three = check([1, 2, 10])
-    # P(median = 1) = P(at least two of three draws are 1) = 7/27, above 2.5 %; likewise 10.
-    assert three.median == 2 and three.interval == (1, 10)
-    many = check(range(101))
-    low, high = many.interval
-    # Asymptotically the median of n draws has standard deviation 1/(2 f sqrt(n)), f = 1/101.
-    assert (low, high) == (pytest.approx(50 - 1.96 * 5.05, abs=2.5),
-                           pytest.approx(50 + 1.96 * 5.05, abs=2.5))  # fmt: skip
-    assert check(range(101)).interval == (low, high), "the same data give the same interval"
+def test_a_share_counts_what_is_not_known_both_ways() -> None:
+    yes = pd.Series([1.0] * 9)
+    assert outcome(Shares(yes), Bound(">", 0.5)) == "supported"
+    assert outcome(Shares(1 - yes), Bound(">", 0.5)) == "contradicted"
+    assert outcome(Shares(yes.where(yes.index > 3)), Bound(">", 0.5)) == "undecided"
 
 
-def test_verdicts_follow_the_rules() -> None:
-    claim = dataclasses.replace(CLAIMS["C1"])
-    good, bad, open_ = check([2.0] * 5), check([0.5] * 5), check([2, 2, 2, 2, 0.5])
-    assert claim.verdict([good, good]) == "reproduced"
-    assert claim.verdict([good, open_]) == "partly"
-    assert claim.verdict([good, bad]) == "partly"
-    assert claim.verdict([bad, bad]) == "not reproduced"
-    assert claim.verdict([bad, open_]) == "partly"
+def ratio(above, below) -> Ratio:
+    return Ratio(times(above), times(below))
 
 
-def test_few_seeds_are_named() -> None:
-    def table(seeds: int) -> pd.DataFrame:
-        logs = {name: log[log["seed"] < seeds] for name, log in world().items()}
-        return claims.verdict_table(runs=Records("paper", logs))
-
-    one, two, three = (table(seeds) for seeds in (1, 2, 3))
-    assert one.at["C9", "verdict"] == "reproduced (1 seed)"
-    assert two.at["C9", "verdict"] == "reproduced (2 seeds)"
-    assert three.at["C9", "verdict"] == "reproduced"
-    assert one.at["C6", "verdict"] == "false as stated", "it rests on no run"
-    assert "(one seed)" in one.at["C9", "measured"] and " to " in two.at["C9", "measured"]
-    nothing = claims.verdict_table(runs=Records("paper", {}))
-    assert set(nothing["verdict"]) == {"open", "false as stated"}
+def test_no_difference_can_be_an_outcome() -> None:
+    base = np.array([10, 10.1, 10.2, 10, 10.1, 10.2])
+    assert outcome(ratio(base, base), Bound("=")) == "supported"
+    assert outcome(ratio(2 * base, base), Bound("=")) == "contradicted"
+    assert outcome(ratio(base * [1, 2, 0.5, 1, 2, 0.5], base), Bound("=")) == "undecided"
+    # A claimed difference is contradicted by none worth the name, and supported by a sure one.
+    assert outcome(ratio(base, base), Bound(">")) == "contradicted"
+    assert outcome(ratio(1.05 * base, base), Bound(">")) == "supported"
+    assert outcome(ratio(base, 2 * base), Bound(">")) == "contradicted"
+    # Only seeds that both trainings have are compared.
+    assert ratio(base, base[:4]).seeds == [0, 1, 2, 3]
 
 
-def test_the_table_shows_why_a_claim_is_not_reproduced() -> None:
-    logs = world()
-    assert (
-        "MNIST: step of test 50 %"
-        in (claims.verdict_table(runs=Records("paper", logs)).at["C1", "measured"])
+def test_caveats_are_told_and_decide_nothing() -> None:
+    each = judged("C10.modadd.height")
+    assert each.caveat == "Standard training has such a pause on 0 of 8 seeds."
+    assert "falls from one logged step to the next in 100%" in judged("C4.mnist.throughout").caveat
+    swapped = judged("C14.mnist.pe.timelier.run", mnist_standard=lambda log: log.assign(
+        weight_norm=3 - log["test_accuracy"]))  # fmt: skip
+    assert swapped.caveat.startswith("By median lag the weight norm is the timeliest")
+    low = pd.concat([flat(modadd(seed)).assign(weight_norm=5.0) for seed in SEEDS])
+    control = {"modadd_random_labels": pd.concat([flat(modadd(seed)) for seed in SEEDS])}
+    told = judged("C17.modadd.sufficient", modadd_l1=low, **control).caveat
+    assert told.startswith("Under ℓ₁ decay the ℓ₂ norm ends at 5, below every standard run")
+    assert judged("C17.modadd.sufficient", **control).caveat == ""
+
+
+def test_lines_fit_a_terminal(so: dict[str, Judgement]) -> None:
+    for width in (60, 80, 120):
+        for whole in (False, True):
+            lines = claims.printed(so, width, whole=whole).splitlines()
+            assert max(map(len, lines)) <= width
+    assert re.fullmatch(
+        r"supported +C9\.mnist\.mean +0\.\d+ \(0\.\d+ to 0\.\d+\)  > 0  n = 8",
+        next(line for line in claims.printed(so, 80, whole=False).splitlines() if "t.mean" in line),
     )
-    logs["modadd-standard"] = flat(logs["modadd-standard"])
-    measured = claims.verdict_table(runs=Records("paper", logs)).at["C1", "measured"]
-    assert measured == "modulo addition: step of test 50 % / last step: 1 (5 censored) (1 to 1)"
+    assert lines[-1].startswith(f"{len(so)} statements: ")
 
 
-def caveat(name: str, logs: dict[str, pd.DataFrame]) -> str:
-    return claims.caveat(name, runs=Records("paper", logs))
+def test_tables_have_a_row_each(so: dict[str, Judgement]) -> None:
+    runs = Records("paper", world())
+    table = claims.claim_table(["C9", "C1.mnist.delay"], runs=runs)
+    assert len(table) == 7 and set(table["outcome"]) == {"supported"}
+    counts = claims.verdict_table(runs=runs)
+    assert list(counts.index) == list(CLAIMS)
+    assert counts[["supported", "contradicted", "undecided"]].to_numpy().sum() == len(STATEMENTS)
+    assert claims.summary("C9", runs=runs) == "6 supported"
+    lines = claims.markdown_table(runs=runs).splitlines()
+    assert {line.count(" | ") for line in lines if "C9" in line} == {4}
+    shown = [line for line in lines if line.startswith("| [C3]")]
+    assert len(shown) == 1 and shown[0].count("perturbation error") == 5, "readings share a row"
 
 
-def test_a_rise_of_sharpness_that_the_checks_do_not_see_is_told() -> None:
-    logs = world()
-    assert caveat("C4", logs) == "", "it falls at every step"
-    # Five times as sharp at step 10: ends and rank correlation stay as they are.
-    peak = logs["modadd-standard"]["step"] == 10
-    logs["modadd-standard"].loc[peak, "sharpness"] = 5 * 2.0
-    falls = 1 - 1 / (logs["modadd-standard"]["step"].nunique() - 1)
-    assert verdict("C4", logs) == "reproduced"
-    assert f"rises 5-fold, and it falls at {falls:.0%} of the" in caveat("C4", logs)
+def test_verdicts_of_before_lead_to_statements_of_now() -> None:
+    old = before()
+    assert list(old["verdicts"]) == [f"C{number}" for number in range(1, 17)]
+    assert {name for check in old["checks"] for name in check["now"]} <= set(STATEMENTS)
+    assert all(check["now"] or check["why"] for check in old["checks"])
+    table = before_and_now(runs=Records("paper", world()))
+    assert len(table) == len(old["checks"]) == 50 and (table["reason"] != "").all()
 
 
-def test_what_mnist_does_without_decay_is_told_once_it_is_recorded() -> None:
-    logs = world()
-    assert caveat("C8", logs) == ""
-    runs = [mnist(0, 40_000), flat(mnist(1)), flat(mnist(2))]
-    assert "1 of 3 networks grok" in caveat("C8", logs | {"mnist-no-decay": pd.concat(runs)})
-    assert verdict("C8", logs) == "reproduced"
+def test_unknown_claims_and_statements() -> None:
+    for name, known in (("C99", "known are C1, C2"), ("C9.mnist.never", "known are C9.mnist.grok")):
+        with pytest.raises(InputError, match=rf"There is no .* '{name}'; {known}"):
+            claims.evaluate([name])
 
 
-def test_a_plateau_of_standard_training_is_told() -> None:
-    logs = world()
-    assert caveat("C10", logs) == "", "the other training has none"
-    logs["modadd-standard"] = logs["modadd-perturbed"]
-    check = claims.evaluate(["C10"], runs=Records("paper", logs))["C10"][0]
-    assert f"{check.median:.2g} (" in caveat("C10", logs)
+def test_each_claim_has_a_chapter_and_each_statement_its_place() -> None:
+    assert list(CLAIMS) == [f"C{number}" for number in range(1, 22)]
+    for each in CLAIMS.values():
+        assert (ROOT / "book" / f"{each.chapter}.ipynb").is_file(), each.chapter
+        assert {statement.claim for statement in each.statements} == {each.id}
+    for statement in STATEMENTS.values():
+        assert statement.place and statement.words.endswith(".") and statement.reading
+        assert (statement.measure is None) <= bool(statement.lacks), statement.id
 
 
-def test_what_labels_on_the_mirror_images_give_is_told_once_it_is_recorded() -> None:
-    logs = world()
-    assert caveat("C12", logs) == ""
-    for name, grok in (("standard", 7500), ("abelian", 2500), ("mirrored", 4000)):
-        logs[f"modadd-{name}"] = pd.concat(
-            # Told of the pairs that no training reads, and of the control's seeds alone.
-            modadd(seed, 100).assign(
-                test_accuracy_unmirrored=modadd(seed, grok if seed < 3 else 100)["test_accuracy"]
-            )
-            for seed in (range(3) if name == "mirrored" else SEEDS)
-        )
-    assert "standard training takes 3 times its steps to 99 %, and 1.6 times" in caveat("C12", logs)
-    never = logs["modadd-standard"].assign(test_accuracy_unmirrored=0.0)
-    assert caveat("C12", logs | {f"modadd-{n}": never for n in ("mirrored", "abelian")}) == ""
-
-
-def test_a_difference_is_also_held_against_what_it_can_be_at_most() -> None:
-    """With ten classes that is log 10, though a batch has 200 images."""
-    logs = world()
-    for largest, words in ((0.1, "0.043 of that (small"), (0.2, "0.087 of that (not small")):
-        changed = logs["mnist-standard"].assign(mutual_information_difference=largest)
-        told = caveat("C15", logs | {"mnist-standard": changed})
-        assert words in told and f"{largest / np.log(10):.3f} of that" in told
-    assert verdict("C15", logs) == "reproduced"
-
-
-def test_an_order_that_turns_a_metric_is_told() -> None:
-    logs = world()
-    assert caveat("C16", logs) == ""
-    logs["mnist-standard"]["mutual_information_difference_alpha_2"] *= -1
-    assert "1 for PMI and -1 for MID" in caveat("C16", logs)
-
-
-def test_a_caveat_stands_in_the_table_and_decides_nothing() -> None:
-    logs = world()
-    table = claims.verdict_table(runs=Records("paper", logs))
-    assert table.at["C5", "caveat"] == caveat("C5", logs) != ""
-    assert table.at["C5", "verdict"] == "reproduced"
-    assert claims.caveat("C4", runs=Records("paper", {})) == "", "no runs, nothing to tell"
-    shown = {line.split("]")[0][3:]: line for line in claims.markdown_table().splitlines()[2:]}
-    assert f". {caveat('C5', logs)} |" in shown["C5"] and "But" not in shown["C9"]
-
-
-def test_unseen_runs_began_later_and_repeat_no_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, after = "2026-11-24T22:54:15+00:00", "2026-11-24T22:54:33+00:00"
-    manifests = [
-        {"experiment": {"seed": seed}, "recorded": before if seed == 2 else after}
-        for seed in (0, 1, 2)
-    ]
-    log = world()["modadd-standard"].query("seed < 3")
-    monkeypatch.setattr("grokbook.claims.tables.load_runs", lambda *_: log)
-    monkeypatch.setattr("grokbook.claims.tables.load_manifests", lambda *_: manifests)
-    kept = {name: set(log["seed"]) for name, log in claims.records(unseen=True).logs.items()}
-    assert kept["modadd-perturbed"] == {0, 1}, "begun later"
-    assert kept["modadd-standard"] == {0}, "seed 1 is a repeat"
-    assert kept["mnist-l1"] == {1}, "seed 0 is a repeat"
-    assert set(claims.records()["mnist-l1"]["seed"]) == {0, 1, 2}
-    manifests[:2] = [{**each, "recorded": before} for each in manifests[:2]]
-    assert not claims.records(unseen=True).logs, "an experiment without a run is left out"
-
-
-@pytest.mark.parametrize("name", REPEATED)
-def test_a_repeat_is_a_recorded_run_that_began_after_the_rules(name: str) -> None:
-    """Else it would be left out by its date, or would not be there to leave out."""
-    runs = load_manifests(name, "paper", root=ROOT / "runs")
-    began = {run["experiment"]["seed"]: run["recorded"] for run in runs}
-    assert all(began[seed] > COMMITTED for seed in REPEATED[name])
-
-
-def test_unknown_claim() -> None:
-    with pytest.raises(InputError, match=r"no claim 'C17'; known are C1, C2.*\.$"):
-        claims.evaluate(["C17"])
-
-
-def test_there_are_sixteen_with_a_chapter_each() -> None:
-    assert list(CLAIMS) == [f"C{number}" for number in range(1, 17)]
-    for claim in CLAIMS.values():
-        assert (ROOT / "book" / f"{claim.chapter}.ipynb").is_file(), claim.chapter
-
-
-def test_readme_and_book_show_the_verdicts_of_the_recorded_runs() -> None:
+def test_readme_shows_the_outcomes_of_the_recorded_runs() -> None:
     """The table in README is computed again from ``runs/``."""
     readme = (ROOT / "README.md").read_text()
     shown = re.search(r"<!-- verdicts -->\n\n(.*?)\n\n<!-- end of verdicts -->", readme, re.DOTALL)
