@@ -136,7 +136,7 @@ def sharpness_of_change(runs: pd.DataFrame, column: str, logarithmic: bool) -> p
     runs, column
         As in :func:`lag`.
     logarithmic
-        Whether the step axis is log₁₀ of the step, as the paper draws MNIST.
+        Whether the step axis is log₁₀ of the step.
 
     Returns
     -------
