@@ -293,9 +293,7 @@ def _normal_loss(values: np.ndarray, came: np.ndarray) -> float:
                 break
             mills = np.exp(-0.5 * censored**2 - _LOG_ROOT_TWO_PI - tail)
             bend = mills * (mills - censored)
-            slope = np.array(
-                [gaps.sum() + mills.sum(), events / at[1] - gaps @ y - mills @ c]
-            )
+            slope = np.array([gaps.sum() + mills.sum(), events / at[1] - gaps @ y - mills @ c])
             curvature = np.array(
                 [
                     [events + bend.sum(), -(y.sum() + bend @ c)],

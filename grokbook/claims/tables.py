@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from grokbook._support.errors import InputError, RunError
+from grokbook._support.errors import InputError, MissingRunError
 from grokbook.claims import section_1, section_3_1, section_3_2, section_4, sections_5_and_6
 from grokbook.claims.rules import Claim, Judgement, Records, Statement
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS
@@ -49,9 +49,8 @@ def records(preset: str = "paper", seeds: Sequence[int] | None = None) -> Record
     for name in (*EXPERIMENTS, *CONTROLS):
         try:
             found[name] = load_runs(name, preset, seeds)
-        except RunError as error:
-            if not str(error).startswith("There is no record"):
-                raise
+        except MissingRunError:
+            continue
     return Records(preset, found)
 
 
@@ -263,7 +262,8 @@ def printed(judged: Mapping[str, Judgement], width: int, *, whole: bool) -> str:
                     part, width, initial_indent="  ", subsequent_indent="    ",
                     break_on_hyphens=False,
                 )  # fmt: skip
-    lines += ["", f"{len(judged)} statements: {_counted(judged.values())}."]
+    plural = "" if len(judged) == 1 else "s"
+    lines += ["", f"{len(judged)} statement{plural}: {_counted(judged.values())}."]
     return "\n".join(lines)
 
 

@@ -236,7 +236,8 @@ BREAKS = {
         abelian_logit_distance_train=np.where(log["step"] < 4000, 1.0, 0.01))},
     "C13.modadd.chaotic": {"modadd_perturbed": lambda log: log.assign(
         # Up and down without end, by next to nothing: chaotic by its range alone.
-        abelian_logit_distance_train=np.where(log["step"] < 4000, 1.0, 1e-5 * (log["step"] % 100)))},
+        abelian_logit_distance_train=np.where(
+            log["step"] < 4000, 1.0, 1e-5 * (log["step"] % 100)))},
     "C13.modadd.stable.standard": {"modadd_standard": put(abelian_accuracy_train=0.5)},
     "C14.modadd.pe.sharp.steps": {"modadd_standard": lambda log: log.assign(
         perturbed_entropy=log["step"] / 1.0)},

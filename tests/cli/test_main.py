@@ -166,14 +166,20 @@ def test_ctrl_c_then_the_same_command_goes_on(tmp_path: Path, ctrl_c: None) -> N
     assert again.returncode == 0 and "finished at step 4000" in again.stdout
 
 
-def test_claims_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_claims_are_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     main(["claims"])
-    printed = capsys.readouterr().out
-    assert [line.split()[0] for line in printed.splitlines()[2:]] == [
-        f"C{number}" for number in range(1, 17)
-    ]
+    printed = capsys.readouterr().out.splitlines()
+    assert max(map(len, printed)) <= 80
+    assert {"C1.mnist.delay", "C21.modadd.identity"} <= {
+        word for line in printed for word in line.split()
+    }
     main(["claims", "C6", "--preset", "paper"])
-    assert "MNIST: largest share of test images within" in capsys.readouterr().out
+    assert "largest share of test images within" in capsys.readouterr().out
+    main(["claims", "C17.modadd.sufficient"])
+    assert "1 statement: " in capsys.readouterr().out
     with pytest.raises(SystemExit, match="There is no claim 'C0'; known are C1, "):
         main(["claims", "C0"])
 
