@@ -34,12 +34,15 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from grokbook.analysis.by_seed import Times
 from grokbook.analysis.intervals import (
     FEWEST,
     Interval,
     median_interval,
+    power,
+    power_of_time_ratio,
     share_interval,
     time_ratio_interval,
 )
@@ -49,6 +52,9 @@ Outcome = Literal["supported", "contradicted", "undecided"]
 
 MARGIN = 1.1
 """Two times whose ratio lies between 1 / ``MARGIN`` and ``MARGIN`` make no difference."""
+
+MANY = 20
+"""Seeds that an undecided statement is told the chances of."""
 
 SEEN: Mapping[str, frozenset[int]] = {
     **dict.fromkeys(
@@ -432,4 +438,24 @@ def _judged(
         )
     if other:
         return "contradicted", "", interval
-    return "undecided", "The interval reaches across the bound.", interval
+    return (
+        "undecided",
+        f"The interval reaches across the bound.{_chance(bound, evidence)}",
+        interval,
+    )
+
+
+def _chance(bound: Bound, evidence: Values | Shares | Ratio) -> str:
+    """Say how likely it is that ``MANY`` seeds decide, if all seeds are as those seen."""
+    n = len(evidence.seeds)
+    if isinstance(evidence, Ratio):
+        low, high, (ratio, _) = evidence.interval()
+        if bound.side == "=" or low <= 0 or np.isinf(high):
+            return ""
+        # Half an interval is t times the spread of a difference of two means of n.
+        half = np.log(high / low) / 2
+        spread = half / stats.t.ppf(0.975, 2 * n - 2) / np.sqrt(2 / n)
+        chance = power_of_time_ratio(MANY, ratio, spread)
+    else:
+        chance = power(MANY, evidence.on_side(bound) / n)
+    return f" If all seeds are as these, {MANY} decide in {chance:.0%} of cases."

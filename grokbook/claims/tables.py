@@ -204,9 +204,10 @@ def markdown_table(
         "| | the paper says | outcome | measured: estimate (95 % interval), claimed | seeds |",
         "|---|---|---|---|---:|",
     ]
-    judged = evaluate(None, preset, seeds, runs=runs)
-    for (name, words), group in groupby(judged.values(), _sentence):
-        readings = list(group)
+    sentences: dict[tuple[str, str], list[Judgement]] = {}
+    for each in evaluate(None, preset, seeds, runs=runs).values():
+        sentences.setdefault((each.statement.claim, each.statement.words), []).append(each)
+    for (name, words), readings in sentences.items():
         cells = (
             f"[{name}]({book}{CLAIMS[name].chapter}.ipynb)",
             words,
@@ -322,10 +323,6 @@ def _counted(judged: Iterable[Judgement]) -> str:
         for outcome in ("supported", "contradicted", "undecided")
         if outcome in outcomes
     )
-
-
-def _sentence(each: Judgement) -> tuple[str, str]:
-    return each.statement.claim, each.statement.words
 
 
 def _outcomes(readings: Sequence[Judgement]) -> str:

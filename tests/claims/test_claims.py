@@ -10,6 +10,7 @@ import pytest
 from grokbook import claims
 from grokbook._support.errors import InputError
 from grokbook.analysis.by_seed import Times
+from grokbook.analysis.intervals import power, power_of_time_ratio
 from grokbook.claims import CLAIMS, STATEMENTS, Bound, Judgement, Records
 from grokbook.claims.before import before, before_and_now
 from grokbook.claims.rules import SEEN, Ratio, Shares, Values, ranges
@@ -420,6 +421,23 @@ def test_no_difference_can_be_an_outcome() -> None:
     assert outcome(ratio(base, 2 * base), Bound(">")) == "contradicted"
     # Only seeds that both trainings have are compared.
     assert ratio(base, base[:4]).seeds == [0, 1, 2, 3]
+
+
+def why(evidence, bound: Bound) -> str:
+    statement = claims.Statement("C0.x", "", "", "", "", bound, lambda _: evidence)
+    return statement.judge(Records("paper", {})).why
+
+
+def test_an_undecided_statement_is_told_what_twenty_seeds_would_do() -> None:
+    ahead = pd.Series([2.0] * 5 + [0.5])
+    chance = power(20, 5 / 6)
+    assert why(Values.known(ahead), Bound(">", 1)).endswith(f"20 decide in {chance:.0%} of cases.")
+    source = np.random.default_rng(0)
+    logs = source.normal(0, 0.3, (2, 8)) + np.array([[0.2], [0.0]])
+    told = why(ratio(*np.exp(logs + 3)), Bound(">"))
+    pooled = np.sqrt(logs.var(axis=1, ddof=1).mean())
+    chance = power_of_time_ratio(20, np.exp(np.diff(logs.mean(axis=1))[0]), pooled)
+    assert told.endswith(f"20 decide in {chance:.0%} of cases.")
 
 
 def test_caveats_are_told_and_decide_nothing() -> None:
