@@ -1,6 +1,7 @@
 """What the paper states, statement by statement, with outcomes computed from recorded runs."""
 
-from grokbook.claims.rules import Bound, Claim, Judgement, Records, Statement
+from grokbook.claims.evidence import Bound
+from grokbook.claims.rules import Claim, Judgement, Records, Statement
 from grokbook.claims.tables import (
     CLAIMS,
     STATEMENTS,

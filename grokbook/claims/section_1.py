@@ -15,17 +15,8 @@ from grokbook.analysis.by_seed import (
     train_100,
     value_at,
 )
-from grokbook.claims.rules import (
-    Bound,
-    Claim,
-    Evidence,
-    Proof,
-    Records,
-    Shares,
-    Statement,
-    Values,
-    ranges,
-)
+from grokbook.claims.evidence import Bound, Evidence, Proof, Shares, Values, ranges
+from grokbook.claims.rules import Claim, Records, Statement
 from grokbook.theory import counterexamples
 
 AXES = {"steps": False, "log steps": True}

@@ -19,18 +19,8 @@ from grokbook.analysis.by_seed import (
 )
 from grokbook.analysis.curve_shapes import shape_errors
 from grokbook.analysis.moments import decline
-from grokbook.claims.rules import (
-    Bound,
-    Claim,
-    Evidence,
-    Proof,
-    Ratio,
-    Records,
-    Shares,
-    Statement,
-    Values,
-    ranges,
-)
+from grokbook.claims.evidence import Bound, Evidence, Proof, Ratio, Shares, Values, ranges
+from grokbook.claims.rules import Claim, Records, Statement
 from grokbook.experiments.named import experiment
 from grokbook.studies import image_geometry
 from grokbook.tasks.modular import ModularAddition

@@ -14,15 +14,8 @@ from grokbook.analysis.by_seed import (
     per_seed,
     train_100,
 )
-from grokbook.claims.rules import (
-    Bound,
-    Claim,
-    Evidence,
-    Ratio,
-    Records,
-    Statement,
-    Values,
-)
+from grokbook.claims.evidence import Bound, Evidence, Ratio, Values
+from grokbook.claims.rules import Claim, Records, Statement
 from grokbook.claims.section_1 import delay
 
 

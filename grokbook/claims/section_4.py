@@ -17,18 +17,8 @@ from grokbook.analysis.by_seed import (
     staying,
     train_100,
 )
-from grokbook.claims.rules import (
-    Bound,
-    Claim,
-    Evidence,
-    Proof,
-    Ratio,
-    Records,
-    Shares,
-    Statement,
-    Values,
-    ranges,
-)
+from grokbook.claims.evidence import Bound, Evidence, Proof, Ratio, Shares, Values, ranges
+from grokbook.claims.rules import Claim, Records, Statement
 
 TASK = "modulo addition"
 HEIGHT = 0.02

@@ -10,16 +10,8 @@ import torch
 
 from grokbook.analysis import timeliness
 from grokbook.analysis.by_seed import TASKS, by_order, grokked, rank_correlation, since_fit
-from grokbook.claims.rules import (
-    Bound,
-    Claim,
-    Evidence,
-    Proof,
-    Records,
-    Shares,
-    Statement,
-    Values,
-)
+from grokbook.claims.evidence import Bound, Evidence, Proof, Shares, Values
+from grokbook.claims.rules import Claim, Records, Statement
 from grokbook.claims.section_1 import AXES, rate
 from grokbook.experiments.named import experiment
 from grokbook.theory import counterexamples

@@ -13,7 +13,8 @@ from grokbook.analysis.by_seed import Times
 from grokbook.analysis.intervals import power, power_of_time_ratio
 from grokbook.claims import CLAIMS, STATEMENTS, Bound, Judgement, Records
 from grokbook.claims.before import before, before_and_now
-from grokbook.claims.rules import SEEN, Ratio, Shares, Values, ranges
+from grokbook.claims.evidence import Ratio, Shares, Values, ranges
+from grokbook.claims.rules import SEEN
 from grokbook.theory import predicted_accuracy
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,192 @@
+"""What a statement is judged by: numbers, shares, times or a proof, and its bound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from grokbook.analysis.by_seed import Times
+from grokbook.analysis.intervals import (
+    Interval,
+    median_interval,
+    share_interval,
+    time_ratio_interval,
+)
+
+MARGIN = 1.1
+"""Two times whose ratio lies between 1 / ``MARGIN`` and ``MARGIN`` make no difference."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """One number a seed, or the range that it is known to lie in.
+
+    Parameters
+    ----------
+    low, high : Series
+        Ends of the range by seed, equal where the number is known; NaN where nothing is.
+    """
+
+    low: pd.Series[float]
+    high: pd.Series[float]
+
+    @classmethod
+    def known(cls, values: pd.Series[float]) -> Values:
+        """Return numbers that are known, but for those that are NaN."""
+        return cls(values, values)
+
+    def of(self, seeds: Sequence[int]) -> Values:
+        """Keep these seeds."""
+        return Values(*(each[each.index.isin(seeds)] for each in (self.low, self.high)))
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds it speaks of."""
+        return sorted(self.low.index)
+
+    def interval(self) -> Interval:
+        """Interval of the median."""
+        return median_interval(self.low.to_numpy(), self.high.to_numpy())
+
+    def on_side(self, bound: Bound) -> int:
+        """Count the seeds that are on the claim's side for certain."""
+        ends = zip(self.low.fillna(-np.inf), self.high.fillna(np.inf), strict=True)
+        return sum(bound.holds(low) and bound.holds(high) for low, high in ends)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Whether something is so, by seed; NaN where that is not known."""
+
+    so: pd.Series[float]
+
+    def of(self, seeds: Sequence[int]) -> Shares:
+        """Keep these seeds."""
+        return Shares(self.so[self.so.index.isin(seeds)])
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds it speaks of."""
+        return sorted(self.so.index)
+
+    def interval(self) -> Interval:
+        """Interval of the share of seeds."""
+        n, unknown = len(self.so), int(self.so.isna().sum())
+        least = share_interval(int(self.so.sum()), n)
+        most = share_interval(int(self.so.sum()) + unknown, n)
+        return Interval(least.low, most.high, (least.estimate[0], most.estimate[0]))
+
+    def on_side(self, bound: Bound) -> int:
+        """Count the seeds of which it is so, or not so if the claim is that it is not."""
+        return int((self.so == (0.0 if bound.side == "<" else 1.0)).sum())
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Times of two trainings, compared on the seeds recorded for both."""
+
+    above: Times
+    below: Times
+
+    def of(self, seeds: Sequence[int]) -> Ratio:
+        """Keep these seeds."""
+
+        def kept(times: Times) -> Times:
+            chosen = times.steps.index.isin(seeds)
+            return Times(times.steps[chosen], times.censored[chosen])
+
+        return Ratio(kept(self.above), kept(self.below))
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds recorded for both."""
+        return sorted(set(self.above.steps.index) & set(self.below.steps.index))
+
+    @property
+    def censored(self) -> int:
+        """How many of the times did not come within their run."""
+        return int(sum(times.censored[self.seeds].sum() for times in (self.above, self.below)))
+
+    def interval(self) -> Interval:
+        """Interval of the ratio of typical times."""
+        above, below = (
+            (times.steps[self.seeds].to_numpy(), ~times.censored[self.seeds].to_numpy(bool))
+            for times in (self.above, self.below)
+        )
+        return time_ratio_interval(*above, *below)
+
+    def on_side(self, bound: Bound) -> int:
+        """Count the seeds whose own ratio is on the claim's side for certain."""
+        ends = ranges(self.above, self.below)
+        return ends.on_side(bound)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A statement of mathematics, decided by proof or counterexample.
+
+    Parameters
+    ----------
+    holds : bool
+        Whether it holds as printed; computed from the counterexample, not asserted.
+    words : str
+        Why, and what remains of it.
+    """
+
+    holds: bool
+    words: str
+
+
+Evidence = Values | Shares | Ratio | Proof
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The claim's side of a number.
+
+    Parameters
+    ----------
+    side : {">", "<", "="}
+        ``=`` claims that a ratio is 1, to within ``MARGIN``.
+    value : float
+        The bound; on the bound itself a value is on neither side.
+    words : str
+        The paper's words that it stands for, such as "long after".
+    """
+
+    side: Literal[">", "<", "="]
+    value: float = 1.0
+    words: str = ""
+
+    def holds(self, value: float) -> bool:
+        """Whether a number is on the claim's side."""
+        if self.side == "=":
+            return self.value / MARGIN < value < self.value * MARGIN
+        return value > self.value if self.side == ">" else value < self.value
+
+    def fails(self, value: float) -> bool:
+        """Whether a number is on the other side."""
+        if self.side == "=":
+            return value < self.value / MARGIN or value > self.value * MARGIN
+        return value < self.value if self.side == ">" else value > self.value
+
+    def __str__(self) -> str:
+        """Return the bound as it stands in tables, such as ``> 2 (long after)``."""
+        return f"{self.side} {self.value:g}" + (f" ({self.words})" if self.words else "")
+
+
+def ranges(above: Times, below: Times) -> Values:
+    """Divide two times seed by seed, on the seeds recorded for both.
+
+    A time that did not come lies between its last step and infinity, and the ratio in the range
+    that this leaves. To step 0 nothing has a ratio, and it is NaN.
+    """
+    seeds = above.steps.index.intersection(below.steps.index)
+    top, bottom = above.steps[seeds], below.steps[seeds].where(below.steps[seeds] > 0)
+    low = (top / bottom).where(~below.censored[seeds], 0.0)
+    high = (top / bottom).where(~above.censored[seeds], np.inf)
+    return Values(low, high)
