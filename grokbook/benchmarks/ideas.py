@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from grokbook.benchmarks.package import Training
+from grokbook.benchmarks.package import training
 from grokbook.benchmarks.tables import PACKAGE
 from grokbook.benchmarks.timing import WARM_UP, in_turns, summary
 from grokbook.experiments.named import EXPERIMENTS, experiment
@@ -27,6 +27,7 @@ from grokbook.models.transformer import Transformer
 from grokbook.strategies.base import Criterion, Forward, Strategy, TrainingState
 from grokbook.strategies.commutativity import AbelianRegularized
 from grokbook.strategies.perturbation import Perturbed
+from grokbook.training.trainer import Trainer
 
 
 class MergedHead(Transformer):
@@ -137,11 +138,11 @@ class Idea:
     network: type[Transformer] | None = None
     strategy: Callable[[Experiment], Strategy] | None = None
 
-    def training(self, recipe: Experiment, compiled: bool) -> Training:
+    def training(self, recipe: Experiment, compiled: bool) -> Trainer:
         """Training of ``recipe`` in this way."""
         if self.strategy is not None:
             recipe = dataclasses.replace(recipe, strategy=self.strategy(recipe))  # type: ignore[arg-type]
-        return Training([recipe], compiled, self.network)
+        return training([recipe], compiled, self.network)
 
 
 def _distinct_pairs(recipe: Experiment) -> Strategy:
@@ -173,7 +174,7 @@ def measure(rounds: int) -> list[dict[str, Any]]:
         recipe = experiment(name)
         ideas = [Idea(PACKAGE, name), *(idea for idea in IDEAS if idea.experiment == name)]
         steps = {
-            (idea.name, compiled): idea.training(recipe, compiled)
+            (idea.name, compiled): idea.training(recipe, compiled).step
             for idea in ideas
             for compiled in (True, False)
         }
@@ -218,7 +219,7 @@ def milliseconds_of_all(recipe: Experiment, processes: int, threads: int, second
 def _train_for(recipe: Experiment, threads: int, seconds: float, start: Any, rates: Any) -> None:
     """Put the steps a second of one process, all beginning to count at the same moment."""
     torch.set_num_threads(threads)
-    step = Training([recipe])
+    step = training([recipe]).step
     for _ in range(WARM_UP):
         step()
     start.wait(timeout=600)

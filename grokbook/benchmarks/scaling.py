@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from grokbook.benchmarks.package import Training, gflop
+from grokbook.benchmarks.package import gflop, held, training
 from grokbook.benchmarks.timing import allocated, in_turns, summary
 from grokbook.experiments.named import EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment
@@ -50,14 +50,14 @@ def measure(rounds: int) -> list[dict[str, Any]]:
     every = variants()
     for axis in dict.fromkeys((name, varied) for name, varied, _ in every):
         mine = {key: recipes for key, recipes in every.items() if key[:2] == axis}
-        steps = {key: Training(recipes) for key, recipes in mine.items()}
+        trainers = {key: training(recipes) for key, recipes in mine.items()}
+        steps = {key: trainer.step for key, trainer in trainers.items()}
         for key, taken in in_turns(steps, rounds).items():
-            step = steps[key]
             rows.append(
                 {
                     **dict(zip(("experiment", "varied", "value"), key, strict=True)),
                     **summary(taken),
-                    "mebibytes": (step.held() + allocated(step)) / 2**20,
+                    "mebibytes": (held(trainers[key]) + allocated(steps[key])) / 2**20,
                     "gflop": _gflop(mine[key]),
                 }
             )

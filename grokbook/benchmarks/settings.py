@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from grokbook.benchmarks.package import Training
+from grokbook.benchmarks.package import training
 from grokbook.benchmarks.tables import OWN
 from grokbook.benchmarks.timing import in_turns, summary
 from grokbook.experiments.named import EXPERIMENTS, experiment
@@ -79,7 +79,7 @@ def trainings(
     """One step of each experiment, by name, in a process where ``switch`` was called."""
     if switch is not None:
         switch()
-    return {name: Training([recipe]) for name, recipe in recipes.items()}
+    return {name: training([recipe]).step for name, recipe in recipes.items()}
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from grokbook.benchmarks.baselines import (
     mlp_steps,
     transformer_steps,
 )
-from grokbook.benchmarks.package import Training, gflop
+from grokbook.benchmarks.package import gflop, training
 from grokbook.benchmarks.tables import LENS, PACKAGE, PLAIN, PRODUCT
 from grokbook.benchmarks.timing import in_turns, summary
 from grokbook.experiments.named import EXPERIMENTS, experiment
@@ -33,7 +33,7 @@ MLPS = {PLAIN["mnist"]: torch.float64, "DataLoader loop, float32": torch.float32
 
 def ways(recipe: Experiment) -> dict[str, Callable[[], Any]]:
     """One step of the experiment, in every way there is, by name."""
-    found: dict[str, Callable[[], Any]] = {PACKAGE: Training([recipe])}
+    found: dict[str, Callable[[], Any]] = {PACKAGE: training([recipe]).step}
     if not isinstance(recipe.model, TransformerConfig):
         return found | {name: mlp_steps(recipe, dtype) for name, dtype in MLPS.items()}
     for name, (kind, dtype) in TRANSFORMERS.items():

@@ -12,7 +12,6 @@ import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -28,8 +27,7 @@ from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.models.base import Network
 from grokbook.store.records import default_root, find_record, read_record, write_record
 from grokbook.tasks.base import Split
-from grokbook.training.checkpoints import read_checkpoint
-from grokbook.training.loop import train
+from grokbook.training.trainer import Trainer
 
 STEPS = 25
 """Number of geometrically spaced steps recorded, before those that round alike are merged."""
@@ -179,25 +177,12 @@ def networks_at(
     quiet = dataclasses.replace(
         experiment, measurements=Measurements(groups=()), log=LogSchedule(points=1)
     )
-    split = experiment.dataset.load()
-    model = experiment.build_model(split.train_x.shape[1], split.classes)
-    with TemporaryDirectory() as folder:
-        checkpoint = Path(folder) / "checkpoint"
-        for step in steps:
-            if step > 0:
-                # A checkpoint is written by the clock, not where training stops. So the way is made
-                # with few of them, and the last moment of it again with one at every step: a
-                # resumed run takes the same steps to the last bit.
-                for until, seconds in ((step - 1, 0.1), (step, 0.0)):
-                    train(
-                        quiet, device="cpu", until=until, checkpoint=checkpoint,
-                        checkpoint_seconds=seconds, compiled=False,
-                    )  # fmt: skip
-                state = read_checkpoint(checkpoint)
-                if state["step"] != step:
-                    raise RunError(f"Training diverged after step {state['step']}, before {step}.")
-                model.load_state_dict(state["model"])
-            yield step, model, split
+    trainer = Trainer(quiet, device="cpu", compiled=False)
+    for step in steps:
+        trainer.run_until(step)
+        if trainer.taken != step:
+            raise RunError(f"Training diverged after step {trainer.taken}, before {step}.")
+        yield step, trainer.network, trainer.seeds[0].split
 
 
 @torch.no_grad()

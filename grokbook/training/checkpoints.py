@@ -31,6 +31,7 @@ _FIELDS: dict[str, type] = {
     "step": int,
     "diverged": bool,
     "log": list,
+    "kept": dict,
     "seconds": float,
     "stretches": list,
 }
@@ -72,6 +73,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if head + b"\n" != _FORMAT or hashlib.sha256(payload).hexdigest().encode() != checksum:
             raise ValueError("not as it was written")
         found: dict[str, Any] = torch.load(BytesIO(payload), weights_only=True)
+        found.setdefault("kept", {})  # a checkpoint of before weights could be kept
         for name, kind in _FIELDS.items():
             if type(found[name]) is not kind:
                 raise ValueError(f"{name} is {shown(found[name])}")

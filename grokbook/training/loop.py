@@ -1,34 +1,26 @@
 """The training loop: ``train(experiment) -> Run``, resumable at any moment.
 
-Read :func:`train` first; the rest serves it. A run is a function of its experiment alone: batches
-and noise come from generators of their own, whose states are part of every checkpoint, so a run
-that was killed and resumed ends in the same bits as one that was not.
+Read :func:`train_together` first: it is a :class:`grokbook.training.trainer.Trainer` moved to its
+end. A run is a function of its experiment alone: batches and noise come from generators of their
+own, whose states are part of every checkpoint, so a run that was killed and resumed ends in the
+same bits as one that was not.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-import torch
 from tqdm import tqdm
 
-from grokbook._support.errors import InputError, RunError
-from grokbook._support.provenance import provenance
-from grokbook.experiments.schema import Experiment, Measurements
-from grokbook.optimizers.adamw import Optimizer
-from grokbook.tasks.modular import ModularAddition
+from grokbook._support.errors import RunError
+from grokbook.experiments.schema import Experiment
 from grokbook.training.checkpoints import CHECKPOINT_SECONDS
-from grokbook.training.devices import find_device, seeds_that_fit
-from grokbook.training.interrupts import held_interrupts
 from grokbook.training.run import Run
-from grokbook.training.seed_state import SeedState
-from grokbook.training.step import Objective
+from grokbook.training.trainer import Trainer
 
 
 def train(
@@ -39,6 +31,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     compiled: bool | Literal["auto"] = "auto",
+    keep_weights_at: Sequence[int] = (),
     progress: bool = False,
     on_log: Callable[[dict[str, float]], None] | None = None,
     stop: Callable[[int], bool] | None = None,
@@ -60,6 +53,8 @@ def train(
     compiled : bool or "auto"
         Use ``torch.compile``; "auto" where it pays. Without a C++ compiler the run is the same
         but slower, which is said once.
+    keep_weights_at : sequence of int
+        Steps whose weights the run keeps, besides the last.
     progress : bool
         Show a bar with rate and time left.
     on_log : callable, optional
@@ -72,9 +67,9 @@ def train(
     Raises
     ------
     InputError
-        If there is no such device.
+        If there is no such device, or a step of ``keep_weights_at`` is not of the run.
     CheckpointError
-        If the checkpoint is damaged or belongs to another experiment.
+        If the checkpoint is damaged, belongs to another experiment or lacks weights to be kept.
     RunError
         If the checkpoint cannot be written.
     KeyboardInterrupt
@@ -84,9 +79,10 @@ def train(
         [experiment],
         device=device,
         until=until,
-        checkpoints=None if checkpoint is None else [checkpoint],
+        checkpoints=() if checkpoint is None else (checkpoint,),
         checkpoint_seconds=checkpoint_seconds,
         compiled=compiled,
+        keep_weights_at=keep_weights_at,
         progress=progress,
         on_log=None if on_log is None else lambda _, row: on_log(row),
         stop=stop,
@@ -99,29 +95,27 @@ def train_together(
     *,
     device: str = "auto",
     until: int | None = None,
-    checkpoints: Sequence[Path] | None = None,
+    checkpoints: Sequence[Path] = (),
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     compiled: bool | Literal["auto"] = "auto",
+    keep_weights_at: Sequence[int] = (),
     progress: bool = False,
     on_log: Callable[[int, dict[str, float]], None] | None = None,
     stop: Callable[[int], bool] | None = None,
 ) -> list[Run]:
     """Train several seeds of one experiment at once, each as if it were alone.
 
-    All parameters of the same name are one tensor with the seeds as first axis, and a step is one
-    batched forward and backward pass (`torch.func.vmap`) and one optimiser step. Each seed has its
-    own data, initial weights, batches and noise, drawn as when trained alone; the runs agree with
-    those up to rounding.
+    How they share a step says :class:`grokbook.training.trainer.Trainer`.
 
     Parameters
     ----------
     experiments : sequence of Experiment
         Alike but for their seeds (of the run and, on modulo addition, of the split).
-    checkpoints : sequence of Path, optional
-        One file a seed, of the same form as :func:`train`'s; all at the same step.
+    checkpoints : sequence of Path
+        None, or one file a seed, of the same form as :func:`train`'s; all at the same step.
     on_log : callable, optional
         As in :func:`train`, but given the place of the seed in ``experiments`` first.
-    device, until, checkpoint_seconds, compiled, progress, stop
+    device, until, checkpoint_seconds, compiled, keep_weights_at, progress, stop
         As in :func:`train`.
 
     Returns
@@ -131,143 +125,62 @@ def train_together(
 
     Raises
     ------
-    InputError
-        If the experiments differ in more than their seeds, there is none, or there is no such
-        device; if the device's memory does not suffice for so many.
-    CheckpointError
-        If a checkpoint is damaged or belongs to another experiment.
-    RunError
-        If the checkpoints are at different steps, or one cannot be written.
+    InputError, CheckpointError, RunError
+        As :class:`grokbook.training.trainer.Trainer` and its methods ``restore`` and ``save``.
     """
-    _require_alike(experiments)
-    place, first = find_device(device), experiments[0]
-    made_by = provenance(place)  # now: the checkout may have moved on by the end
-    if place.type == "cuda" and len(experiments) > 1:
-        _require_memory(experiments, place)
-    courses = [SeedState.begin(experiment, place) for experiment in experiments]
-    models = [course.model for course in courses]
-    optimizer, objective = Optimizer(first.optimizer, models), Objective(first, models, compiled)
-    if checkpoints is not None and any(path.exists() for path in checkpoints):
-        found = [
-            course.read(path, optimizer) for course, path in zip(courses, checkpoints, strict=True)
-        ]
-        if len({content["step"] for content in found}) > 1:
-            raise RunError(
-                f"The checkpoints are at steps {', '.join(str(c['step']) for c in found)};"
-                " only seeds at the same step can be trained together."
-            )
-        for course, content in zip(courses, found, strict=True):
-            course.restore(content)
-        optimizer.restore([content["optimizer"] for content in found])
-    due, dear = set(first.log.steps(first.steps)), set(first.log.dear_steps(first.steps))
-
-    def save() -> None:
-        for seed, (course, path) in enumerate(zip(courses, checkpoints or (), strict=False)):
-            course.save(path, optimizer.state(seed), made_by | {"compiled": objective.is_compiled})
-
-    if on_log is not None:
-        for seed, course in enumerate(courses):
-            for row in course.log:
-                on_log(seed, dict(row))
-    interrupted = False
-    last = first.steps if until is None else min(until, first.steps)
-    step, saved = courses[0].state.step, time.perf_counter()
+    trainer = Trainer(
+        experiments, device=device, compiled=compiled, keep_weights_at=keep_weights_at,
+        on_log=on_log,
+    )  # fmt: skip
+    if any(path.exists() for path in checkpoints):
+        trainer.restore(*checkpoints)
+    last = trainer.steps if until is None else min(until, trainer.steps)
+    saved, stopped = time.perf_counter(), False
     bar = tqdm(
-        total=last, initial=step, disable=not progress, unit="step", mininterval=1.0,
+        total=last, initial=trainer.taken, disable=not progress, unit="step", mininterval=1.0,
         dynamic_ncols=True,
     )  # fmt: skip
-    whole = True  # whether the present state is that of a step's boundary
+
+    def save() -> None:
+        nonlocal saved
+        if checkpoints:
+            trainer.save(*checkpoints)
+        saved = time.perf_counter()
+
+    def before_a_step() -> bool:
+        nonlocal stopped
+        _show(bar, trainer)
+        stopped = stop is not None and stop(trainer.taken)
+        if stopped or time.perf_counter() - saved > checkpoint_seconds:
+            save()
+        return stopped
+
     try:
-        with held_interrupts() as let_interrupt:
-            while True:
-                if step in due:
-                    for seed, course in enumerate(courses):
-                        if course.measure_once(dear=step in dear) and on_log is not None:
-                            on_log(seed, dict(course.log[-1]))
-                    bar.set_postfix(_shown(courses), refresh=False)
-                if step >= last or all(course.diverged for course in courses):
-                    break
-                if stop is not None and stop(step):
-                    interrupted = True
-                    save()
-                    break
-                let_interrupt()
-                whole = False
-                batches = [course.batches.next() for course in courses]
-                noises = [course.noise(x) for course, (x, _) in zip(courses, batches, strict=True)]
-                losses = objective(batches, noises)  # (seeds,)
-                # On a GPU to look at a loss is to wait for it: it is left to the logged steps.
-                if place.type == "cpu":
-                    for course, loss in zip(courses, losses.tolist(), strict=True):
-                        course.diverged |= not math.isfinite(loss)
-                    if all(course.diverged for course in courses):
-                        whole = True  # nothing moves any more
-                        break
-                optimizer.step(losses.sum(), step)
-                step += 1
-                for course in courses:
-                    course.state.step += not course.diverged
-                whole = True
-                bar.update()
-                if checkpoints is not None and time.perf_counter() - saved > checkpoint_seconds:
-                    save()
-                    saved = time.perf_counter()
+        trainer.run_until(max(last, trainer.taken), pause=before_a_step)
+        _show(bar, trainer)
     except KeyboardInterrupt:
-        if whole:  # not after a second Ctrl-C, which does not wait for the step's end
+        if trainer.whole:  # not after a second Ctrl-C, which does not wait for the step's end
             save()
         raise
     finally:
         bar.close()
-    if not interrupted:
+    if not stopped:
         # Until the caller has kept the runs they are nowhere else. Where the state does not fit on
         # the disk, the logs still may.
         with suppress(RunError):
             save()
-    status = "interrupted" if interrupted else "finished"
-    made_by["compiled"] = objective.is_compiled
-    return [course.finish(status, made_by) for course in courses]
+    return trainer.runs("interrupted" if stopped else "finished")
 
 
-def _require_alike(experiments: Sequence[Experiment]) -> None:
-    """Refuse experiments that differ in more than their seeds."""
-    if not experiments:
-        raise InputError("There is no experiment to train; name at least one seed.")
-
-    def seedless(experiment: Experiment) -> Experiment:
-        dataset = experiment.dataset
-        if isinstance(dataset, ModularAddition):
-            dataset = dataclasses.replace(dataset, seed=0)
-        return dataclasses.replace(experiment, seed=0, dataset=dataset)
-
-    for experiment in experiments:
-        if seedless(experiment) != seedless(experiments[0]):
-            raise InputError(
-                f"Experiments {experiments[0].id} and {experiment.id} differ in more than their"
-                " seeds; only seeds of one experiment can be trained together."
-            )
-
-
-def _shown(courses: list[SeedState]) -> dict[str, str]:
-    """Mean accuracies of the seeds, for the progress bar."""
-    rows = [course.log[-1] for course in courses if course.log]
-    return {
-        name: f"{sum(row[f'{name}_accuracy'] for row in rows) / len(rows):.3f}"
-        for name in ("train", "test")
-        if rows
-    }
-
-
-def _require_memory(experiments: Sequence[Experiment], place: torch.device) -> None:
-    """Refuse more seeds than a GPU's memory holds, by what one step of one of them takes."""
-    torch.cuda.reset_peak_memory_stats(place)
-    before = torch.cuda.memory_allocated(place)
-    free, _ = torch.cuda.mem_get_info(place)
-    train(
-        dataclasses.replace(experiments[0], measurements=Measurements()), device=str(place), until=1
-    )
-    fitting = seeds_that_fit(free, torch.cuda.max_memory_allocated(place) - before)
-    if len(experiments) > fitting:
-        raise InputError(
-            f"{len(experiments)} seeds at once need more memory than {place} has free; about"
-            f" {fitting} would fit."
-        )
+def _show(bar: tqdm, trainer: Trainer) -> None:
+    """Move the bar, and show the mean accuracies of the seeds where they are new."""
+    if bar.disable:
+        return
+    rows = [seed.log[-1] for seed in trainer.seeds if seed.log]
+    if rows and rows[0]["step"] == trainer.taken:
+        means = {
+            name: f"{sum(row[f'{name}_accuracy'] for row in rows) / len(rows):.3f}"
+            for name in ("train", "test")
+        }
+        bar.set_postfix(means, refresh=False)
+    bar.update(trainer.taken - bar.n)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 from torch import Tensor
+
+from grokbook._support.errors import RunError, first_line
+from grokbook.experiments.schema import Experiment
+from grokbook.models.base import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +27,95 @@ class Run:
         Experiment fields and id, status ("finished", "diverged" or "interrupted"), wall time,
         versions, machine. A run that was resumed has one entry under ``stretches`` for each time it
         was gone on with; the manifest's own versions and machine are those of the last, and
-        ``git_dirty`` and ``compiled`` tell of all.
+        ``git_dirty`` and ``compiled`` tell of all. ``weights_at`` names the steps whose weights
+        were kept, if any were asked for.
     weights : dict of str to Tensor, optional
-        The network's parameters at the last step, on the CPU.
+        The network's parameters at the last step, on the CPU. None for a run that was read: its
+        weights are read when :meth:`network_at` is asked for them.
+    kept : mapping of int to dict of str to Tensor
+        The parameters at the steps that were asked for, by step.
+    read_weights : callable, optional
+        For a run that was read: given a step, or None for the last, reads the parameters there.
     """
 
     log: pd.DataFrame
     manifest: dict[str, Any]
     weights: dict[str, Tensor] | None = None
+    kept: Mapping[int, dict[str, Tensor]] = field(default_factory=dict)
+    read_weights: Callable[[int | None], dict[str, Tensor]] | None = None
+    experiment: Experiment | None = None
+
+    def recipe(self) -> Experiment:
+        """Return the experiment that was trained.
+
+        Raises
+        ------
+        RunError
+            If it was read and is of classes or fields that this package has not.
+        """
+        if self.experiment is not None:
+            return self.experiment
+        try:
+            return Experiment.from_dict(self.manifest["experiment"])
+        except KeyError as error:
+            what = f"the class {error.args[0]!r}"
+        except TypeError as error:  # a field that a class has not, or has no default for
+            what = f"these fields ({first_line(error)})"
+        raise RunError(
+            f"Experiment {self.manifest['id']} cannot be built: grokbook does not know {what}; only"
+            " experiments of its own classes and fields can be."
+        )
+
+    @cached_property
+    def network(self) -> Network:
+        """The trained network, on the CPU, ready to evaluate; built when first asked for.
+
+        Raises
+        ------
+        RunError
+            As :meth:`network_at`.
+        """
+        return self.network_at(None)
+
+    def network_at(self, step: int | None) -> Network:
+        """Return a network with the weights of a step, on the CPU, ready to evaluate.
+
+        Parameters
+        ----------
+        step : int, optional
+            The last, or one whose weights were kept; the last if not given.
+
+        Raises
+        ------
+        RunError
+            If the weights of this step were not kept, are not at hand or are damaged, or the
+            experiment is of classes that this package has not.
+        """
+        weights = self.weights_at(step)
+        recipe = self.recipe()
+        split = recipe.dataset.load()
+        network = recipe.build_model(split.train_x.shape[1], split.classes)
+        network.load_state_dict(weights)
+        return network.eval()
+
+    def weights_at(self, step: int | None = None) -> dict[str, Tensor]:
+        """Return the parameters at a step; as :meth:`network_at`."""
+        kept = self.manifest.get("weights_at", [])
+        last = self.manifest["steps"]
+        if step not in (None, last, *kept):
+            raise RunError(
+                f"The weights of step {step} were not kept; kept are those of"
+                f" {_listed([*(k for k in kept if k != last), last])}."
+            )
+        chosen = None if step == last else step
+        if self.read_weights is not None:
+            return self.read_weights(chosen)
+        found = self.weights if chosen is None else self.kept[chosen]
+        if found is None:
+            raise RunError(f"The weights of experiment {self.manifest['id']} are not at hand.")
+        return found
+
+
+def _listed(steps: list[int]) -> str:
+    *most, last = (str(step) for step in steps)
+    return f"steps {', '.join(most)} and {last}" if most else f"step {last}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,10 +41,9 @@ class SeedState:
     state: TrainingState
     measure: Measure
     log: list[dict[str, float]] = field(default_factory=list)
+    kept: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # weights, by step
     diverged: bool = False
     stretches: list[dict[str, Any]] = field(default_factory=list)
-    seconds_before: float = 0.0
-    began: float = field(default_factory=time.perf_counter)
 
     @classmethod
     def begin(cls, experiment: Experiment, place: torch.device) -> SeedState:
@@ -75,13 +73,8 @@ class SeedState:
         like = next(self.model.parameters())
         return self.experiment.strategy.noise(self.state, self.model.noise_shape(x), like)
 
-    @property
-    def seconds(self) -> float:
-        """Wall time so far, over all sessions."""
-        return self.seconds_before + time.perf_counter() - self.began
-
-    def finish(self, status: str, made_by: dict[str, Any]) -> Run:
-        """Return the run; ``made_by`` says how its last stretch was made."""
+    def finish(self, status: str, made_by: dict[str, Any], seconds: float) -> Run:
+        """Return the run; ``made_by`` says how its last stretch was made, in ``seconds`` all."""
         stretches = self._stretches_with(made_by)
         last = {key: value for key, value in stretches[-1].items() if key in made_by}
         manifest = {
@@ -89,7 +82,7 @@ class SeedState:
             "id": self.experiment.id,
             "status": "diverged" if self.diverged else status,
             "steps": self.state.step,
-            "seconds": round(self.seconds, 3),
+            "seconds": round(seconds, 3),
             "data_sha256": self.split.checksum(),
             **last,
             "compiled": all(stretch["compiled"] for stretch in stretches),
@@ -97,9 +90,16 @@ class SeedState:
         }
         if last["git_dirty"] is not None:
             manifest["git_dirty"] = any(stretch["git_dirty"] for stretch in stretches)
-        # A run that diverged at once has no row, but its columns all the same.
-        log = pd.DataFrame(self.log) if self.log else pd.DataFrame(columns=_ACCURACIES, dtype=float)
-        return Run(log, manifest, self._weights(torch.device("cpu")))
+        if self.kept:
+            manifest["weights_at"] = sorted(self.kept)
+        final = self.weights(torch.device("cpu"))
+        return Run(self.table(), manifest, final, self.kept, experiment=self.experiment)
+
+    def table(self) -> pd.DataFrame:
+        """Return the log so far; of a run that diverged at once no row, but its columns."""
+        return (
+            pd.DataFrame(self.log) if self.log else pd.DataFrame(columns=_ACCURACIES, dtype=float)
+        )
 
     def _stretches_with(self, made_by: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the stretches so far, and the present one if it has taken a step or is alone."""
@@ -108,20 +108,23 @@ class SeedState:
             return self.stretches
         return [*self.stretches, {"from_step": begun, "to_step": self.state.step, **made_by}]
 
-    def _weights(self, place: torch.device | None = None) -> dict[str, Tensor]:
+    def weights(self, place: torch.device | None = None) -> dict[str, Tensor]:
+        """Return a copy of the network's weights, on another device if one is given."""
         # Cloned: a stacked weight is a view; saving it would write the whole stack.
         return {
             name: value.detach().to(place or value.device).clone()
             for name, value in self.model.state_dict().items()
         }
 
-    def save(self, path: Path, optimizer: dict[str, Any], made_by: dict[str, Any]) -> None:
+    def save(
+        self, path: Path, optimizer: dict[str, Any], made_by: dict[str, Any], seconds: float
+    ) -> None:
         """Write the checkpoint, whole or not at all."""
         batches, state = self.batches, self.state
         require_restorable(state.memory, type(self.experiment.strategy).__name__)
         content = {
             "id": self.experiment.id,
-            "model": self._weights(),
+            "model": self.weights(),
             "optimizer": optimizer,
             "batches": (batches.generator.get_state(), batches.order, batches.position),
             "noise": state.generator.get_state(),
@@ -129,7 +132,8 @@ class SeedState:
             "step": state.step,
             "diverged": self.diverged,
             "log": self.log,
-            "seconds": self.seconds,
+            "kept": self.kept,
+            "seconds": seconds,
             "stretches": self._stretches_with(made_by),
         }
         write_checkpoint(path, content)
@@ -154,12 +158,16 @@ class SeedState:
             self.batches.require_fit(*content["batches"][1:])
             if content["step"] > self.experiment.steps:
                 raise ValueError("beyond the last step")
+            for step, weights in content["kept"].items():
+                require_alike(weights, self.model.state_dict())
+                if type(step) is not int or not 0 <= step <= content["step"]:
+                    raise ValueError("weights of a step that was not taken")
         except Exception as error:  # whatever an edited file makes of these look-ups
             raise unreadable(path) from error
         return content
 
     def restore(self, content: dict[str, Any]) -> None:
-        """Set everything back to what :meth:`read` returned, except the optimiser."""
+        """Set everything back to what :meth:`read` returned, except the optimiser and the clock."""
         batches, state = self.batches, self.state
         self.model.load_state_dict(content["model"])
         generator_state, batches.order, batches.position = content["batches"]
@@ -168,7 +176,7 @@ class SeedState:
         state.memory.update(content["memory"])
         state.step = content["step"]
         self.diverged = content["diverged"]
-        self.log, self.seconds_before = content["log"], content["seconds"]
+        self.log, self.kept = content["log"], content["kept"]
         self.stretches = content["stretches"]
 
 

@@ -1,17 +1,15 @@
 """A training run in the notebook's own kernel: started, paused and stopped, its curves drawn live.
 
-The kernel stays free: the run has a thread of its own, in which `grokbook.train` tells each row of
-its log and asks before each step whether to go on.
+The kernel stays free: the run has a thread of its own, in which a `grokbook.Trainer` tells each row of
+its log and asks before each step whether to go on; paused, it stays where it is.
 """
 
 import atexit
 import dataclasses
 import math
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -21,7 +19,7 @@ import traitlets
 from grokbook._support.errors import GrokbookError, InputError, first_line
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment, Measurements
-from grokbook.training.loop import train
+from grokbook.training.trainer import Trainer
 from grokbook.widgets._front_end import script, style
 
 COLUMNS = ("step", "train_accuracy", "test_accuracy", "weight_norm")
@@ -79,9 +77,8 @@ class LiveTraining(anywidget.AnyWidget):
         self.settings = dict(settings or {})
         self._log: list[dict[str, float]] = []
         self._recipe: Experiment | None = None
+        self._trainer: Trainer | None = None
         self._thread: threading.Thread | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="grokbook-")
-        self._checkpoint = Path(self._folder.name) / "live.checkpoint"
         self._told = -math.inf
         self._lock = threading.RLock()  # a run may end while it is asked to
         self.on_msg(self._receive)
@@ -110,6 +107,7 @@ class LiveTraining(anywidget.AnyWidget):
             self._recipe = dataclasses.replace(recipe, measurements=_CHEAP)
             changes = _changes(experiment(name, self.preset, seed), recipe)
             self.title = f"{name} ({', '.join([self.preset, *changes])}), seed {seed}"
+            self._log.clear()
             self.rows, self.step, self.steps = [], 0, self._recipe.steps
             self._begin()
 
@@ -148,33 +146,29 @@ class LiveTraining(anywidget.AnyWidget):
     def _train(self) -> None:
         """Train until the end or until asked to stop; in the thread."""
         assert self._recipe is not None
-        self._log.clear()
         try:
-            run = train(
-                self._recipe,
-                checkpoint=self._checkpoint,
-                checkpoint_seconds=math.inf,
-                on_log=self._show,
-                stop=self._asked_to_stop,
-            )
+            if self._trainer is None:
+                self._trainer = Trainer(self._recipe, on_log=lambda _, row: self._show(row))
+            trainer = self._trainer
+            trainer.run_until(trainer.steps, pause=lambda: self._asked_to_stop(trainer.taken))
         except GrokbookError as error:
             self._end("failed", str(error))
         except Exception as error:  # of torch or the system: no reader waits for a traceback here
             what = f"{type(error).__name__}: {first_line(error)}".rstrip(".")
             self._end("failed", f"Training failed with {what}.")
         else:
-            self._conclude(run.manifest)
+            self._conclude(trainer)
 
-    def _conclude(self, manifest: dict[str, Any]) -> None:
+    def _conclude(self, trainer: Trainer) -> None:
         """Tell how a run ended, or that it is paused."""
-        self.step = steps = manifest["steps"]
+        self.step = steps = trainer.taken
         reached = f"at step {steps:,} of {self.steps:,}"
-        if manifest["status"] == "finished":
-            accuracy = f"{self._log[-1]['test_accuracy']:.1%}".replace("%", " %")
-            took = f"{steps:,} steps in {manifest['seconds']:,.0f} s"
-            self._end("finished", f"Finished: {took}, test accuracy {accuracy}.")
-        elif manifest["status"] == "diverged":
+        if trainer.diverged:
             self._end("diverged", f"Diverged {reached}: the loss is not finite any more.")
+        elif steps == trainer.steps:
+            accuracy = f"{self._log[-1]['test_accuracy']:.1%}".replace("%", " %")
+            took = f"{steps:,} steps in {trainer.seconds:,.0f} s"
+            self._end("finished", f"Finished: {took}, test accuracy {accuracy}.")
         elif self.status == "pausing":
             self.message = f"Paused {reached}."
             self.status = "paused"
@@ -183,8 +177,7 @@ class LiveTraining(anywidget.AnyWidget):
 
     def _show(self, row: dict[str, float]) -> None:
         self._log.append(row)
-        if len(self._log) > len(self.rows):  # else a resumed run tells what is drawn already
-            self.rows = [*self.rows, *drawn_rows(pd.DataFrame([row]))]
+        self.rows = [*self.rows, *drawn_rows(pd.DataFrame([row]))]
 
     def _asked_to_stop(self, step: int) -> bool:
         if time.monotonic() - self._told > _TELL_SECONDS:
@@ -194,7 +187,7 @@ class LiveTraining(anywidget.AnyWidget):
     def _end(self, status: str, message: str) -> None:
         """Forget the state; the status is told last, when all else is in place."""
         with self._lock:
-            self._checkpoint.unlink(missing_ok=True)
+            self._trainer = None
             self.message = message
             self.status = status
 

@@ -5,7 +5,7 @@ import torch
 
 from grokbook import experiment
 from grokbook.benchmarks import timing
-from grokbook.benchmarks.package import Training
+from grokbook.benchmarks.package import held, training
 
 
 def test_every_function_takes_every_turn(monkeypatch):
@@ -71,9 +71,9 @@ def test_memory_is_the_same_when_counted_again():
 
 def test_what_lies_there_between_steps():
     recipe = experiment("modadd-standard", "smoke")
-    training = Training([recipe])
-    weights = sum(weight.numel() for weight in training.models[0].parameters())
+    trainer = training([recipe])
+    weights = sum(weight.numel() for weight in trainer.network.parameters())
     n = recipe.dataset.train_points
-    assert training.held() == 3 * 4 * weights + 8 * 2 * n + 8 * n
+    assert held(trainer) == 3 * 4 * weights + 8 * 2 * n + 8 * n
     seeds = [experiment("modadd-standard", "smoke", seed) for seed in (0, 1)]
-    assert Training(seeds).held() == 2 * training.held()
+    assert held(training(seeds)) == 2 * held(trainer)

@@ -19,7 +19,7 @@ from grokbook.benchmarks.baselines import (
     transformer_steps,
     with_equals,
 )
-from grokbook.benchmarks.package import Training, gflop
+from grokbook.benchmarks.package import gflop, training
 from grokbook.experiments.schema import Measurements
 from grokbook.models.transformer import Transformer
 from grokbook.training.step import Objective
@@ -84,22 +84,22 @@ def test_the_usual_mlp_has_the_package_s_loss_and_gradients(name):
 @pytest.mark.parametrize("idea", ideas.IDEAS, ids=lambda idea: idea.name)
 def test_an_idea_has_the_package_s_losses_and_gradients(idea):
     recipe = small(idea.experiment)
-    ours, theirs = Training([recipe], compiled=False), idea.training(recipe, compiled=False)
+    ours, theirs = training([recipe], compiled=False), idea.training(recipe, compiled=False)
     exact = {"rtol": 2e-2, "atol": 2e-2} if "bfloat16" in idea.name else EXACT
     losses, others = ours.losses(), theirs.losses()
     torch.testing.assert_close(others, losses, **exact)
     losses.sum().backward()
     others.sum().backward()
     for found, wanted in zip(
-        theirs.models[0].parameters(), ours.models[0].parameters(), strict=True
+        theirs.network.parameters(), ours.network.parameters(), strict=True
     ):
         torch.testing.assert_close(found.grad, wanted.grad, **exact)
 
 
 def test_ideas_differ_from_the_package_where_they_say():
     for idea in ideas.IDEAS:
-        training = idea.training(small(idea.experiment), compiled=False)
-        (model,), (strategy,) = training.models, training.strategies
+        (seed,) = idea.training(small(idea.experiment), compiled=False).seeds
+        model, strategy = seed.model, seed.experiment.strategy
         usual = type(experiment(idea.experiment).strategy)
         assert (type(model) is not Transformer) + (type(strategy) is not usual) == 1
 
@@ -115,8 +115,8 @@ def test_distinct_pairs_are_fewer_and_none_is_missing():
 
 def test_noise_of_the_first_step_is_kept():
     (idea,) = (idea for idea in ideas.IDEAS if idea.name == "noise drawn once")
-    training = idea.training(small(idea.experiment), compiled=False)
-    (strategy,), (state,) = training.strategies, training.states
+    (seed,) = idea.training(small(idea.experiment), compiled=False).seeds
+    strategy, state = seed.experiment.strategy, seed.state
     like = torch.zeros(1)
     first = strategy.noise(state, (50,), like)
     assert first.std() > 0 and strategy.noise(state, (50,), like) is first
@@ -131,10 +131,10 @@ def test_the_timed_step_is_the_one_that_train_takes(name):
         for seed in (0, 1)
     ]
     steps_taken = max(step for step in recipes[0].log.steps(recipes[0].steps) if step <= 20)
-    together = Training(recipes)
+    together = training(recipes)
     for _ in range(steps_taken):
-        together()
-    for recipe, model in zip(recipes, together.models, strict=True):
+        together.step()
+    for recipe, model in zip(recipes, together.networks, strict=True):
         norm = torch.cat([w.detach().double().flatten() for w in model.parameters()]).norm()
         log = train(recipe, until=steps_taken, compiled=False).log
         assert log["step"].iloc[-1] == steps_taken
@@ -146,7 +146,7 @@ def test_the_timed_step_is_the_one_that_train_takes(name):
     [
         lambda: transformer_steps(small("modadd-perturbed"), EinsumTransformer, torch.float32),
         lambda: mlp_steps(small("mnist-perturbed"), torch.float64),
-        lambda: Training([small("modadd-abelian")]),
+        lambda: training([small("modadd-abelian")]).step,
     ],
 )
 def test_a_step_can_be_taken_more_often_than_an_epoch_has_batches(step):

@@ -20,13 +20,13 @@ from grokbook import (
     train,
 )
 from grokbook._support.seeding import generator
-from grokbook.benchmarks.package import Training
 from grokbook.experiments.schema import LogSchedule, Measurements
 from grokbook.models.transformer import Transformer
 from grokbook.strategies.base import TrainingState
 from grokbook.strategies.losses import cross_entropy
 from grokbook.tasks.base import Split
 from grokbook.tasks.modular import ModularAddition
+from grokbook.training.trainer import Trainer
 
 STRATEGIES = {
     "standard": Standard(),
@@ -89,14 +89,14 @@ def test_between_log_points_nothing_is_read_back(
 
     monkeypatch.setattr(torch.nn.functional, "one_hot", one_hot)
     recipes = [experiment(name, "smoke", seed) for seed in range(count)]
-    training = Training(recipes, compiled=False)
+    trainer = Trainer(recipes, compiled=False)
     with NothingReadBack():
-        for _ in range(12):  # over a refresh of σ and the end of an epoch
-            training.optimizer.step(training.losses().sum(), training.states[0].step)
-            for each in training.states:
-                each.step += 1
+        for step in range(12):  # over a refresh of σ and the end of an epoch
+            trainer.optimizer.step(trainer.losses().sum(), step)
+            for seed in trainer.seeds:
+                seed.state.step += 1
         with pytest.raises(AssertionError, match="a tensor was read"):
-            training.losses().sum().item()
+            trainer.losses().sum().item()
 
 
 @pytest.mark.parametrize("name", ["perturbed", "abelian", "mirrored"])

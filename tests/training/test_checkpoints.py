@@ -19,7 +19,7 @@ from grokbook.experiments.schema import LogSchedule, Measurements
 from grokbook.optimizers import adamw
 from grokbook.optimizers.adamw import AdamW
 from grokbook.strategies.perturbation import Perturbed
-from grokbook.training import loop
+from grokbook.training import trainer
 from grokbook.training.checkpoints import read_checkpoint, step_reached, write_checkpoint
 from grokbook.training.loop import train_together
 
@@ -186,7 +186,7 @@ def test_every_stretch_of_a_resumed_run_is_told(
 ) -> None:
     """199 of 200 steps by edited code, the last by clean code: the manifest is not clean."""
 
-    real = loop.provenance
+    real = trainer.provenance
     recipe, checkpoint = cheap("mnist-standard"), tmp_path / "run.checkpoint"
     alone = train(recipe).manifest
     assert len(alone["stretches"]) == 1
@@ -194,11 +194,11 @@ def test_every_stretch_of_a_resumed_run_is_told(
         alone["stretches"][0].items()
     )
     monkeypatch.setattr(
-        loop, "provenance", lambda place: real(place) | {"git_dirty": True, "git_commit": "a"}
+        trainer, "provenance", lambda place: real(place) | {"git_dirty": True, "git_commit": "a"}
     )
     train(recipe, until=39, checkpoint=checkpoint)
     monkeypatch.setattr(
-        loop, "provenance", lambda place: real(place) | {"git_dirty": False, "git_commit": "b"}
+        trainer, "provenance", lambda place: real(place) | {"git_dirty": False, "git_commit": "b"}
     )
     manifest = train(recipe, checkpoint=checkpoint).manifest
     assert manifest["git_dirty"] and manifest["git_commit"] == "b"

@@ -118,7 +118,7 @@ def test_stopped_it_keeps_its_curves_and_makes_room_for_another(live, log):
     live.wait()
     assert live.status == "stopped" and live.message == f"Stopped at step {log['step'][2]} of 200."
     assert len(live.rows) == len(live.log) == 3
-    assert not live._checkpoint.exists()
+    assert live._trainer is None
     live.unobserve_all("rows")
     live.start(NAME, 1)
     live.wait()
@@ -130,7 +130,7 @@ def test_stopped_while_paused(live):
     live.start(NAME, 1)
     live.wait()
     live.stop()
-    assert live.status == "stopped" and not live._checkpoint.exists()
+    assert live.status == "stopped" and live._trainer is None
     with pytest.raises(InputError, match="The run is stopped"):
         live.resume()
 
@@ -204,7 +204,7 @@ def test_any_other_error_is_said_too(live, monkeypatch):
     def fail(*_, **__):
         raise MemoryError("not enough\nby far")
 
-    monkeypatch.setattr("grokbook.widgets.live_training.train", fail)
+    monkeypatch.setattr("grokbook.widgets.live_training.Trainer.run_until", fail)
     live.start(NAME, 1)
     live.wait()
     assert live.status == "failed"
@@ -216,13 +216,10 @@ def test_any_other_error_is_said_too(live, monkeypatch):
 
 
 def test_a_diverging_run_says_so(live, monkeypatch):
-    def diverge(*_, **__):
-        class Run:
-            manifest = {"status": "diverged", "steps": 12}  # noqa: RUF012
+    def diverge(trainer, *_, **__):
+        trainer.taken, trainer.seeds[0].diverged = 12, True
 
-        return Run
-
-    monkeypatch.setattr("grokbook.widgets.live_training.train", diverge)
+    monkeypatch.setattr("grokbook.widgets.live_training.Trainer.run_until", diverge)
     live.start(NAME, 1)
     live.wait()
     assert live.status == "diverged" and live.step == 12

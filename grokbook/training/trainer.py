@@ -1,0 +1,408 @@
+"""A training that can be stepped: :class:`Trainer`, of one experiment or of several seeds of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from grokbook._support.errors import CheckpointError, InputError, RunError
+from grokbook._support.provenance import provenance
+from grokbook._support.validation import whole
+from grokbook.experiments.schema import Experiment, Measurements
+from grokbook.models.base import Network
+from grokbook.optimizers.adamw import Optimizer
+from grokbook.tasks.modular import ModularAddition
+from grokbook.training.devices import find_device, seeds_that_fit
+from grokbook.training.interrupts import held_interrupts
+from grokbook.training.run import Run
+from grokbook.training.seed_state import SeedState
+from grokbook.training.step import Objective
+
+
+class Trainer:
+    """One training, moved on as far as one likes; :func:`grokbook.train` is one moved to its end.
+
+    Where it stands, its network can be read, measured and kept. The same experiment takes the same
+    steps, to the last bit, however often one stops on the way.
+
+    Parameters
+    ----------
+    experiments : Experiment or sequence of Experiment
+        What to train. Several, alike but for their seeds, train together: all parameters of the
+        same name are one tensor with the seeds as first axis, and a step is one batched forward and
+        backward pass (`torch.func.vmap`) and one optimiser step. Each has its own data, initial
+        weights, batches and noise, as when trained alone, and agrees with that up to rounding.
+    device : str
+        "auto" (the first GPU if there is one, else the CPU), or a torch device name.
+    compiled : bool or "auto"
+        Use ``torch.compile``; "auto" where it pays. Without a C++ compiler the run is the same
+        but slower, which is said once.
+    keep_weights_at : sequence of int
+        Steps whose weights are kept for the run, besides the last.
+    on_log : callable, optional
+        Given the place of the seed and every row of its log as soon as it is there; after
+        :meth:`restore`, first the rows that the checkpoint holds. It may keep and change the row.
+
+    Attributes
+    ----------
+    seeds : list of SeedState
+        What each seed has of its own: network, data, batches, log.
+    taken : int
+        Number of steps taken.
+    steps : int
+        Number of steps of the experiment.
+    whole : bool
+        Whether it stands between two steps; not after an error, or a second Ctrl-C, within one.
+
+    Raises
+    ------
+    InputError
+        If the experiments differ in more than their seeds, there is none, or there is no such
+        device; if the device's memory does not suffice for so many; if a step of
+        ``keep_weights_at`` is not of the run.
+
+    Examples
+    --------
+    >>> from grokbook import experiment
+    >>> trainer = Trainer(experiment("modadd-standard", "smoke"))
+    >>> loss = trainer.step()
+    >>> trainer.run_until(40)
+    >>> trainer.taken, trainer.network.embedding.shape
+    (40, torch.Size([14, 16]))
+    >>> trainer.log["step"].tolist()
+    [0, 10, 20, 30, 40]
+    """
+
+    def __init__(
+        self,
+        experiments: Experiment | Sequence[Experiment],
+        *,
+        device: str = "auto",
+        compiled: bool | Literal["auto"] = "auto",
+        keep_weights_at: Sequence[int] = (),
+        on_log: Callable[[int, dict[str, float]], None] | None = None,
+    ) -> None:
+        several = [experiments] if isinstance(experiments, Experiment) else list(experiments)
+        _require_alike(several)
+        first = several[0]
+        self.steps = first.steps
+        self.keep_weights_at = frozenset(_of_the_run(step, self.steps) for step in keep_weights_at)
+        self.device = find_device(device)
+        self._made_by = provenance(self.device)  # now: the checkout may have moved on by the end
+        if self.device.type == "cuda" and len(several) > 1:
+            _require_memory(several, self.device)
+        self.seeds = [SeedState.begin(experiment, self.device) for experiment in several]
+        self.optimizer = Optimizer(first.optimizer, self.networks)
+        self.objective = Objective(first, self.networks, compiled)
+        self.on_log = on_log
+        self.taken, self.whole = 0, True
+        self._seconds = 0.0
+        self._since: float | None = None
+        self._due = set(first.log.steps(first.steps))
+        self._dear = set(first.log.dear_steps(first.steps))
+        self._keep_weights()
+
+    @property
+    def networks(self) -> list[Network]:
+        """The network of each seed, the same objects all along: copy one to keep it."""
+        return [seed.model for seed in self.seeds]
+
+    @property
+    def network(self) -> Network:
+        """The network being trained, the same object all along: copy it to keep it.
+
+        Raises
+        ------
+        InputError
+            If several seeds train: :attr:`networks` has one each.
+        """
+        return self._only("network").model
+
+    @property
+    def log(self) -> pd.DataFrame:
+        """The log so far, as :attr:`grokbook.training.run.Run.log`; one seed as :attr:`network`."""
+        return self._only("log").table()
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss of every seed is not finite any more: no further step is taken."""
+        return all(seed.diverged for seed in self.seeds)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all steps and what was logged on the way; not of what lies between."""
+        return self._seconds + (0.0 if self._since is None else time.perf_counter() - self._since)
+
+    def measure(self, groups: Sequence[str] | None = None) -> pd.DataFrame:
+        """Measure the networks as they are, now; nothing of it is logged.
+
+        Parameters
+        ----------
+        groups : sequence of str, optional
+            Of ``grokbook.experiments.schema.GROUPS``; those of the experiment if not given. The
+            costly ones are measured too.
+
+        Returns
+        -------
+        DataFrame
+            One row a seed: ``seed``, ``step`` and one column a metric.
+        """
+        rows = []
+        for seed in self.seeds:
+            recipe = seed.experiment
+            if groups is not None:
+                chosen = dataclasses.replace(recipe.measurements, groups=tuple(groups))
+                recipe = dataclasses.replace(recipe, measurements=chosen)
+            measure = dataclasses.replace(seed.measure, experiment=recipe)
+            row = measure(self.taken, dear=True)
+            rows.append({"seed": recipe.seed, "step": self.taken, **row})
+        return pd.DataFrame(rows)
+
+    def losses(self) -> Tensor:
+        """Draw the next batch of each seed and return its loss, float64 ``(seeds,)``."""
+        batches = [seed.batches.next() for seed in self.seeds]
+        noises = [seed.noise(x) for seed, (x, _) in zip(self.seeds, batches, strict=True)]
+        return self.objective(batches, noises)
+
+    def step(self) -> Tensor:
+        """Take one step, and log nothing.
+
+        Returns
+        -------
+        Tensor
+            The training loss of each seed's batch before the step, float64 ``(seeds,)``.
+
+        Raises
+        ------
+        InputError
+            If all steps of the experiment are taken, or training has diverged.
+        RunError
+            If the step before was cut off in its middle.
+        """
+        self._require_room()
+        with self._clock():
+            self.whole = False
+            losses = self.losses()
+            # On a GPU to look at a loss is to wait for it: it is left to the logged steps.
+            if self.device.type == "cpu":
+                for seed, loss in zip(self.seeds, losses.tolist(), strict=True):
+                    seed.diverged |= not math.isfinite(loss)
+            if not self.diverged:  # else nothing moves any more
+                self.optimizer.step(losses.sum(), self.taken)
+                self.taken += 1
+                for seed in self.seeds:
+                    seed.state.step += not seed.diverged
+                self._keep_weights()
+            self.whole = True
+        return losses.detach()
+
+    def run_until(self, step: int, *, pause: Callable[[], bool] | None = None) -> None:
+        """Take steps, and log what is due on the way, up to the number ``step``.
+
+        It ends sooner where training diverges. Ctrl-C waits for the end of a step.
+
+        Parameters
+        ----------
+        step : int
+            Number of steps taken at the end, at most that of the experiment; what is taken is not
+            taken back.
+        pause : callable, optional
+            Asked before every step, when what is due is logged; on True it takes no further one.
+
+        Raises
+        ------
+        InputError
+            If ``step`` is beyond the end.
+        """
+        last = _of_the_run(step, self.steps)
+        with self._clock(), held_interrupts() as let_interrupt:
+            while True:
+                self.log_due()
+                if self.taken >= last or self.diverged or (pause is not None and pause()):
+                    return
+                let_interrupt()
+                self.step()
+
+    def log_due(self) -> None:
+        """Measure and log the present step if it is due and not logged yet."""
+        if self.taken not in self._due:
+            return
+        for place, seed in enumerate(self.seeds):
+            if seed.measure_once(dear=self.taken in self._dear) and self.on_log is not None:
+                self.on_log(place, dict(seed.log[-1]))
+
+    def save(self, *paths: Path) -> None:
+        """Write the whole state, one checkpoint a seed.
+
+        Raises
+        ------
+        InputError
+            If there are not as many paths as seeds.
+        RunError
+            If one cannot be written, or the state is not that between two steps.
+        """
+        self._require_paths(paths)
+        self._require_whole()
+        for place, (seed, path) in enumerate(zip(self.seeds, paths, strict=True)):
+            seed.save(Path(path), self.optimizer.state(place), self._stretch, self.seconds)
+
+    def restore(self, *paths: Path) -> None:
+        """Go to where :meth:`save` was called, with all that was logged and kept until there.
+
+        Raises
+        ------
+        InputError
+            If there are not as many paths as seeds.
+        CheckpointError
+            If one is damaged or of another experiment, or lacks weights that were to be kept.
+        RunError
+            If they are at different steps.
+        """
+        self._require_paths(paths)
+        found = [
+            seed.read(Path(path), self.optimizer)
+            for seed, path in zip(self.seeds, paths, strict=True)
+        ]
+        moving = [content for content in found if not content["diverged"]]
+        if len({content["step"] for content in moving}) > 1:
+            raise RunError(
+                f"The checkpoints are at steps {', '.join(str(c['step']) for c in moving)};"
+                " only seeds at the same step can be trained together."
+            )
+        for content, path in zip(found, paths, strict=True):
+            reached = content["step"]
+            for step in sorted(self.keep_weights_at - {*content["kept"]}):
+                if step <= reached:
+                    raise CheckpointError(
+                        f"{path} is at step {reached} and has no weights of step {step}; remove it,"
+                        " or train with `--again`, to keep them."
+                    )
+        for seed, content in zip(self.seeds, found, strict=True):
+            seed.restore(content)
+        self.optimizer.restore([content["optimizer"] for content in found])
+        self._seconds = found[0]["seconds"]
+        self.taken, self.whole = max(content["step"] for content in found), True
+        if self.on_log is not None:
+            for place, seed in enumerate(self.seeds):
+                for row in seed.log:
+                    self.on_log(place, dict(row))
+
+    def runs(self, status: str | None = None) -> list[Run]:
+        """Return what happened so far, one run a seed.
+
+        Parameters
+        ----------
+        status : str, optional
+            What the manifests say of a run that did not diverge; "finished" at the last step, else
+            "interrupted", if not given.
+        """
+        if status is None:
+            status = "finished" if self.taken == self.steps else "interrupted"
+        return [seed.finish(status, self._stretch, self.seconds) for seed in self.seeds]
+
+    @contextmanager
+    def _clock(self) -> Iterator[None]:
+        """Count the time within, once where one such part holds another."""
+        if self._since is not None:
+            yield
+            return
+        self._since = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds, self._since = self.seconds, None
+
+    @property
+    def _stretch(self) -> dict[str, object]:
+        """How the present stretch of steps is made."""
+        return self._made_by | {"compiled": self.objective.is_compiled}
+
+    def _keep_weights(self) -> None:
+        if self.taken in self.keep_weights_at:
+            for seed in self.seeds:
+                if not seed.diverged:
+                    seed.kept[self.taken] = seed.weights(torch.device("cpu"))
+
+    def _only(self, what: str) -> SeedState:
+        if len(self.seeds) > 1:
+            raise InputError(
+                f"There are {len(self.seeds)} seeds in training, so there is no one {what};"
+                " `networks` and `seeds` have one of each."
+            )
+        return self.seeds[0]
+
+    def _require_room(self) -> None:
+        self._require_whole()
+        if self.diverged:
+            raise InputError(
+                f"Training diverged at step {self.taken}: the loss is not finite any more, and no"
+                " further step can be taken."
+            )
+        if self.taken >= self.steps:
+            raise InputError(
+                f"All {self.steps} steps of the experiment are taken; for more, give it more"
+                " `steps`."
+            )
+
+    def _require_whole(self) -> None:
+        if not self.whole:
+            raise RunError(
+                f"Step {self.taken + 1} was cut off in its middle; restore a checkpoint, or begin"
+                " with a new Trainer."
+            )
+
+    def _require_paths(self, paths: Sequence[Path]) -> None:
+        if len(paths) != len(self.seeds):
+            raise InputError(
+                f"There are {len(self.seeds)} seeds and {len(paths)} paths; name one path a seed."
+            )
+
+
+def _of_the_run(step: int, steps: int) -> int:
+    """Return a step of a run of so many, refused if it is none."""
+    if whole("step", step, least=0) > steps:
+        raise InputError(f"step is {step}, but the experiment ends at step {steps}.")
+    return int(step)
+
+
+def _require_alike(experiments: Sequence[Experiment]) -> None:
+    """Refuse experiments that differ in more than their seeds."""
+    if not experiments:
+        raise InputError("There is no experiment to train; name at least one seed.")
+
+    def seedless(experiment: Experiment) -> Experiment:
+        dataset = experiment.dataset
+        if isinstance(dataset, ModularAddition):
+            dataset = dataclasses.replace(dataset, seed=0)
+        return dataclasses.replace(experiment, seed=0, dataset=dataset)
+
+    for experiment in experiments:
+        if seedless(experiment) != seedless(experiments[0]):
+            raise InputError(
+                f"Experiments {experiments[0].id} and {experiment.id} differ in more than their"
+                " seeds; only seeds of one experiment can be trained together."
+            )
+
+
+def _require_memory(experiments: Sequence[Experiment], place: torch.device) -> None:
+    """Refuse more seeds than a GPU's memory holds, by what one step of one of them takes."""
+    torch.cuda.reset_peak_memory_stats(place)
+    before = torch.cuda.memory_allocated(place)
+    free, _ = torch.cuda.mem_get_info(place)
+    quiet = dataclasses.replace(experiments[0], measurements=Measurements())
+    Trainer(quiet, device=str(place)).run_until(1)
+    fitting = seeds_that_fit(free, torch.cuda.max_memory_allocated(place) - before)
+    if len(experiments) > fitting:
+        raise InputError(
+            f"{len(experiments)} seeds at once need more memory than {place} has free; about"
+            f" {fitting} would fit."
+        )
