@@ -10,7 +10,7 @@ from grokbook.experiments.named import CONTROLS, EXPERIMENTS, PRESETS, experimen
 from grokbook.experiments.schema import Experiment
 from grokbook.models.mlp import MLP
 from grokbook.models.transformer import Transformer
-from grokbook.store.reading import load_manifests, load_runs
+from grokbook.store.reading import load_manifests, load_network, load_runs
 from grokbook.store.run_keys import RunKey
 from grokbook.store.run_store import RunStore
 from grokbook.store.verification import verify
@@ -20,7 +20,10 @@ from grokbook.strategies.perturbation import Perturbed
 from grokbook.tasks.images import MNIST, Digits
 from grokbook.tasks.modular import ModularAddition
 from grokbook.training.loop import train
+from grokbook.training.measuring import measure
 from grokbook.training.run import Run
+from grokbook.training.trainer import Trainer
+from grokbook.training.watching import watch
 
 __all__ = [
     "CONTROLS",
@@ -42,10 +45,14 @@ __all__ = [
     "RunKey",
     "RunStore",
     "Standard",
+    "Trainer",
     "Transformer",
     "experiment",
     "load_manifests",
+    "load_network",
     "load_runs",
+    "measure",
     "train",
     "verify",
+    "watch",
 ]

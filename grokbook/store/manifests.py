@@ -30,6 +30,7 @@ _MANIFEST: dict[str, tuple[type, ...]] = {
 _LATER_IN_MANIFESTS: dict[str, tuple[type, ...]] = {
     "stretches": (list,),
     "weights_sha256": (str,),
+    "weights_at": (list,),
     "preset": (str,),
     "name": (str,),
 }

@@ -1,7 +1,8 @@
-"""Recorded runs as tables: :func:`load_runs`."""
+"""Recorded runs as tables and networks: :func:`load_runs`, :func:`load_network`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import pandas as pd
 
 from grokbook._support.errors import InputError
 from grokbook.experiments.named import PRESETS, experiment
+from grokbook.models.base import Network
 from grokbook.store.run_keys import RunKey, distinct_seeds
 from grokbook.store.run_store import RunStore
+from grokbook.training.measuring import measure
 from grokbook.training.run import Run
 
 
@@ -66,8 +69,88 @@ def load_manifests(
     return [run.manifest for _, run in _load(name, preset, seeds, root)]
 
 
+def load_network(
+    name: str,
+    preset: str = "paper",
+    seed: int = 0,
+    step: int | None = None,
+    root: Path | None = None,
+) -> Network:
+    """Return the network of a recorded run, on the CPU and ready to evaluate.
+
+    Parameters
+    ----------
+    name, preset : str
+        Experiment, as in :func:`load_runs`; under the preset ``custom`` the name it was recorded
+        by. A missing run of the presets ``quick`` and ``smoke`` is recorded on the spot, and keeps
+        the weights of ``step``.
+    seed : int
+        Which run of it.
+    step : int, optional
+        The last if not given; or one whose weights were kept.
+    root : Path, optional
+        The store's folder.
+
+    Raises
+    ------
+    InputError
+        On an unknown experiment or preset, or a seed that is no integer of at least 0.
+    RunError
+        If the run is missing, damaged or stale, or its weights of this step are not there; the
+        message names the steps that are.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     network = load_network("modadd-standard", "smoke", step=40, root=Path(folder))
+    >>> network(torch.tensor([[3, 4]])).shape
+    torch.Size([1, 13])
+    """
+    keep = () if step is None else (step,)
+    ((_, run),) = _load(name, preset, [seed], root, keep)
+    return run.network_at(step)
+
+
+def measure_recorded(
+    key: RunKey, metrics: Sequence[str], step: int | None = None, root: Path | None = None
+) -> pd.DataFrame:
+    """Compute metrics on the network of a recorded run, beside what its log holds.
+
+    Parameters
+    ----------
+    key : RunKey
+        The run.
+    metrics, step
+        As in :func:`grokbook.training.measuring.measure`.
+    root : Path, optional
+        The store's folder.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``metric``: ``value``, and ``logged``, that of the log at this step, NaN where it
+        has none.
+
+    Raises
+    ------
+    InputError, RunError
+        As :func:`grokbook.training.measuring.measure` and :func:`load_network`.
+    """
+    run = RunStore(root).load(key)
+    found = measure(run, metrics=metrics, step=step)
+    at = run.log[run.log["step"] == (run.manifest["steps"] if step is None else step)]
+    logged = {m: float(at[m].iloc[0]) if m in at and len(at) else math.nan for m in found}
+    table = pd.DataFrame({"value": found, "logged": logged}, index=list(found))
+    return table.rename_axis("metric")
+
+
 def _load(
-    name: str, preset: str, seeds: Sequence[int] | None, root: Path | None
+    name: str,
+    preset: str,
+    seeds: Sequence[int] | None,
+    root: Path | None,
+    keep_weights_at: Sequence[int] = (),
 ) -> Iterator[tuple[RunKey, Run]]:
     store = RunStore(root)
     if preset in PRESETS:
@@ -81,6 +164,10 @@ def _load(
     for seed in distinct_seeds(seeds):
         key = RunKey(preset, name, seed)
         if preset in ("quick", "smoke"):
-            yield key, store.record(key, wait=True)
+            missing = store.status(key) in ("missing", "interrupted")
+            yield (
+                key,
+                store.record(key, wait=True, keep_weights_at=keep_weights_at if missing else ()),
+            )
         else:
             yield key, store.load(key)

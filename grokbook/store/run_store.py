@@ -1,7 +1,8 @@
 """The store of recorded runs: Parquet log, JSON manifest, loading, verification.
 
-``runs/<preset>/<experiment>/seed-<k>.parquet`` holds the log, ``seed-<k>.safetensors`` the final
-weights, ``seed-<k>.json`` the manifest with the SHA-256 of both. A run exists exactly when its
+``runs/<preset>/<experiment>/seed-<k>.parquet`` holds the log, ``seed-<k>.safetensors`` the weights,
+``seed-<k>.json`` the manifest with the SHA-256 of both. The final weights go by their names, those
+kept at a step on request by the step and the name, as ``"100/embedding"``. A run exists exactly when its
 manifest does: recording writes the files beside their places, moves an old manifest away first and
 the new one in last, so that nothing half-written is ever read and what cannot be written costs no
 old run. The weights may be missing: they are large, and no table needs them.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,6 +90,7 @@ class RunStore:
         progress: bool = False,
         again: bool = False,
         wait: bool = False,
+        keep_weights_at: Sequence[int] = (),
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> Run:
         """Train and keep a run, resuming what was cut off; a run that is there already is returned.
@@ -99,7 +102,7 @@ class RunStore:
         recipe : Experiment, optional
             What to train; the named experiment of ``key`` if not given. Under the preset
             ``custom`` any, under the others only that experiment.
-        device, compiled, progress, checkpoint_seconds
+        device, compiled, progress, keep_weights_at, checkpoint_seconds
             As in :func:`grokbook.training.loop.train`.
         again : bool
             Record anew even if a current run is there, or under ``custom`` one of another
@@ -115,21 +118,21 @@ class RunStore:
             If ``key`` holds a run of another experiment and ``again`` is off, another process is
             recording this run and ``wait`` is off, its checkpoint is damaged or of another
             experiment, or the store cannot be written. With ``again``, such a checkpoint is
-            discarded.
+            discarded. Also if the run is there, or begun, without weights of ``keep_weights_at``.
         """
         recipe = recipe if recipe is not None else recipe_of(key)
         require_own_settings(key, recipe)
         # Before the lock, as a store that can only be read has to be readable.
-        if not again and (kept := self._current(key, recipe)) is not None:
+        if not again and (kept := self._current(key, recipe, keep_weights_at)) is not None:
             return kept
         with _only_one(self._path(key, ".lock"), key, wait):
             self._discard_left_over(key)
-            if not again and (kept := self._current(key, recipe)) is not None:
+            if not again and (kept := self._current(key, recipe, keep_weights_at)) is not None:
                 return kept
             (run,) = self._train(
                 [(key, recipe)], again,
                 device=device, compiled=compiled, progress=progress,
-                checkpoint_seconds=checkpoint_seconds,
+                keep_weights_at=keep_weights_at, checkpoint_seconds=checkpoint_seconds,
             )  # fmt: skip
         return run
 
@@ -141,6 +144,7 @@ class RunStore:
         compiled: bool | Literal["auto"] = "auto",
         progress: bool = False,
         again: bool = False,
+        keep_weights_at: Sequence[int] = (),
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> list[Run]:
         """Train several seeds of one experiment at once and keep each as a run of its own.
@@ -152,7 +156,7 @@ class RunStore:
         ----------
         wanted : sequence of (RunKey, Experiment)
             Where each is kept and what it trains.
-        device, compiled, progress, again, checkpoint_seconds
+        device, compiled, progress, again, keep_weights_at, checkpoint_seconds
             As in :meth:`record`.
 
         Raises
@@ -164,12 +168,15 @@ class RunStore:
             "device": device,
             "compiled": compiled,
             "progress": progress,
+            "keep_weights_at": keep_weights_at,
             "checkpoint_seconds": checkpoint_seconds,
         }
         for key, recipe in wanted:
             require_own_settings(key, recipe)
         missing = [
-            (key, recipe) for key, recipe in wanted if again or self._current(key, recipe) is None
+            (key, recipe)
+            for key, recipe in wanted
+            if again or self._current(key, recipe, keep_weights_at) is None
         ]
         with ExitStack() as locks:
             for key, _ in missing:
@@ -179,7 +186,7 @@ class RunStore:
             missing = [
                 (key, recipe)
                 for key, recipe in missing
-                if again or self._current(key, recipe) is None
+                if again or self._current(key, recipe, keep_weights_at) is None
             ]
             steps = {self._step_reached(key) for key, _ in missing}
             if len(steps) == 1:
@@ -187,18 +194,27 @@ class RunStore:
         again = again and len(steps) > 1
         return [self.record(key, recipe, again=again, **how) for key, recipe in wanted]
 
-    def _current(self, key: RunKey, recipe: Experiment) -> Run | None:
+    def _current(
+        self, key: RunKey, recipe: Experiment, weights_at: Sequence[int] = ()
+    ) -> Run | None:
         """Return the run of this recipe, None if it is missing or of an older version of it.
 
         Raises
         ------
         RunError
-            If it is damaged, or a custom one of another experiment: nobody else has that.
+            If it is damaged, or a custom one of another experiment: nobody else has that. If it
+            was recorded without weights of one of the steps ``weights_at``.
         """
         if not self._path(key, ".json").exists():
             return None
         run = self._read(key)
         if run.manifest["id"] == recipe.id:
+            kept = {*run.manifest.get("weights_at", []), run.manifest["steps"]}
+            for step in sorted({*weights_at} - kept):
+                raise RunError(
+                    f"{key} is recorded without the weights of step {step}; keep them with"
+                    f" {command_for(key, again=True)} and that step."
+                )
             return run
         if key.preset == "custom":
             raise RunError(
@@ -249,7 +265,10 @@ class RunStore:
         run.manifest["preset"], run.manifest["name"] = key.preset, key.name
         beside = {}
         if run.weights is not None:
-            beside[".safetensors"] = safetensors.save(run.weights)
+            every = dict(run.weights)
+            for step, kept in run.kept.items():
+                every |= {f"{step}/{name}": weight for name, weight in kept.items()}
+            beside[".safetensors"] = safetensors.save(every)
             run.manifest["weights_sha256"] = hashlib.sha256(beside[".safetensors"]).hexdigest()
         path = self._path(key, "")
         try:
@@ -283,8 +302,8 @@ class RunStore:
             )
         return run
 
-    def weights(self, key: RunKey) -> dict[str, Tensor]:
-        """Read the final weights of a run, by name.
+    def weights(self, key: RunKey, step: int | None = None) -> dict[str, Tensor]:
+        """Read the weights of a run, by name: the final ones, or those kept at a step.
 
         Raises
         ------
@@ -292,6 +311,7 @@ class RunStore:
             As :meth:`load`; also if the run's weights were not kept, or are damaged.
         """
         run, path = self.load(key), self._path(key, ".safetensors")
+        start = "" if step is None else f"{step}/"
         if "weights_sha256" not in run.manifest or not path.exists():
             raise RunError(
                 f"The weights of {key} are not here; record them with"
@@ -303,7 +323,11 @@ class RunStore:
                 f"The weights of {key} are damaged ({path.name}: SHA-256 is not the manifest's);"
                 f" record them anew with {command_for(key, again=True)}."
             )
-        return safetensors.load(content)
+        return {
+            name.removeprefix(start): weight
+            for name, weight in safetensors.load(content).items()
+            if name.startswith(start) and ("/" in name) == bool(start)
+        }
 
     def _path(self, key: RunKey, suffix: str) -> Path:
         return self.root / key.preset / key.name / f"seed-{key.seed}{suffix}"
@@ -321,7 +345,7 @@ class RunStore:
             self._path(key, ""), str(key), lambda again: command_for(key, again=again),
             sum_name="log_sha256", check=check,
         )  # fmt: skip
-        return Run(log, manifest)
+        return Run(log, manifest, read_weights=partial(self.weights, key))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """A training run in the notebook's own kernel: started, paused and stopped, its curves drawn live.
 
-The kernel stays free: the run has a thread of its own, in which a `grokbook.Trainer` tells each row of
-its log and asks before each step whether to go on; paused, it stays where it is.
+The kernel stays free: the run has a thread of its own, in which a `grokbook.Trainer` tells each row
+of its log and asks before each step whether to go on; paused, it stays where it is.
 """
 
 import atexit

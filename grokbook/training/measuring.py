@@ -1,0 +1,224 @@
+"""Any metric a run could log, of any network, afterwards: :func:`measure`."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from grokbook._support.errors import InputError
+from grokbook.experiments.schema import GROUPS, Experiment, Measurements
+from grokbook.models.base import Network
+from grokbook.tasks.base import Loadable, Split
+from grokbook.training.measurements import Measure
+from grokbook.training.run import Run
+
+_COLUMNS = {
+    "accuracy": ("train_accuracy", "train_loss", "test_accuracy", "test_loss"),
+    "norms": ("weight_norm", "logit_scale", "first_layer_spectral_norm", "norm_"),
+    "commutativity": ("abelian_", "test_accuracy_"),
+    "robustness": ("perturbation_error",),
+    "sharpness": ("sharpness",),
+    "information": (
+        "mutual_information", "perturbed_", "entropy", "first_layer_entropy", "test_entropy",
+        "zero_features_",
+    ),
+    "theory": ("theorem_", "lemma_", "epsilon", "largest_certified_radius", "relu_radius"),
+}  # fmt: skip
+"""How the names of each group's columns begin."""
+
+_OF_ANY_MODULE = ("accuracy", "norms", "commutativity", "sharpness")
+"""Groups that ask no more of a network than its logits and its weights."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What :class:`grokbook.training.measurements.Measure` reads of an experiment.
+
+    For a network that no experiment of ours has trained.
+    """
+
+    dataset: Loadable | None
+    loss: Any
+    measurements: Measurements
+    seed: int = 0
+
+    @property
+    def task(self) -> Any:
+        """The data set with all that a task tells of itself."""
+        if self.dataset is None:
+            raise InputError(
+                "groups has 'commutativity', which needs a task with true answers, but only its"
+                " tensors are there; give the task."
+            )
+        return self.dataset
+
+
+def measure(
+    what: Run | nn.Module,
+    task: Loadable | Split | None = None,
+    metrics: Sequence[str] = ("accuracy",),
+    *,
+    step: int | None = None,
+    seed: int | None = None,
+    loss: Any = None,
+    settings: Measurements | None = None,
+) -> dict[str, float]:
+    """Compute metrics that runs log, on a trained network.
+
+    Of a run at a step that it logged, the numbers are those of its log.
+
+    Parameters
+    ----------
+    what : Run or nn.Module
+        The run whose network is meant, or a network. A plain module, in either mode, is measured as
+        in ``eval()``; groups that need its continuous input want a
+        :class:`grokbook.models.base.Network`.
+    task : Loadable or Split, optional
+        The data; for a run its own if not given.
+    metrics : sequence of str
+        Groups of ``grokbook.experiments.schema.GROUPS``, of which all columns are computed, or
+        single columns.
+    step : int, optional
+        Of a run, the step whose network is meant, the last if not given. It also names the stream
+        of the noise, for a network 0.
+    seed : int, optional
+        Of the noise; that of the run, or 0.
+    loss : optional
+        Name of a loss, or one of your own; that of the run, or of the task, or cross-entropy.
+    settings : Measurements, optional
+        σ, batch sizes and probes; those of the run, or the defaults.
+
+    Returns
+    -------
+    dict of str to float
+        By column, in the order of ``metrics``.
+
+    Raises
+    ------
+    InputError
+        On an unknown metric, one that the network or the task cannot have, no task, or a network
+        whose logits on the training set are not all finite.
+    RunError
+        As :meth:`grokbook.training.run.Run.network_at`.
+
+    Examples
+    --------
+    >>> from grokbook import experiment, train
+    >>> run = train(experiment("modadd-standard", "smoke"), until=20)
+    >>> found = measure(run, metrics=["weight_norm", "abelian_accuracy_all"])
+    >>> found["weight_norm"] == run.log["weight_norm"].iloc[-1]
+    True
+    """
+    if isinstance(what, Run):
+        recipe = what.recipe()
+        network: nn.Module = what.network if step is None else what.network_at(step)
+        data: Loadable | Split = recipe.dataset if task is None else task
+        seed = recipe.seed if seed is None else seed
+        loss = recipe.loss if loss is None else loss
+        settings = recipe.measurements if settings is None else settings
+        step = int(what.manifest["steps"]) if step is None else step
+    elif task is None:
+        raise InputError("A network alone has no data; name the task to measure it on.")
+    else:
+        network, data = what, task
+    split, own = loaded(data)
+    found = observe(
+        network, split, own, metrics, step=step or 0, seed=seed or 0, loss=loss,
+        settings=settings or Measurements(),
+    )  # fmt: skip
+    wanted = [column for column in metrics if column not in GROUPS]
+    for column in wanted:
+        if column not in found:
+            raise InputError(f"{column} is not measured of this network on this task.")
+    groups = {name for name in metrics if name in GROUPS}
+    return {
+        column: value
+        for column, value in found.items()
+        if column in wanted or group_of(column) in groups
+    }
+
+
+def loaded(data: Loadable | Split) -> tuple[Split, Loadable | None]:
+    """Return the data of a task and the task; of a split no task."""
+    return (data, None) if isinstance(data, Split) else (data.load(), data)
+
+
+def observe(
+    network: nn.Module,
+    split: Split,
+    task: Loadable | None,
+    metrics: Sequence[str],
+    *,
+    step: int,
+    seed: int,
+    loss: Any,
+    settings: Measurements,
+) -> dict[str, float]:
+    """Return all columns of the groups that the metrics are of, and the accuracies."""
+    groups = tuple(dict.fromkeys(name if name in GROUPS else group_of(name) for name in metrics))
+    if not isinstance(network, Network):
+        for group in groups:
+            if group not in _OF_ANY_MODULE:
+                raise InputError(
+                    f"{group} needs a network with a continuous input and a first layer, but"
+                    f" {type(network).__name__} is a plain module; {', '.join(_OF_ANY_MODULE)} can"
+                    " be measured, or give it as a Network."
+                )
+    device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
+    usual = getattr(task, "loss", "cross_entropy")
+    experiment = Observed(task, loss or usual, dataclasses.replace(settings, groups=groups), seed)
+    with evaluating(network):
+        measured = Measure(cast(Experiment, experiment), cast(Network, network), split.to(device))
+        row = measured(step, dear=True)
+    if not math.isfinite(row["train_loss"]):
+        raise InputError(
+            f"The logits of {type(network).__name__} on the training set are not all finite, so"
+            " there is nothing to measure."
+        )
+    return row
+
+
+def group_of(column: str) -> str:
+    """Return the group that a column is of.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+
+    Examples
+    --------
+    >>> group_of("test_accuracy"), group_of("test_accuracy_mirrored")
+    ('accuracy', 'commutativity')
+    """
+    fits = {
+        start: group
+        for group, starts in _COLUMNS.items()
+        for start in starts
+        if column.startswith(start) and (group != "accuracy" or column == start)
+    }
+    if not fits:
+        raise InputError(
+            f"There is no metric {column!r}; known are the groups {', '.join(GROUPS)}, and the"
+            " columns of a run's log."
+        )
+    return fits[max(fits, key=len)]
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Put a network and its parts into ``eval()`` meanwhile, and each back as it was."""
+    before = {part: part.training for part in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for part, training in before.items():
+            part.training = training
