@@ -2,10 +2,10 @@
 
 ``runs/<preset>/<experiment>/seed-<k>.parquet`` holds the log, ``seed-<k>.safetensors`` the weights,
 ``seed-<k>.json`` the manifest with the SHA-256 of both. The final weights go by their names, those
-kept at a step on request by the step and the name, as ``"100/embedding"``. A run exists exactly when its
-manifest does: recording writes the files beside their places, moves an old manifest away first and
-the new one in last, so that nothing half-written is ever read and what cannot be written costs no
-old run. The weights may be missing: they are large, and no table needs them.
+kept at a step on request by the step and the name, as ``"100/embedding"``. A run exists exactly
+when its manifest does: recording writes the files beside their places, moves an old manifest away
+first and the new one in last, so that nothing half-written is ever read and what cannot be written
+costs no old run. The weights may be missing: they are large, and no table needs them.
 """
 
 from __future__ import annotations

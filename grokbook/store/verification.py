@@ -75,8 +75,13 @@ def verify(
     fresh = train(recipe, until=steps, device=device, compiled=False)
     if fresh.manifest["data_sha256"] != recorded.manifest["data_sha256"]:
         raise RunError(f"The data of {key} are not those it was recorded from.")
+    return compared(recorded.log, fresh.log)
+
+
+def compared(recorded: pd.DataFrame, retrained: pd.DataFrame) -> pd.DataFrame:
+    """Compare two logs step by step and metric by metric; a table as :func:`verify` returns."""
     rows = []
-    for (_, old), (_, new) in zip(recorded.log.iterrows(), fresh.log.iterrows(), strict=False):
+    for (_, old), (_, new) in zip(recorded.iterrows(), retrained.iterrows(), strict=False):
         for metric in sorted(set(old.index) | set(new.index)):
             a, b = float(old.get(metric, np.nan)), float(new.get(metric, np.nan))
             both_absent = np.isnan(a) and np.isnan(b)

@@ -26,13 +26,16 @@ from grokbook import (
     RunStore,
     experiment,
     load_manifests,
+    load_network,
     load_runs,
     train,
     verify,
 )
 from grokbook.experiments.schema import id_of_fields
 from grokbook.optimizers.adamw import AdamW
+from grokbook.store.reading import measure_recorded
 from grokbook.store.run_keys import custom_key
+from grokbook.store.workers import record_all
 from grokbook.strategies.base import Standard
 from grokbook.training.checkpoints import read_checkpoint, write_checkpoint
 
@@ -561,6 +564,44 @@ def test_final_weights_are_kept_and_damaged_or_missing_ones_are_told(store: RunS
     with pytest.raises(RunError, match=r"weights of .* are not here; record them with"):
         store.weights(KEY)
     assert store.status(KEY) == "finished", "the log needs no weights"
+
+
+def test_weights_kept_at_steps_lie_beside_the_run_and_cost_its_log_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, recipe = RunStore(tmp_path), mine()
+    fresh = store.record(MINE, recipe, keep_weights_at=(0, 10))
+    with monkeypatch.context() as patched:
+        patched.setattr(grokbook.store.run_store.safetensors, "load", lambda _: pytest.fail("read"))
+        run = store.load(MINE)
+    assert run.manifest["weights_at"] == [0, 10] and not run.kept and run.weights is None
+    x = recipe.dataset.load().train_x
+    for step in (0, 10, None, recipe.steps):
+        ours, theirs = run.weights_at(step), fresh.weights_at(step)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+        assert torch.equal(run.network_at(step)(x), fresh.network_at(step)(x))
+        ((_, again),) = record_all([(MINE, recipe)], root=tmp_path)
+        assert torch.equal(again.network_at(step)(x), fresh.network_at(step)(x))
+    assert torch.equal(run.network(x), load_network("mine", "custom", 0, root=tmp_path)(x))
+    with pytest.raises(RunError, match=r"step 19 were not kept; .* steps 0, 10 and 20"):
+        load_network("mine", "custom", 0, step=19, root=tmp_path)
+    assert store.record(MINE, recipe, keep_weights_at=(10, recipe.steps)).manifest == run.manifest
+    with pytest.raises(RunError, match=r"recorded without the weights of step 3; keep them with"):
+        store.record(MINE, recipe, keep_weights_at=(3, 10))
+    table = measure_recorded(MINE, ["norms", "test_loss"], root=tmp_path)
+    assert (table["value"] == table["logged"]).all() and "test_loss" in table.index
+    at_10 = measure_recorded(MINE, ["train_loss"], step=10, root=tmp_path)
+    assert at_10.at["train_loss", "value"] == at_10.at["train_loss", "logged"]
+
+
+def test_networks_of_small_runs_are_recorded_on_the_spot(tmp_path: Path) -> None:
+    network = load_network("modadd-standard", "smoke", step=10, root=tmp_path)
+    other = load_network("modadd-standard", "smoke", root=tmp_path)
+    assert not network.training
+    assert not torch.equal(network.embedding, other.embedding)  # type: ignore[arg-type]
+    with pytest.raises(RunError, match="kept are those of steps 10 and 200"):
+        load_network("modadd-standard", "smoke", step=11, root=tmp_path)
 
 
 def test_a_checkpoint_left_beside_its_record_is_not_gone_on_from(tmp_path: Path) -> None:

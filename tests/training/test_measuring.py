@@ -162,7 +162,9 @@ def test_a_network_without_finite_logits_is_one_sentence() -> None:
         lambda: measure(broken(), Digits(), ["weight_norm"]),
         lambda: watch(broken(), Digits()).step(0),
     ):
-        with pytest.raises(InputError, match="logits of Sequential .* are not all finite") as error:
+        with pytest.raises(
+            InputError, match=r"logits of Sequential .* are not all finite"
+        ) as error:
             act()
         sentence(error)
 

@@ -8,8 +8,16 @@ import pandas as pd
 import pytest
 import torch
 
-from grokbook import CONTROLS, EXPERIMENTS, Experiment, InputError, RunError, Trainer
-from grokbook import experiment, train  # fmt: skip
+from grokbook import (
+    CONTROLS,
+    EXPERIMENTS,
+    Experiment,
+    InputError,
+    RunError,
+    Trainer,
+    experiment,
+    train,
+)
 from grokbook._support.errors import CheckpointError
 from grokbook.experiments.schema import LogSchedule, Measurements
 from grokbook.training.loop import train_together

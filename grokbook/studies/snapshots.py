@@ -1,0 +1,227 @@
+"""What a network answers, and its first weights, at some sixty steps of a recorded run.
+
+For the reader's pictures. A run's log holds numbers; to see a network learn, it is trained again
+and looked at on the way, most often where it memorises and where it grokks. On pairs these are the
+answers to all of them and the embeddings, on images the answers to some test images and some of the
+first layer's weights. Weights are kept in eight bits, which a picture does not miss.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from grokbook._support.atomic_files import write_together
+from grokbook._support.errors import RunError, first_line
+from grokbook.experiments.named import EXPERIMENTS
+from grokbook.models.base import Network
+from grokbook.models.mlp import MLP
+from grokbook.store.records import default_root, roots
+from grokbook.store.retraining import agreement, retrain
+from grokbook.store.run_keys import RunKey
+from grokbook.store.run_store import RunStore
+from grokbook.tasks.base import Split
+from grokbook.training.trainer import Trainer
+
+STEPS = 60
+"""About how many steps are kept."""
+
+IMAGES = 1000
+"""How many test images' answers are kept, the first ones."""
+
+UNITS = 16
+"""How many hidden units' first weights are kept, the first ones."""
+
+
+def steps_to_keep(log: pd.DataFrame, count: int = STEPS) -> list[int]:
+    """Choose logged steps, dense where the accuracies move.
+
+    Half of the way from the first to the last is measured in logged rows, a quarter in changes of
+    the train accuracy and a quarter in those of the test accuracy; the steps lie evenly on it.
+
+    Parameters
+    ----------
+    log : DataFrame
+        Columns ``step``, ``train_accuracy`` and ``test_accuracy``.
+    count : int
+        At most how many; all logged steps where there are fewer.
+
+    Returns
+    -------
+    list of int
+        Increasing, the first and the last logged step among them.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"step": range(0, 100, 10), "train_accuracy": 1.0,
+    ...                     "test_accuracy": [0, 0, 0, 0, 0.2, 0.5, 0.9, 1, 1, 1]})
+    >>> steps_to_keep(log, 6)
+    [0, 30, 40, 50, 60, 90]
+    """
+    log = log.sort_values("step")
+    way = 0.5 * np.linspace(0, 1, len(log))
+    for column in ("train_accuracy", "test_accuracy"):
+        moved = log[column].ffill().fillna(0.0).diff().abs().fillna(0.0).cumsum().to_numpy(float)
+        way = way + (0.25 * moved / moved[-1] if moved[-1] > 0 else 0.0)
+    places = np.abs(way[:, None] - np.linspace(0, way[-1], count)).argmin(axis=0)
+    places[-1] = len(log) - 1
+    return [int(step) for step in log["step"].to_numpy()[np.unique(places)]]
+
+
+def taken_from(network: Network, split: Split) -> dict[str, np.ndarray]:
+    """Return what is kept of a network: ``predictions`` and ``weights``.
+
+    Of pairs the answers ``(p, p)``, uint8, and the tokens' embeddings ``(p, d)``; of images the
+    answers to the first ``IMAGES`` test images and the first layer's weights of the first ``UNITS``
+    hidden units ``(units, d)``. Weights are float32.
+    """
+    with torch.no_grad():
+        if split.train_x.is_floating_point():
+            assert isinstance(network, MLP)
+            answers, weights = network(split.test_x[:IMAGES]), network.first_weight[:UNITS]
+        else:
+            tokens = torch.arange(split.classes, device=split.train_x.device)
+            answers = network(torch.cartesian_prod(tokens, tokens))
+            answers = answers.view(split.classes, split.classes, -1)
+            weights = network.get_parameter("embedding")[: split.classes]
+    return {"predictions": _uint8(answers.argmax(dim=-1)), "weights": weights.float().cpu().numpy()}
+
+
+def record(
+    name: str, preset: str = "paper", seed: int = 0, root: Path | None = None, device: str = "auto"
+) -> Path:
+    """Train a recorded run again, keep what :func:`load` returns, and compare its log on the way.
+
+    Parameters
+    ----------
+    name, preset, seed
+        The recorded run.
+    root : Path, optional
+        The folder of runs; :func:`grokbook.store.records.default_root` if not given.
+    device : str
+        As in :func:`grokbook.training.loop.train`.
+
+    Returns
+    -------
+    Path
+        The file written, in ``root``/snapshots. Its manifest says under ``log`` at which step the
+        log of this training parts from the recorded one (null: nowhere), and whether the two have
+        the same bits.
+
+    Raises
+    ------
+    RunError
+        As :func:`grokbook.store.retraining.retrain`.
+    """
+    folder = default_root() if root is None else root
+    key = RunKey(preset, name, seed)
+    steps = steps_to_keep(RunStore(folder).load(key).log)
+    found: list[dict[str, np.ndarray]] = []
+
+    def look(trainer: Trainer) -> None:
+        if len(found) < len(steps) and trainer.taken == steps[len(found)]:
+            found.append(taken_from(trainer.network, trainer.seeds[0].split))
+
+    recorded, fresh = retrain(key, look, root=folder, device=device)
+    table = agreement(recorded.log, fresh.log)
+    parts = table["parts"].min()
+    weights = np.stack([each["weights"] for each in found])
+    scale = np.abs(weights).max(axis=(1, 2)) / 127
+    levels = np.rint(weights / np.where(scale > 0, scale, 1)[:, None, None]).astype(np.int8)
+    buffer = BytesIO()
+    np.savez_compressed(
+        buffer,
+        step=np.array(steps[: len(found)]),
+        predictions=np.stack([each["predictions"] for each in found]),
+        weights=levels,
+        scale=scale.astype(np.float32),
+    )
+    content = buffer.getvalue()
+    manifest = {
+        **{field: value for field, value in fresh.manifest.items() if field != "stretches"},
+        **{"preset": preset, "name": name},
+        "log": {
+            "parts": None if np.isnan(parts) else int(parts),
+            "identical": bool((table["identical"] == table["steps"]).all()),
+        },
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    path, manifest_path = _paths(folder, key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(manifest, indent=1) + "\n"
+    write_together({path: content, manifest_path: text.encode()})
+    return path
+
+
+def load(
+    name: str, preset: str = "paper", seed: int = 0, root: Path | None = None
+) -> dict[str, np.ndarray]:
+    """Read what :func:`record` has kept of a run.
+
+    Parameters
+    ----------
+    name, preset, seed
+        The run.
+    root : Path, optional
+        The folder of runs; by default :func:`grokbook.store.records.default_root`, then the
+        checkout's.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``step`` ``(k,)``; ``predictions``, uint8, ``(k, p, p)`` of pairs or ``(k, images)``;
+        ``weights``, float32, ``(k, p, d)`` embeddings of the tokens or ``(k, units, d)`` weights of
+        the first layer, off by at most 0.4 % of each step's largest.
+
+    Raises
+    ------
+    RunError
+        If there is no such record, or it is damaged.
+    """
+    key = RunKey(preset, name, seed)
+    pairs = [_paths(folder, key) for folder in roots(root)]
+    path, manifest_path = next((pair for pair in pairs if pair[1].exists()), pairs[0])
+    if not manifest_path.exists():
+        raise RunError(f"There are no snapshots of {key}; make them with `{_command(key)}`.")
+    try:
+        manifest: dict[str, Any] = json.loads(manifest_path.read_text())
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
+            raise ValueError("its SHA-256 is not the manifest's")
+        with np.load(BytesIO(content)) as file:
+            found = {field: file[field] for field in ("step", "predictions", "weights", "scale")}
+    except Exception as error:  # json, zip, OS and type errors: all mean "not as written"
+        raise RunError(
+            f"The snapshots of {key} are damaged ({path.name} or {manifest_path.name}:"
+            f" {first_line(error)}); make them anew with `{_command(key)}`."
+        ) from error
+    scale = found.pop("scale")[:, None, None]
+    return found | {"weights": found["weights"].astype(np.float32) * scale}
+
+
+def record_all(root: Path | None = None, seed: int = 0, device: str = "auto") -> list[Path]:
+    """Record the snapshots of the paper's five experiments; hours on one core."""
+    return [record(name, seed=seed, root=root, device=device) for name in EXPERIMENTS]
+
+
+def _uint8(answers: Tensor) -> np.ndarray:
+    return answers.to(torch.uint8).cpu().numpy()
+
+
+def _command(key: RunKey) -> str:
+    call = f'record("{key.name}", "{key.preset}", {key.seed})'
+    return f"python -c 'from grokbook.studies import snapshots; snapshots.{call}'"
+
+
+def _paths(root: Path, key: RunKey) -> tuple[Path, Path]:
+    """File and manifest."""
+    stem = f"{key.name}-{key.preset}-{key.seed}"
+    return root / "snapshots" / f"{stem}.npz", root / "snapshots" / f"{stem}.json"
