@@ -9,7 +9,6 @@ first layer's weights. Weights are kept in eight bits, which a picture does not 
 from __future__ import annotations
 
 import hashlib
-import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from grokbook._support.atomic_files import write_together
-from grokbook._support.errors import RunError, first_line
 from grokbook.experiments.named import EXPERIMENTS
 from grokbook.models.base import Network
 from grokbook.models.mlp import MLP
-from grokbook.store.records import default_root, roots
+from grokbook.store.records import default_root, find_record, read_record, write_record
 from grokbook.store.retraining import agreement, retrain
 from grokbook.store.run_keys import RunKey
 from grokbook.store.run_store import RunStore
@@ -137,14 +134,8 @@ def record(
     scale = np.abs(weights).max(axis=(1, 2)) / 127
     levels = np.rint(weights / np.where(scale > 0, scale, 1)[:, None, None]).astype(np.int8)
     buffer = BytesIO()
-    np.savez_compressed(
-        buffer,
-        step=np.array(steps[: len(found)]),
-        predictions=np.stack([each["predictions"] for each in found]),
-        weights=levels,
-        scale=scale.astype(np.float32),
-    )
-    content = buffer.getvalue()
+    predictions = np.stack([each["predictions"] for each in found])
+    np.savez_compressed(buffer, predictions=predictions, weights=levels)
     manifest = {
         **{field: value for field, value in fresh.manifest.items() if field != "stretches"},
         **{"preset": preset, "name": name},
@@ -152,13 +143,12 @@ def record(
             "parts": None if np.isnan(parts) else int(parts),
             "identical": bool((table["identical"] == table["steps"]).all()),
         },
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "arrays_sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
     }
-    path, manifest_path = _paths(folder, key)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(manifest, indent=1) + "\n"
-    write_together({path: content, manifest_path: text.encode()})
-    return path
+    kept = pd.DataFrame({"step": steps[: len(found)], "scale": scale})
+    path = folder / _place(key)
+    write_record(path, kept, manifest, beside={".npz": buffer.getvalue()})
+    return path.with_name(path.name + ".npz")
 
 
 def load(
@@ -187,24 +177,22 @@ def load(
         If there is no such record, or it is damaged.
     """
     key = RunKey(preset, name, seed)
-    pairs = [_paths(folder, key) for folder in roots(root)]
-    path, manifest_path = next((pair for pair in pairs if pair[1].exists()), pairs[0])
-    if not manifest_path.exists():
-        raise RunError(f"There are no snapshots of {key}; make them with `{_command(key)}`.")
-    try:
-        manifest: dict[str, Any] = json.loads(manifest_path.read_text())
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
-            raise ValueError("its SHA-256 is not the manifest's")
+    path, arrays = find_record(_place(key), root), {}
+
+    def check(_: pd.DataFrame, manifest: dict[str, Any]) -> None:
+        content = path.with_name(path.name + ".npz").read_bytes()
+        if hashlib.sha256(content).hexdigest() != manifest["arrays_sha256"]:
+            raise ValueError(f"the SHA-256 of {path.name}.npz is not the manifest's")
         with np.load(BytesIO(content)) as file:
-            found = {field: file[field] for field in ("step", "predictions", "weights", "scale")}
-    except Exception as error:  # json, zip, OS and type errors: all mean "not as written"
-        raise RunError(
-            f"The snapshots of {key} are damaged ({path.name} or {manifest_path.name}:"
-            f" {first_line(error)}); make them anew with `{_command(key)}`."
-        ) from error
-    scale = found.pop("scale")[:, None, None]
-    return found | {"weights": found["weights"].astype(np.float32) * scale}
+            arrays.update({field: file[field] for field in ("predictions", "weights")})
+
+    kept, _ = read_record(path, f"snapshots of {key}", lambda again: _command(key), check=check)
+    scale = kept["scale"].to_numpy(np.float32)[:, None, None]
+    return {
+        "step": kept["step"].to_numpy(),
+        "predictions": arrays["predictions"],
+        "weights": arrays["weights"].astype(np.float32) * scale,
+    }
 
 
 def record_all(root: Path | None = None, seed: int = 0, device: str = "auto") -> list[Path]:
@@ -218,10 +206,8 @@ def _uint8(answers: Tensor) -> np.ndarray:
 
 def _command(key: RunKey) -> str:
     call = f'record("{key.name}", "{key.preset}", {key.seed})'
-    return f"python -c 'from grokbook.studies import snapshots; snapshots.{call}'"
+    return f"`python -c 'from grokbook.studies import snapshots; snapshots.{call}'`"
 
 
-def _paths(root: Path, key: RunKey) -> tuple[Path, Path]:
-    """File and manifest."""
-    stem = f"{key.name}-{key.preset}-{key.seed}"
-    return root / "snapshots" / f"{stem}.npz", root / "snapshots" / f"{stem}.json"
+def _place(key: RunKey) -> str:
+    return f"snapshots/{key.name}-{key.preset}-{key.seed}"
