@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from grokbook.experiments.named import EXPERIMENTS
 from grokbook.models.base import Network
@@ -89,7 +88,10 @@ def taken_from(network: Network, split: Split) -> dict[str, np.ndarray]:
             answers = network(torch.cartesian_prod(tokens, tokens))
             answers = answers.view(split.classes, split.classes, -1)
             weights = network.get_parameter("embedding")[: split.classes]
-    return {"predictions": _uint8(answers.argmax(dim=-1)), "weights": weights.float().cpu().numpy()}
+    return {
+        "predictions": answers.argmax(dim=-1).to(torch.uint8).cpu().numpy(),
+        "weights": weights.detach().float().cpu().numpy().copy(),  # the network goes on learning
+    }
 
 
 def record(
@@ -198,10 +200,6 @@ def load(
 def record_all(root: Path | None = None, seed: int = 0, device: str = "auto") -> list[Path]:
     """Record the snapshots of the paper's five experiments; hours on one core."""
     return [record(name, seed=seed, root=root, device=device) for name in EXPERIMENTS]
-
-
-def _uint8(answers: Tensor) -> np.ndarray:
-    return answers.to(torch.uint8).cpu().numpy()
 
 
 def _command(key: RunKey) -> str:

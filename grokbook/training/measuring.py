@@ -29,7 +29,10 @@ _COLUMNS = {
         "mutual_information", "perturbed_", "entropy", "first_layer_entropy", "test_entropy",
         "zero_features_",
     ),
-    "theory": ("theorem_", "lemma_", "epsilon", "largest_certified_radius", "relu_radius"),
+    "theory": (
+        "theorem_", "lemma_", "jacobian_frobenius_sq", "epsilon", "largest_certified_radius",
+        "relu_radius",
+    ),
 }  # fmt: skip
 """How the names of each group's columns begin."""
 

@@ -68,7 +68,7 @@ def test_the_manifest_tells_of_the_log_and_how_it_was_made(root: Path) -> None:
 
 
 def test_missing_and_damaged_snapshots_are_one_sentence(root: Path) -> None:
-    with pytest.raises(RunError, match=r"There is no record of snapshots of .*; make it with") as caught:
+    with pytest.raises(RunError, match=r"no record of snapshots of .*; make it with") as caught:
         snapshots.load("modadd-standard", "smoke", root=root)
     assert "\n" not in str(caught.value)
     path = root / "snapshots" / "mnist-standard-custom-0.npz"
