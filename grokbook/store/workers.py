@@ -116,7 +116,7 @@ def _on_cluster(
     except ImportError:
         raise InputError(
             "A scheduler needs the package distributed; install it with `pip install"
-            " 'grokbook[cluster]'`."
+            " 'grokbook-companion[cluster]'`."
         ) from None
     # Asked for any other, Client fails, waits twenty seconds and prints a traceback as it goes.
     if not re.fullmatch(r"([a-z+]+://)?[^/\s]+:\d+|inproc://\S+", address):
