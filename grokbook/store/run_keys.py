@@ -13,6 +13,7 @@ from grokbook._support.errors import GrokbookError, InputError, RunError
 from grokbook._support.validation import whole
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment
+from grokbook.store.readable_names import options, readable_name
 from grokbook.tasks.modular import ModularAddition
 from grokbook.training.run import Run
 
@@ -113,6 +114,14 @@ def custom_key(name: str, preset: str, recipe: Experiment) -> RunKey:
     return RunKey("custom", f"{name}-{seedless.id[:8]}", recipe.seed)
 
 
+def readable_key(name: str, preset: str, recipe: Experiment) -> RunKey:
+    """Key of a recipe as :func:`custom_key`, by a name that says the overrides where one can."""
+    key = custom_key(name, preset, recipe)
+    if key.preset == "custom" and (readable := readable_name(name, preset, recipe)):
+        return RunKey("custom", readable, recipe.seed)
+    return key
+
+
 def recipe_of(key: RunKey) -> Experiment:
     """Return the named experiment that a key stands for."""
     return experiment(key.name, key.preset, key.seed)
@@ -144,6 +153,10 @@ def expected_id(key: RunKey) -> str:
 def command_for(key: RunKey, again: bool = False) -> str:
     """Return what records a run, as code: a command, or for a name of the user's own a call."""
     option = " --again" * again
+    if key.preset == "custom" and (told := options(key.name)):
+        name, preset, overrides = told
+        chosen = f" --preset {preset}" * (preset != "paper")
+        return f"`grokbook train {name}{chosen} --seeds {key.seed} {' '.join(overrides)}{option}`"
     if key.preset != "custom":
         return f"`grokbook train {key.name} --preset {key.preset} --seeds {key.seed}{option}`"
     if base := _overridden(key):
