@@ -156,7 +156,8 @@ def _told(error: Exception, chapter: str, out: Path) -> InputError | RunError:
         return RunError(f"{chapter} needs the Jupyter kernel python3, which is not here; {mend}.")
     if isinstance(error, OSError) and (missing := _missing_interpreter()):
         return RunError(
-            f"The Jupyter kernel python3 names the interpreter {missing}, which is not here; {mend}."
+            f"The Jupyter kernel python3 names the interpreter {missing}, which is not here;"
+            f" {mend}."
         )
     if isinstance(error, OSError):  # papermill writes the notebook before its first cell
         return InputError(f"out is {str(out)!r}, but it cannot be written ({reason(error)}).")

@@ -78,14 +78,14 @@ def save(figure: Figure, path: Path) -> None:
         If the path is a folder or its ending is not .pdf, .png or .svg, there is no such folder, or
         the file cannot be written.
     """
-    if path.is_dir():
-        raise InputError(f"out is {str(path)!r}, but that is a folder; name the file to write.")
     ending = path.suffix.removeprefix(".")
     if ending not in _METADATA:
         raise InputError(f"out is {str(path)!r}, but its ending must be .pdf, .png or .svg.")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"out is {str(path)!r}, but there is no such folder.")
     try:
+        if path.is_dir():
+            raise InputError(f"out is {str(path)!r}, but that is a folder; name the file to write.")
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"out is {str(path)!r}, but there is no such folder.")
         with theme():
             write_atomically(
                 path,

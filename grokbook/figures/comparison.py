@@ -51,10 +51,8 @@ def comparison_figure(runs: Mapping[str, pd.DataFrame]) -> Figure:
         panels[1].set_xlabel("training step")
         handles, _ = panels[1].get_legend_handles_labels()
         figure.legend(handles=handles, loc="outside upper center", ncols=1)
-        words = [
-            f"{name}: test accuracy {100 * at_end(some, 'test_accuracy').median():.3g} % at the end."
-            for name, some in runs.items()
-        ]
+        ends = {name: 100 * at_end(some, "test_accuracy").median() for name, some in runs.items()}
+        words = [f"{name}: test accuracy {end:.3g} % at the end." for name, end in ends.items()]
         return finish(figure, " ".join(["Train and test accuracy against training steps.", *words]))
 
 

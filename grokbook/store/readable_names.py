@@ -75,7 +75,7 @@ def options(found: str) -> tuple[str, str, list[str]] | None:
 
 def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested fields by their dotted names."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in fields.items():
         if isinstance(value, Mapping):
             found |= _flat(value, f"{prefix}{name}.")

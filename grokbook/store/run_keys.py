@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from grokbook._support.errors import GrokbookError, InputError, RunError
-from grokbook._support.validation import whole
+from grokbook._support.validation import shown, whole
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment
 from grokbook.store.readable_names import options, readable_name
 from grokbook.tasks.modular import ModularAddition
 from grokbook.training.run import Run
+
+_LONGEST = 200  # bytes; file systems take 255, endings and temporary names included
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,12 @@ class RunKey:
         for field in ("preset", "name"):
             value = getattr(self, field)
             if not isinstance(value, str) or value in ("", "..") or Path(value).name != value:
-                raise InputError(f"{field} is {value!r}, but must be the name of one folder.")
+                raise InputError(f"{field} is {shown(value)}, but must be the name of one folder.")
+            if len(value.encode()) > _LONGEST or not value.isprintable():
+                raise InputError(
+                    f"{field} is {shown(value)}, but must be printable and at most {_LONGEST} bytes"
+                    " long, as the name of a folder."
+                )
         object.__setattr__(self, "seed", whole("seed", self.seed, least=0))
 
     def __str__(self) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from grokbook._support.errors import InputError
@@ -31,7 +33,7 @@ def least_bytes(recipe: Experiment) -> dict[str, float]:
     if isinstance(hidden, tuple) and hidden:
         sizes = (*hidden, 1)
         found["model.hidden"] = (
-            4.0 * each * math.fsum(float(a) * b for a, b in zip(sizes, sizes[1:], strict=False))
+            4.0 * each * math.fsum(float(a) * b for a, b in itertools.pairwise(sizes))
         )
     return found
 
@@ -39,10 +41,8 @@ def least_bytes(recipe: Experiment) -> dict[str, float]:
 def machine_bytes() -> float:
     """Return the memory of this machine, or what its control group allows, in bytes."""
     found = [math.inf]
-    try:
+    with suppress(AttributeError, ValueError, OSError):  # no POSIX system
         found.append(float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):  # no POSIX system
-        pass
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
             found.append(float((Path("/sys/fs/cgroup") / name).read_text(encoding="ascii")))
