@@ -61,10 +61,9 @@ def test_ci_calls_the_verbs_of_the_makefile() -> None:
         if "run" in step
     ]
     assert commands and all(command.startswith((".ci/run", "make ")) for command in commands)
-    verbs = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    for line in verbs.splitlines():
-        for word in line.split("make ")[1:]:
-            assert f"\n{word.split()[0].strip(chr(34))}:" in makefile
+    for command in commands:
+        for verb in command.split()[1:]:
+            assert f"\n{verb}:" in makefile
     assert '["3.11", "3.12", "3.13"]' in text
 
 

@@ -67,8 +67,9 @@ def _run(command: object, overrides: Sequence[str]) -> None:
 
             export(command)
         case given.Figure():
-            from grokbook.figures.catalogue import draw, save
+            from grokbook.figures.catalogue import draw, require_place, save
 
+            require_place(command.out)
             save(draw(command.name, command.preset, command.seeds or None), command.out)
         case given.Claims():
             from grokbook.cli.reading import claims

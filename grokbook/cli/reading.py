@@ -57,9 +57,11 @@ def loaded(names: Sequence[str], preset: str, seeds: Sequence[int]) -> dict[str,
 
 def compare(command: given.Compare) -> None:
     """Print a table of runs, and draw them where a file is named."""
-    from grokbook.figures.catalogue import save
+    from grokbook.figures.catalogue import require_place, save
     from grokbook.figures.comparison import comparison_figure, comparison_table
 
+    if command.out is not None:
+        require_place(command.out)
     runs = loaded(command.names, command.preset, command.seeds)
     if command.out is not None:
         save(comparison_figure(runs), command.out)
