@@ -12,12 +12,12 @@ WORKERS ?= auto
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test test-pages test-slow lint format notebooks reproduce verify bench clean
+.PHONY: help book pdf test test-pages test-slow lint format notebooks reproduce describe verify bench clean
 
 help: ## list these verbs
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(STAMP): requirements.txt pyproject.toml
+$(STAMP): requirements.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("grokbook needs Python 3.11 or later, found " + sys.version.split()[0] + "; choose another with PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -r requirements.txt
@@ -54,6 +54,9 @@ notebooks: $(STAMP) ## execute every chapter again and write its outputs back; R
 
 reproduce: $(STAMP) ## record every run of the book that is missing, with the time left; SEEDS="0 1" JOBS=2
 	$(BIN)/grokbook reproduce --seeds $(SEEDS) --jobs $(JOBS)
+
+describe: $(STAMP) ## write runs/ro-crate-metadata.json, which lists the records for other programs
+	$(BIN)/python -m grokbook.store.ro_crate
 
 verify: $(STAMP) ## re-train the first steps of one recorded run of every experiment and compare
 	$(BIN)/grokbook verify --seeds 0

@@ -5,54 +5,35 @@ Tan & Huang, arXiv:2311.06597. Data walks one corridor: an :class:`Experiment` s
 and claims are functions of what :func:`load_runs` returns.
 """
 
-from grokbook._support.errors import DataError, GrokbookError, InputError, RunError
-from grokbook.experiments.named import CONTROLS, EXPERIMENTS, PRESETS, experiment
-from grokbook.experiments.schema import Experiment
-from grokbook.models.mlp import MLP
-from grokbook.models.transformer import Transformer
-from grokbook.store.reading import load_manifests, load_network, load_runs
-from grokbook.store.run_keys import RunKey
-from grokbook.store.run_store import RunStore
-from grokbook.store.verification import verify
-from grokbook.strategies.base import Standard
-from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmented
-from grokbook.strategies.perturbation import Perturbed
-from grokbook.tasks.images import MNIST, Digits
-from grokbook.tasks.modular import ModularAddition
-from grokbook.training.loop import train
-from grokbook.training.measuring import measure
-from grokbook.training.run import Run
-from grokbook.training.trainer import Trainer
-from grokbook.training.watching import watch
+import ast
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
-__all__ = [
-    "CONTROLS",
-    "EXPERIMENTS",
-    "MLP",
-    "MNIST",
-    "PRESETS",
-    "AbelianRegularized",
-    "DataError",
-    "Digits",
-    "Experiment",
-    "GrokbookError",
-    "InputError",
-    "MirrorAugmented",
-    "ModularAddition",
-    "Perturbed",
-    "Run",
-    "RunError",
-    "RunKey",
-    "RunStore",
-    "Standard",
-    "Trainer",
-    "Transformer",
-    "experiment",
-    "load_manifests",
-    "load_network",
-    "load_runs",
-    "measure",
-    "train",
-    "verify",
-    "watch",
-]
+# One table of names, which type checkers read as well. Modules are imported when first asked for:
+# `import grokbook` takes milliseconds, and torch is imported where it is needed.
+_HOMES = {
+    str(alias.asname): (str(node.module), alias.name)
+    for node in ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")).body
+    if isinstance(node, ast.ImportFrom)
+    for alias in node.names
+}
+
+__all__ = sorted(set(_HOMES) - {"__version__"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        module, there = _HOMES[name]
+        value = getattr(import_module(module), there)
+    elif not name.startswith("__") and find_spec(f"{__name__}.{name}"):
+        return import_module(f"{__name__}.{name}")  # a room, as in `grokbook.metrics`
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,11 +6,12 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from grokbook._support.version import __version__
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def provenance(device: torch.device) -> dict[str, Any]:
     commit, dirty = _git()
     return {
         "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
-        "grokbook": _version(),
+        "grokbook": __version__,
         "git_commit": commit,
         "git_dirty": dirty,
         "torch": str(torch.__version__),  # a class of its own, which no checkpoint restores
@@ -31,14 +32,6 @@ def provenance(device: torch.device) -> dict[str, Any]:
         "cpu": cpu_name(),
         "threads": torch.get_num_threads(),
     }
-
-
-def _version() -> str:
-    """Version of the installed package, "unknown" where it was copied without its metadata."""
-    try:
-        return version("grokbook")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _git() -> tuple[str | None, bool | None]:

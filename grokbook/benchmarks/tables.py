@@ -7,6 +7,7 @@ those that the book shows. The other modules here do the measuring.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 from dataclasses import dataclass
@@ -89,7 +90,8 @@ def keep(record: Record, root: Path | None = None) -> Path:
         name: table.astype(object).where(table.notna(), None).to_dict("records")
         for name, table in record.tables.items()
     }
-    text = json.dumps({"made": record.made, "tables": tables}, indent=1) + "\n"
+    content = {"made": record.made, "tables": tables}
+    text = json.dumps(content | {"sha256": _sum(content)}, indent=1) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
     return path
 
@@ -114,6 +116,8 @@ def load(root: Path | None = None) -> Record:
         raise RunError("There is no benchmark record; make it with `make bench`.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("sha256") != _sum(content):
+            raise ValueError("SHA-256 is not that of the content")
         made, rows = dict(content["made"]), dict(content["tables"])
         tables = {name: pd.DataFrame.from_records(each) for name, each in rows.items()}
         lacking = [f"no {key}" for key in MADE if key not in made]
@@ -132,6 +136,11 @@ def load(root: Path | None = None) -> Record:
             f"The benchmark record is incomplete ({path.name}: {', '.join(lacking)}); {_AGAIN}."
         )
     return Record(made, {name: tables[name][list(columns)] for name, columns in TABLES.items()})
+
+
+def _sum(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of a record's content, however its file is laid out."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _path(root: Path) -> Path:

@@ -7,14 +7,17 @@ where a number belongs fails somewhere inside the chapter. Here both are refused
 from __future__ import annotations
 
 import ast
+import json
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from grokbook._support.errors import InputError, RunError, first_line, reason
-from grokbook.experiments.named import PRESETS
-
-BOOK = Path(__file__).resolve().parents[2] / "book"
+from grokbook.cli.commands import BOOK, chapter_names
+from grokbook.cli.reading import require_file
+from grokbook.experiments.names import PRESETS
 
 
 def chapters() -> list[str]:
@@ -25,7 +28,7 @@ def chapters() -> list[str]:
     InputError
         If the package is not installed from a checkout, which has the book.
     """
-    names = sorted(path.stem for path in BOOK.glob("*.ipynb"))
+    names = chapter_names()
     if not names:
         raise InputError(
             f"There is no chapter in {str(BOOK)!r}; chapters come with a checkout of the"
@@ -40,7 +43,7 @@ def parameters(chapter: str) -> dict[str, tuple[str, str]]:
 
     if chapter not in chapters():
         raise InputError(f"There is no chapter {chapter!r}; known are {', '.join(chapters())}.")
-    inferred = papermill.inspect_notebook(str(BOOK / f"{chapter}.ipynb"))
+    inferred = papermill.inspect_notebook(_formatted(BOOK / f"{chapter}.ipynb"))
     return {
         name: (str(each["inferred_type_name"]), str(each["default"]))
         for name, each in inferred.items()
@@ -95,34 +98,85 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
     Raises
     ------
     InputError
-        As :func:`check`, or if ``out`` is a folder, lies in none, in the book's own, or where
-        nothing can be written.
+        As :func:`check`, or if ``out`` does not end in .ipynb, is a file that is no notebook or a
+        folder, lies in none, in the book's own, or where nothing can be written.
     RunError
-        If a cell fails; the notebook up to there is kept.
+        If a cell fails, or the kernel does not start or dies; the notebook up to there is kept.
     """
     import papermill
 
     values = check(chapter, given)
-    if not out.absolute().parent.is_dir():
-        raise InputError(f"out is {str(out)!r}, but there is no such folder.")
-    if out.is_dir():
-        raise InputError(f"out is {str(out)!r}, but that is a folder; name the file to write.")
-    if out.resolve().parent == BOOK:
-        raise InputError(f"out is {str(out)!r}, but the chapters there are the book's.")
+    _require_notebook(out)
+    print(f"executing {chapter} into {out}", file=sys.stderr, flush=True)
     try:
         papermill.execute_notebook(
-            str(BOOK / f"{chapter}.ipynb"), str(out), parameters=values, kernel_name="python3",
-            progress_bar=False,
+            _formatted(BOOK / f"{chapter}.ipynb"), _formatted(out), parameters=values,
+            kernel_name="python3",
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise RunError(
             f"A cell of {chapter} failed, up to which {out} holds it: {error.ename}:"
             f" {first_line(error.evalue)}"
         ) from error
-    except OSError as error:  # papermill writes the notebook before its first cell
+    except Exception as error:
+        raise _told(error, chapter, out) from error
+
+
+def _require_notebook(out: Path) -> None:
+    """Refuse a path at which no notebook should be written."""
+    require_file(out, ".ipynb", "out")
+    if out.resolve().parent == BOOK:
+        raise InputError(f"out is {str(out)!r}, but the chapters there are the book's.")
+    if not out.exists():
+        return
+    try:
+        notebook = json.loads(out.read_bytes())
+        is_notebook = isinstance(notebook["cells"], list) and "nbformat" in notebook
+    except (OSError, ValueError, TypeError, KeyError):
+        is_notebook = False
+    if not is_notebook:
         raise InputError(
-            f"out is {str(out)!r}, but it cannot be written ({reason(error)})."
-        ) from error
+            f"out is {str(out)!r}, but the file there is no notebook, and is not written over;"
+            " name another."
+        )
+
+
+def _told(error: Exception, chapter: str, out: Path) -> InputError | RunError:
+    """Return what ended a chapter in one sentence: its kernel, or the file it is written to."""
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient.exceptions import DeadKernelError
+
+    mend = "`python -m ipykernel install --sys-prefix` installs it anew"
+    if isinstance(error, DeadKernelError):
+        return RunError(
+            f"The kernel of {chapter} died, up to which {out} holds it; the memory may not have"
+            " sufficed, or the process was killed."
+        )
+    if isinstance(error, NoSuchKernel):
+        return RunError(f"{chapter} needs the Jupyter kernel python3, which is not here; {mend}.")
+    if isinstance(error, OSError) and (missing := _missing_interpreter()):
+        return RunError(
+            f"The Jupyter kernel python3 names the interpreter {missing}, which is not here;"
+            f" {mend}."
+        )
+    if isinstance(error, OSError):  # papermill writes the notebook before its first cell
+        return InputError(f"out is {str(out)!r}, but it cannot be written ({reason(error)}).")
+    if isinstance(error, RuntimeError):  # in these words nbclient says that it got no answer
+        return RunError(f"The kernel of {chapter} did not start ({first_line(error)}); {mend}.")
+    raise error
+
+
+def _missing_interpreter() -> str | None:
+    """Return the program that the kernel python3 is to be started with, if there is no such."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    program = str(KernelSpecManager().get_kernel_spec("python3").argv[0])
+    return None if shutil.which(program) else program
+
+
+def _formatted(path: Path) -> str:
+    """Return a path for papermill, which takes it as a format string."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _read(name: str, text: str, written: str, default: str) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal, get_args
 
 from grokbook._support.errors import InputError
+from grokbook.experiments.names import PRESETS
 from grokbook.experiments.schema import Dataset, Experiment, LogSchedule, Measurements
 from grokbook.models.mlp import MLPConfig
 from grokbook.models.transformer import TransformerConfig
@@ -16,9 +16,6 @@ from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmente
 from grokbook.strategies.perturbation import Perturbed
 from grokbook.tasks.images import MNIST, Digits
 from grokbook.tasks.modular import ModularAddition
-
-Preset = Literal["paper", "quick", "smoke"]
-PRESETS: tuple[str, ...] = get_args(Preset)
 
 
 def _mnist(preset: str, seed: int) -> Experiment:

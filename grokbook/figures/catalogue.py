@@ -69,22 +69,35 @@ def draw(name: str, preset: str = "paper", seeds: Sequence[int] | None = None) -
     return function(*(load_runs(each, preset, seeds) for each in experiments))
 
 
+def require_place(path: Path) -> None:
+    """Refuse a path at which no figure can be written, before one is drawn.
+
+    Raises
+    ------
+    InputError
+        If the path is a folder or its ending is not .pdf, .png or .svg, or there is no such folder.
+    """
+    if path.suffix.removeprefix(".") not in _METADATA:
+        raise InputError(f"out is {str(path)!r}, but its ending must be .pdf, .png or .svg.")
+    try:
+        if path.is_dir():
+            raise InputError(f"out is {str(path)!r}, but that is a folder; name the file to write.")
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"out is {str(path)!r}, but there is no such folder.")
+    except OSError as error:  # a name too long, a folder that cannot be looked into
+        raise _unwritable(path, error) from error
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure to a file whose ending says the format; the same figure gives the same bytes.
 
     Raises
     ------
     InputError
-        If the path is a folder or its ending is not .pdf, .png or .svg, there is no such folder, or
-        the file cannot be written.
+        As :func:`require_place`, or if the file cannot be written.
     """
-    if path.is_dir():
-        raise InputError(f"out is {str(path)!r}, but that is a folder; name the file to write.")
+    require_place(path)
     ending = path.suffix.removeprefix(".")
-    if ending not in _METADATA:
-        raise InputError(f"out is {str(path)!r}, but its ending must be .pdf, .png or .svg.")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"out is {str(path)!r}, but there is no such folder.")
     try:
         with theme():
             write_atomically(
@@ -94,6 +107,8 @@ def save(figure: Figure, path: Path) -> None:
                 ),
             )
     except OSError as error:
-        raise InputError(
-            f"out is {str(path)!r}, but it cannot be written ({reason(error)})."
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f"out is {str(path)!r}, but it cannot be written ({reason(error)}).")

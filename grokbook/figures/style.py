@@ -17,6 +17,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 import matplotlib
+import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -111,7 +112,8 @@ def theme() -> Iterator[None]:
         "svg.fonttype": "none",
         "svg.hashsalt": "grokbook",
     }
-    with matplotlib.rc_context(settings):
+    # Not what a user's matplotlibrc or style says of the look.
+    with matplotlib.style.context("default"), matplotlib.rc_context(settings):
         yield
 
 

@@ -13,7 +13,8 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from grokbook._support.errors import InputError, first_line
-from grokbook.metrics._checks import require_matrix, require_tensor
+from grokbook._support.tensors import require_tensor
+from grokbook.metrics._checks import require_matrix
 from grokbook.metrics._numbers import spacing
 
 Network = Callable[[Tensor], Tensor]

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from grokbook._support.errors import InputError
+from grokbook._support.tensors import require_pairs, require_tensor
 from grokbook._support.validation import whole
-from grokbook.metrics._checks import require_finite, require_pairs, require_tensor
+from grokbook.metrics._checks import require_finite
 from grokbook.metrics._numbers import require_memory, require_representable, vector_norm
 
 

@@ -6,13 +6,9 @@ import torch
 from torch import Tensor
 
 from grokbook._support.errors import InputError
+from grokbook._support.tensors import require_tensor
 from grokbook._support.validation import whole
-from grokbook.metrics._checks import (
-    perturbed,
-    require_finite,
-    require_perturbation,
-    require_tensor,
-)
+from grokbook.metrics._checks import perturbed, require_finite, require_perturbation
 from grokbook.metrics._networks import (
     Network,
     gradients,

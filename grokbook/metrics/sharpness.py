@@ -17,8 +17,9 @@ from torch.func import functional_call
 from torch.nn import Linear, Module, Parameter
 
 from grokbook._support.errors import InputError, first_line
+from grokbook._support.tensors import require_tensor
 from grokbook._support.validation import whole
-from grokbook.metrics._checks import require_finite, require_generator, require_tensor
+from grokbook.metrics._checks import require_finite, require_generator
 from grokbook.metrics._graph import layer_of, products_of
 from grokbook.metrics._networks import (
     ROWS,

@@ -11,13 +11,8 @@ import torch
 from torch import Tensor
 
 from grokbook._support.errors import InputError
-from grokbook.metrics._checks import (
-    Order,
-    as_orders,
-    require_finite,
-    require_matrix,
-    require_tensor,
-)
+from grokbook._support.tensors import require_tensor
+from grokbook.metrics._checks import Order, as_orders, require_finite, require_matrix
 from grokbook.metrics._numbers import EPS, require_memory, rounding, spacing
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 
 from grokbook._support.errors import InputError
-from grokbook.experiments.named import PRESETS, experiment
+from grokbook._support.progress import say
+from grokbook.experiments.named import experiment
+from grokbook.experiments.names import PRESETS
 from grokbook.models.base import Network
 from grokbook.store.run_keys import RunKey, distinct_seeds
 from grokbook.store.run_store import RunStore
@@ -33,7 +35,7 @@ def load_runs(
     preset : {"paper", "quick", "smoke"}
         Runs of the presets ``quick`` and ``smoke`` are recorded on the spot where they are missing.
     seeds : sequence of int, optional
-        Which; all recorded ones if not given (seed 0 where none is and it can be recorded).
+        Which; all recorded ones if not given, and seed 0 where it can be recorded on the spot.
     root : Path, optional
         The store's folder.
 
@@ -159,15 +161,18 @@ def _load(
         raise InputError(
             f"There is no preset {preset!r}; known are {', '.join(PRESETS)}, and custom."
         )
+    on_the_spot = preset in ("quick", "smoke")
     if seeds is None:
-        seeds = [k.seed for k in store.recorded() if (k.preset, k.name) == (preset, name)] or [0]
+        found = {k.seed for k in store.recorded() if (k.preset, k.name) == (preset, name)}
+        # Seed 0 can be had of every experiment: what pairs two of them finds one seed of both.
+        seeds = sorted(found | {0}) if on_the_spot else sorted(found) or [0]
     for seed in distinct_seeds(seeds):
         key = RunKey(preset, name, seed)
-        if preset in ("quick", "smoke"):
-            missing = store.status(key) in ("missing", "interrupted")
-            yield (
-                key,
-                store.record(key, wait=True, keep_weights_at=keep_weights_at if missing else ()),
-            )
+        if on_the_spot:
+            missing = store.status(key) not in ("finished", "diverged")
+            if missing:
+                say(f"training {key}, which is not recorded in {store.root}")
+            kept = keep_weights_at if missing else ()
+            yield key, store.record(key, wait=True, progress=True, keep_weights_at=kept)
         else:
             yield key, store.load(key)

@@ -16,29 +16,63 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import platformdirs
 
 from grokbook._support.atomic_files import write_together
-from grokbook._support.errors import DamagedRunError, MissingRunError, first_line
+from grokbook._support.errors import DamagedRunError, InputError, MissingRunError, first_line
 
-_CHECKOUT = Path(__file__).resolve().parents[2]
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = _PACKAGE.parent
 
 
 def default_root() -> Path:
-    """``GROKBOOK_RUNS`` if set and not empty, else ``runs/`` in the checkout or working folder."""
-    if named := os.environ.get("GROKBOOK_RUNS"):
-        return Path(named).expanduser()
-    if (_CHECKOUT / "pyproject.toml").is_file():
-        return _CHECKOUT / "runs"
-    return Path.cwd() / "runs"
+    """Return the folder in which runs are recorded, and first looked for. It need not exist.
+
+    That in ``GROKBOOK_RUNS`` if set and not empty, else ``runs/`` in the checkout; of an installed
+    package the user's folder for data, the same wherever the command is given.
+
+    Raises
+    ------
+    InputError
+        If the folder is under a home, which the user has not.
+    """
+    try:
+        if named := os.environ.get("GROKBOOK_RUNS"):
+            return Path(named).expanduser()
+        if _in_checkout():
+            return _CHECKOUT / "runs"
+        return platformdirs.user_data_path("grokbook").expanduser() / "runs"
+    except RuntimeError:
+        raise InputError(
+            "There is no home folder in which to keep runs; name a folder in GROKBOOK_RUNS."
+        ) from None
+
+
+def brought_along() -> Path:
+    """Return the folder of the runs that came with the package, which is only read."""
+    return _CHECKOUT / "runs" if _in_checkout() else _PACKAGE / "_runs"
 
 
 def roots(root: Path | None = None) -> list[Path]:
     """Return the folders where a table that comes with the book is looked for, in order.
 
-    ``root`` alone if given; else :func:`default_root`, then the checkout's ``runs/``: another store
-    of runs does not hide what the book brings along.
+    ``root`` alone if given; else :func:`default_root`, then :func:`brought_along`: another store of
+    runs does not hide what the book brings along.
     """
-    return [default_root(), _CHECKOUT / "runs"] if root is None else [root]
+    return [default_root(), brought_along()] if root is None else [root]
+
+
+def run_roots(root: Path | None = None) -> list[Path]:
+    """Return the folders where recorded runs are looked for, in order.
+
+    As :func:`roots`, but a store that is named hides the runs that came along: so they can all be
+    recorded from nothing.
+    """
+    return [default_root()] if root is None and os.environ.get("GROKBOOK_RUNS") else roots(root)
+
+
+def _in_checkout() -> bool:
+    return (_CHECKOUT / "pyproject.toml").is_file()
 
 
 def find_record(place: str, root: Path | None = None) -> Path:

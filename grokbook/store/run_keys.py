@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from grokbook._support.errors import GrokbookError, InputError, RunError
-from grokbook._support.validation import whole
+from grokbook._support.validation import shown, whole
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment
+from grokbook.store.readable_names import options, readable_name
 from grokbook.tasks.modular import ModularAddition
 from grokbook.training.run import Run
+
+_LONGEST = 200  # bytes; file systems take 255, endings and temporary names included
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,12 @@ class RunKey:
         for field in ("preset", "name"):
             value = getattr(self, field)
             if not isinstance(value, str) or value in ("", "..") or Path(value).name != value:
-                raise InputError(f"{field} is {value!r}, but must be the name of one folder.")
+                raise InputError(f"{field} is {shown(value)}, but must be the name of one folder.")
+            if len(value.encode()) > _LONGEST or not value.isprintable():
+                raise InputError(
+                    f"{field} is {shown(value)}, but must be printable and at most {_LONGEST} bytes"
+                    " long, as the name of a folder."
+                )
         object.__setattr__(self, "seed", whole("seed", self.seed, least=0))
 
     def __str__(self) -> str:
@@ -113,6 +121,14 @@ def custom_key(name: str, preset: str, recipe: Experiment) -> RunKey:
     return RunKey("custom", f"{name}-{seedless.id[:8]}", recipe.seed)
 
 
+def readable_key(name: str, preset: str, recipe: Experiment) -> RunKey:
+    """Key of a recipe as :func:`custom_key`, by a name that says the overrides where one can."""
+    key = custom_key(name, preset, recipe)
+    if key.preset == "custom" and (readable := readable_name(name, preset, recipe)):
+        return RunKey("custom", readable, recipe.seed)
+    return key
+
+
 def recipe_of(key: RunKey) -> Experiment:
     """Return the named experiment that a key stands for."""
     return experiment(key.name, key.preset, key.seed)
@@ -144,6 +160,10 @@ def expected_id(key: RunKey) -> str:
 def command_for(key: RunKey, again: bool = False) -> str:
     """Return what records a run, as code: a command, or for a name of the user's own a call."""
     option = " --again" * again
+    if key.preset == "custom" and (told := options(key.name)):
+        name, preset, overrides = told
+        chosen = f" --preset {preset}" * (preset != "paper")
+        return f"`grokbook train {name}{chosen} --seeds {key.seed} {' '.join(overrides)}{option}`"
     if key.preset != "custom":
         return f"`grokbook train {key.name} --preset {key.preset} --seeds {key.seed}{option}`"
     if base := _overridden(key):

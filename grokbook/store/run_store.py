@@ -22,10 +22,12 @@ import safetensors.torch as safetensors
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from grokbook._support.atomic_files import remove_left_over
 from grokbook._support.errors import CheckpointError, RunError, StaleRunError, reason
 from grokbook.experiments.schema import Experiment, id_of_fields
 from grokbook.store.manifests import require_fields, require_rows
-from grokbook.store.records import default_root, read_record, write_record
+from grokbook.store.places import places
+from grokbook.store.records import default_root, read_record, run_roots, write_record
 from grokbook.store.run_keys import (
     RunKey,
     command_for,
@@ -51,26 +53,20 @@ class RunStore:
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()
+        self._roots = [self.root] if root is not None else run_roots()
 
     def recorded(self) -> list[RunKey]:
-        """Every recorded run, sorted."""
-        return self._keys("json")
+        """Every recorded run, sorted: here, or brought along by an installed package."""
+        return [RunKey(*place) for place in places(self._roots, "json")]
 
     def interrupted(self) -> list[RunKey]:
         """Every run that was begun and not recorded: one that can be resumed, or is under way."""
-        return [key for key in self._keys("checkpoint") if not self._path(key, ".json").exists()]
-
-    def _keys(self, suffix: str) -> list[RunKey]:
-        found = [
-            RunKey(path.parent.parent.name, path.parent.name, int(number))
-            for path in self.root.glob(f"*/*/seed-*.{suffix}")
-            if (number := path.stem.removeprefix("seed-")).isdecimal()
-        ]
-        return sorted(found, key=lambda key: (key.preset, key.name, key.seed))
+        begun = [RunKey(*place) for place in places([self.root], "checkpoint")]
+        return [key for key in begun if not self._path(key, ".json").exists()]
 
     def status(self, key: RunKey) -> str:
         """One of finished, diverged, interrupted (resumable), stale, damaged, missing."""
-        if self._path(key, ".json").exists():
+        if self._found(key, ".json").exists():
             try:
                 run = self.load(key)
             except StaleRunError:
@@ -205,7 +201,7 @@ class RunStore:
             If it is damaged, or a custom one of another experiment: nobody else has that. If it
             was recorded without weights of one of the steps ``weights_at``.
         """
-        if not self._path(key, ".json").exists():
+        if not self._found(key, ".json").exists():
             return None
         run = self._read(key)
         if run.manifest["id"] == recipe.id:
@@ -224,11 +220,13 @@ class RunStore:
         return None
 
     def _discard_left_over(self, key: RunKey) -> None:
-        """Remove the checkpoint of the training that is recorded, left by a kill in between.
+        """Remove what a kill left: half files, and the checkpoint of the training that is recorded.
 
-        To go on from it would be to train no step and to keep the old log as a new one.
+        To go on from that would be to train no step and to keep the old log as a new one.
         """
         checkpoint = self._path(key, ".checkpoint")
+        for ending in (".parquet", ".safetensors", ".json", ".checkpoint"):
+            remove_left_over(self._path(key, ending))
         if not (checkpoint.exists() and self._path(key, ".json").exists()):
             return
         try:
@@ -310,7 +308,7 @@ class RunStore:
         RunError
             As :meth:`load`; also if the run's weights were not kept, or are damaged.
         """
-        run, path = self.load(key), self._path(key, ".safetensors")
+        run, path = self.load(key), self._found(key, ".safetensors")
         start = "" if step is None else f"{step}/"
         if "weights_sha256" not in run.manifest or not path.exists():
             raise RunError(
@@ -332,6 +330,12 @@ class RunStore:
     def _path(self, key: RunKey, suffix: str) -> Path:
         return self.root / key.preset / key.name / f"seed-{key.seed}{suffix}"
 
+    def _found(self, key: RunKey, suffix: str) -> Path:
+        """Return where a run is read: the first folder that has its record, else this store's."""
+        file = f"{key.preset}/{key.name}/seed-{key.seed}"
+        having = (root for root in self._roots if (root / f"{file}.json").exists())
+        return next(having, self.root) / f"{file}{suffix}"
+
     def _read(self, key: RunKey) -> Run:
         def check(log: pd.DataFrame, manifest: dict[str, Any]) -> None:
             require_fields(manifest)
@@ -342,7 +346,7 @@ class RunStore:
             require_rows(log, manifest)
 
         log, manifest = read_record(
-            self._path(key, ""), str(key), lambda again: command_for(key, again=again),
+            self._found(key, ""), str(key), lambda again: command_for(key, again=again),
             sum_name="log_sha256", check=check,
         )  # fmt: skip
         return Run(log, manifest, read_weights=partial(self.weights, key))

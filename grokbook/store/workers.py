@@ -10,18 +10,24 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import joblib
 import torch
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from grokbook._support.errors import InputError, RunError, first_line, reason
+from grokbook._support.progress import say, ticking_bar
 from grokbook.experiments.schema import Experiment
 from grokbook.store.run_keys import RunKey
 from grokbook.store.run_store import RunStore
 from grokbook.training.checkpoints import CHECKPOINT_SECONDS
+from grokbook.training.memory import require_memory
 from grokbook.training.run import Run
 
 CONNECT_SECONDS = 10
@@ -46,8 +52,9 @@ def record_all(
     wanted
         Where each run is kept, and what it trains.
     jobs
-        Processes on this machine; its threads are divided among them. With one, a progress bar is
-        shown, and ``OMP_NUM_THREADS`` and torch's own choice are left alone.
+        Processes on this machine; the threads that this process may use are divided among them.
+        With one, ``OMP_NUM_THREADS`` and torch's own choice are left alone. A bar counts steps,
+        with several processes runs.
     scheduler
         Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``; its workers are used in place
         of processes here. Start them with one thread each: ``OMP_NUM_THREADS`` in their
@@ -64,13 +71,16 @@ def record_all(
     Raises
     ------
     InputError
-        If ``jobs`` is below 1, there is no such scheduler, Dask is not installed, or a worker does
-        not see the store.
+        If ``jobs`` is below 1, a training needs more memory than this machine has, there is no such
+        scheduler, Dask is not installed, or a worker does not see the store.
     RunError
-        As :meth:`grokbook.store.run_store.RunStore.record`.
+        As :meth:`grokbook.store.run_store.RunStore.record`; also if a process or the scheduler
+        dies.
     """
-    if jobs < 1:
-        raise InputError(f"jobs is {jobs}, but must be at least 1.")
+    require_jobs(jobs)
+    if not scheduler:
+        for _, recipe in wanted:
+            require_memory(recipe)
     store = RunStore(root)
     how: dict[str, Any] = {
         "device": device,
@@ -89,16 +99,58 @@ def record_all(
             yield from zip([key for key, _ in group], runs, strict=True)
         return
     jobs = max(1, min(jobs, len(wanted)))
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    if jobs == 1:
+        for key, recipe in wanted:
+            yield key, store.record(key, recipe, progress=True, **how)
+        return
+    yield from _in_processes(jobs, wanted, store.root, how)
+
+
+def require_jobs(jobs: int) -> None:
+    """Refuse a number of processes below 1."""
+    if jobs < 1:
+        raise InputError(f"jobs is {jobs}, but must be at least 1.")
+
+
+def _in_processes(
+    jobs: int, wanted: Sequence[tuple[RunKey, Experiment]], root: Path, how: dict[str, Any]
+) -> Iterator[tuple[RunKey, Run]]:
+    threads = max(1, joblib.cpu_count() // jobs)  # of the cores that this process may use
+    leader = os.getpid()
 
     def record(key: RunKey, recipe: Experiment) -> tuple[RunKey, Run]:
-        if jobs > 1:
-            torch.set_num_threads(threads)
-        return key, RunStore(store.root).record(key, recipe, progress=jobs == 1, **how)
+        _end_with(leader)
+        torch.set_num_threads(threads)
+        return key, RunStore(root).record(key, recipe, **how)
 
-    yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
+    done = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
         joblib.delayed(record)(key, recipe) for key, recipe in wanted
     )
+    try:
+        with ticking_bar(len(wanted), "run") as bar:
+            for key, run in done:
+                bar.update()
+                yield key, run
+    except TerminatedWorkerError as error:
+        raise RunError(
+            "A process that trained was killed, perhaps as the memory did not suffice; what is"
+            " recorded stays, and the same command goes on, if need be with fewer --jobs."
+        ) from error
+
+
+def _end_with(leader: int) -> None:
+    """Have this process stop, as by Ctrl-C, when the one that started it has ended."""
+    if os.getppid() != leader or any(each.name == "leader" for each in threading.enumerate()):
+        return
+
+    def watch() -> None:
+        while os.getppid() == leader:
+            time.sleep(1.0)
+        os.kill(os.getpid(), signal.SIGINT)  # the checkpoint is saved at the step's end
+        time.sleep(60.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="leader", daemon=True).start()
 
 
 def _is_gpu(device: str) -> bool:
@@ -112,11 +164,11 @@ def _on_cluster(
     how: dict[str, Any],
 ) -> Iterator[tuple[RunKey, Run]]:
     try:
-        from distributed import Client, as_completed
+        from distributed import CancelledError, Client, KilledWorker, as_completed
     except ImportError:
         raise InputError(
             "A scheduler needs the package distributed; install it with `pip install"
-            " 'grokbook[cluster]'`."
+            " 'grokbook-companion[cluster]'`."
         ) from None
     # Asked for any other, Client fails, waits twenty seconds and prints a traceback as it goes.
     if not re.fullmatch(r"([a-z+]+://)?[^/\s]+:\d+|inproc://\S+", address):
@@ -134,14 +186,29 @@ def _on_cluster(
     except OSError as error:
         client.close()
         raise RunError(f"The run store {root} cannot be made ({reason(error)}).") from error
-    with client:
-        # Not pure: what is asked for again must be looked up in the store, not in Dask's cache.
-        runs = {
-            client.submit(_record, str(root.absolute()), key, recipe, how, pure=False): key
-            for key, recipe in wanted
-        }
-        for done in as_completed(runs, loop=client.loop):
-            yield runs[done], done.result()
+    try:
+        with client, ticking_bar(len(wanted), "run") as bar:
+            if not client.scheduler_info()["workers"]:
+                say(f"The scheduler at {address} has no workers yet; waiting for the first.")
+            # Not pure: what is asked for again must be looked up in the store, not in Dask's cache.
+            runs = {
+                client.submit(_record, str(root.absolute()), key, recipe, how, pure=False): key
+                for key, recipe in wanted
+            }
+            for done in as_completed(runs, loop=client.loop):
+                run = done.result()
+                bar.update()
+                yield runs[done], run
+    except KilledWorker as error:
+        raise RunError(
+            "Workers died one after the other over the same run, perhaps as their memory did not"
+            " suffice; what is recorded stays, and the same command goes on."
+        ) from error
+    except (CancelledError, OSError, TimeoutError) as error:
+        raise RunError(
+            f"The scheduler at {address} no longer answers ({first_line(error)}); what is recorded"
+            " stays, and the same command goes on."
+        ) from error
 
 
 def _record(root: str, key: RunKey, recipe: Experiment, how: dict[str, Any]) -> Run:

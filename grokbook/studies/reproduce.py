@@ -16,7 +16,7 @@ from grokbook.experiments.schema import Experiment
 from grokbook.store.records import default_root, roots
 from grokbook.store.run_keys import RunKey
 from grokbook.store.run_store import RunStore
-from grokbook.store.workers import record_all
+from grokbook.store.workers import record_all, require_jobs
 from grokbook.studies import image_geometry, information_settings, l1_search, refresh_rates
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -69,6 +69,7 @@ def record_missing(
     str
         One line before the first run and one after each.
     """
+    require_jobs(jobs)
     store = RunStore(root)
     costs = _Costs([store, *map(RunStore, roots())])
     missing = [(key, recipe) for key, recipe in wanted if store.status(key) not in _DONE]

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook._support.errors import DataError
+from grokbook._support.errors import DataError, reason
 from grokbook._support.validation import conform
 from grokbook.tasks.base import Split, check_train_points
 
@@ -28,6 +28,12 @@ _MNIST_SHA256 = {
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+_MNIST_BYTES = {
+    "train-images-idx3-ubyte": 16 + 60_000 * 784,
+    "train-labels-idx1-ubyte": 8 + 60_000,
+    "t10k-images-idx3-ubyte": 16 + 10_000 * 784,
+    "t10k-labels-idx1-ubyte": 8 + 10_000,
 }
 _MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -102,13 +108,17 @@ def _mnist_bytes(name: str) -> bytes:
     """Decompressed content of one MNIST file, verified."""
     folder = os.environ.get("GROKBOOK_DATA")
     if folder:
-        path = Path(folder) / f"{name}.gz"
-        if not path.is_file():
-            raise DataError(
-                f"GROKBOOK_DATA is {folder!r}, but there is no {name}.gz in it; it must hold the"
-                " four MNIST files, or be unset to download them (the data set Digits needs none)."
-            )
-        content = _gunzip(path)
+        path = Path(folder).expanduser() / f"{name}.gz"
+        try:
+            if not path.exists():
+                raise DataError(
+                    f"GROKBOOK_DATA is {folder!r}, but there is no {name}.gz in it; it must hold"
+                    " the four MNIST files, or be unset to download them (the data set Digits needs"
+                    " none)."
+                )
+            content = _gunzip(path, name)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({reason(error)}).") from error
         if content is None or hashlib.sha256(content).hexdigest() != _MNIST_SHA256[name]:
             raise DataError(
                 f"{path} is not the published MNIST file: its decompressed SHA-256 must be"
@@ -126,7 +136,7 @@ def _mnist_bytes(name: str) -> bytes:
             # requests, urllib3, ssl and pooch each raise their own kinds; any of them means "next".
             problems.append(f"{mirror} ({type(error).__name__})")
             continue
-        content = _gunzip(path)
+        content = _gunzip(path, name)
         if content is not None and hashlib.sha256(content).hexdigest() == _MNIST_SHA256[name]:
             return content
         path.unlink(missing_ok=True)  # damaged: never to be read from the cache again
@@ -137,12 +147,18 @@ def _mnist_bytes(name: str) -> bytes:
     )
 
 
-def _gunzip(path: Path) -> bytes | None:
-    """Decompressed content, or None where the file is truncated or not gzip at all."""
+def _gunzip(path: Path, name: str) -> bytes | None:
+    """Decompressed content, or None where the file is truncated, of another size, or no gzip.
+
+    No more is decompressed than the published file has, whatever lies there.
+    """
+    size = _MNIST_BYTES[name]
     try:
-        return gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error):
+        with gzip.open(path) as file:
+            content = file.read(size + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
         return None
+    return content if len(content) == size else None
 
 
 def _idx_images(content: bytes) -> Tensor:

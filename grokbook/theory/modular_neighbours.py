@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grokbook.metrics._checks import require_pairs
+from grokbook._support.tensors import require_pairs
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def __getattr__(name: str) -> Any:
             raise
         raise ModuleNotFoundError(
             f"{name} needs {error.name}, which is not installed; "
-            "`pip install grokbook[book]` brings it.",
+            "`pip install 'grokbook-companion[book]'` brings it.",
             name=error.name,
         ) from error
     return getattr(module, name)

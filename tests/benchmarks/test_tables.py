@@ -41,6 +41,12 @@ def test_a_missing_record_gives_one_sentence(tmp_path):
     assert str(error.value) == "There is no benchmark record; make it with `make bench`."
 
 
+def signed(whole: dict) -> str:
+    """Write a record of another content, its check sum made anew."""
+    content = {name: part for name, part in whole.items() if name != "sha256"}
+    return json.dumps(content | {"sha256": tables._sum(content)})
+
+
 def one_sentence(error: pytest.ExceptionInfo) -> str:
     text = str(error.value)
     assert "\n" not in text and text.endswith("record it anew with `make bench`.")
@@ -54,7 +60,9 @@ def one_sentence(error: pytest.ExceptionInfo) -> str:
         lambda text: "",
         lambda text: "[]",
         lambda text: json.dumps({"made": json.loads(text)["made"]}),
-        lambda text: json.dumps(json.loads(text) | {"tables": {"steps": 3}}),
+        lambda text: signed(json.loads(text) | {"tables": {"steps": 3}}),
+        lambda text: text.replace("1", "2", 1),
+        lambda text: text.replace('"sha256"', '"sha255"'),
     ],
 )
 def test_a_damaged_record_gives_one_sentence(path, tmp_path, damage):
@@ -68,12 +76,12 @@ def test_a_damaged_record_gives_one_sentence(path, tmp_path, damage):
 def test_a_record_without_a_table_or_column_gives_one_sentence(path, tmp_path, name):
     whole = json.loads(path.read_text())
     rows = whole["tables"].pop(name)
-    path.write_text(json.dumps(whole))
+    path.write_text(signed(whole))
     with pytest.raises(RunError, match=f"incomplete.*no table {name}") as error:
         tables.load(tmp_path)
     one_sentence(error)
     whole["tables"][name] = [{k: v for k, v in row.items() if "ms" not in k} for row in rows]
-    path.write_text(json.dumps(whole))
+    path.write_text(signed(whole))
     with pytest.raises(RunError, match=f"other columns in table {name}") as error:
         tables.load(tmp_path)
     one_sentence(error)
@@ -83,7 +91,7 @@ def test_a_record_without_a_table_or_column_gives_one_sentence(path, tmp_path, n
 def test_a_record_that_does_not_say_how_it_was_made_gives_one_sentence(path, tmp_path, key):
     whole = json.loads(path.read_text())
     del whole["made"][key]
-    path.write_text(json.dumps(whole))
+    path.write_text(signed(whole))
     with pytest.raises(RunError, match=f"incomplete.*no {key}") as error:
         tables.load(tmp_path)
     one_sentence(error)

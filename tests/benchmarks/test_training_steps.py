@@ -90,9 +90,7 @@ def test_an_idea_has_the_package_s_losses_and_gradients(idea):
     torch.testing.assert_close(others, losses, **exact)
     losses.sum().backward()
     others.sum().backward()
-    for found, wanted in zip(
-        theirs.network.parameters(), ours.network.parameters(), strict=True
-    ):
+    for found, wanted in zip(theirs.network.parameters(), ours.network.parameters(), strict=True):
         torch.testing.assert_close(found.grad, wanted.grad, **exact)
 
 

@@ -1,5 +1,8 @@
+import json
+import sys
 from pathlib import Path
 
+import jupyter_client
 import nbformat
 import papermill
 import pytest
@@ -98,3 +101,67 @@ def test_a_cell_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
     assert message.startswith("grokbook: A cell of live_training failed, up to which")
     assert message.endswith("p is 1, but must be at least 2.")
     assert "\n" not in message and out.is_file()
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("thesis.tex", "its ending must be .ipynb"),
+        ("thesis.ipynb", "the file there is no notebook, and is not written over"),
+        ("a" * 300 + ".ipynb", "cannot be written (File name too long)"),
+    ],
+)
+def test_no_file_that_is_no_notebook_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("thesis.tex", "thesis.ipynb"):
+        Path(name).write_text("years of work")
+    with pytest.raises(SystemExit) as ended:
+        main(["run-chapter", "status", "--out", out])
+    assert words in str(ended.value) and "\n" not in str(ended.value)
+    assert Path("thesis.tex").read_text() == Path("thesis.ipynb").read_text() == "years of work"
+
+
+def test_braces_in_paths_are_braces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """papermill takes paths as format strings; the book's folder too may have braces in it."""
+    book = tmp_path / "{a} {0}" / "book"
+    book.mkdir(parents=True)
+    cell = nbformat.v4.new_code_cell("n = 1", metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), book / "short.ipynb")
+    for module in ("commands", "chapters"):
+        monkeypatch.setattr(f"grokbook.cli.{module}.BOOK", book)
+    out = tmp_path / "a{b}c.ipynb"
+    main(["run-chapter", "short", "-p", "n", "2", "--out", str(out)])
+    assert "n = 2" in nbformat.read(out, as_version=4).cells[1].source
+
+
+@pytest.mark.parametrize("ending", ["dies", "interpreter is gone", "does not start", "is missing"])
+def test_a_kernel_that_fails_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    book, kernels = tmp_path / "book", tmp_path / "jupyter" / "kernels" / "python3"
+    book.mkdir()
+    kernels.mkdir(parents=True)
+    source = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    cell = nbformat.v4.new_code_cell(source)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), book / "short.ipynb")
+    for module in ("commands", "chapters"):
+        monkeypatch.setattr(f"grokbook.cli.{module}.BOOK", book)
+    program, words = {
+        "dies": ([sys.executable, "-m", "ipykernel_launcher", "-f"], "The kernel of short died"),
+        "interpreter is gone": (["/no/python", "-f"], "names the interpreter /no/python, which"),
+        "does not start": ([sys.executable, "-c", "raise SystemExit(3)"], "The kernel of short"),
+        "is missing": ([], "needs the Jupyter kernel python3, which is not here"),
+    }[ending]
+    spec = {"argv": [*program, "{connection_file}"], "display_name": "p", "language": "python"}
+    (kernels / "kernel.json").write_text(json.dumps(spec))
+    manager = jupyter_client.kernelspec.KernelSpecManager
+    monkeypatch.setattr(manager, "kernel_dirs", [str(kernels.parent)])
+    monkeypatch.setattr(manager, "ensure_native_kernel", False)
+    if ending == "is missing":
+        (kernels / "kernel.json").unlink()
+    with pytest.raises(SystemExit) as ended:
+        main(["run-chapter", "short", "--out", str(tmp_path / "out.ipynb")])
+    message = str(ended.value)
+    assert words in message and "\n" not in message and message.endswith(".")

@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +132,83 @@ def test_a_scheduler_that_is_not_there(tmp_path: Path, monkeypatch, address: str
 def test_jobs_below_one(tmp_path: Path, jobs: int) -> None:
     with pytest.raises(InputError, match=f"jobs is {jobs}, but must be at least 1"):
         list(record_all(wanted(50, (0,)), jobs=jobs, root=tmp_path))
+
+
+def children(of: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{of}/task/{of}/children").read_text().split()]
+
+
+def begin(folder: Path) -> subprocess.Popen[str]:
+    """Train two seeds in two processes under a third, far longer than any test takes."""
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
+        "from test_workers import *\n"
+        "try: list(record_all(wanted(10**7, (0, 1)), jobs=2, root=Path(sys.argv[1]),\n"
+        "                     checkpoint_seconds=0.2))\n"
+        "except RunError as error: print(error, flush=True)"
+    )
+    leader = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    until(lambda: len(list(folder.rglob("*.checkpoint"))) == 2)
+    return leader
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_a_killed_process_is_one_sentence_and_what_was_trained_stays(tmp_path: Path) -> None:
+    leader = begin(tmp_path)
+    training = [each for each in children(leader.pid) if b"loky" in command_line(each)]
+    os.kill(training[-1], signal.SIGKILL)
+    said, _ = leader.communicate(timeout=120)
+    assert said.startswith("A process that trained was killed") and said.count("\n") == 1
+    assert len(RunStore(tmp_path).interrupted()) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    leader = begin(tmp_path)
+    training = children(leader.pid)
+    assert training
+    leader.kill()
+    leader.wait()
+    until(lambda: not any(Path(f"/proc/{each}").exists() for each in training))
+    assert len(RunStore(tmp_path).interrupted()) == 2
+
+
+def command_line(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
+
+
+def test_a_scheduler_without_workers_is_told_and_one_that_dies_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    local = distributed.LocalCluster(n_workers=0, dashboard_address=None, processes=False)
+    found: list[BaseException] = []
+
+    def record() -> None:
+        try:
+            list(record_all(wanted(50, (0,)), scheduler=local.scheduler_address, root=tmp_path))
+        except RunError as error:
+            found.append(error)
+
+    recording = Thread(target=record, daemon=True)
+    recording.start()
+    said = ""
+
+    def told() -> bool:
+        nonlocal said
+        said += capsys.readouterr().err
+        return "has no workers yet; waiting for the first." in said
+
+    until(told)
+    local.close()
+    recording.join(timeout=60)
+    assert not recording.is_alive() and len(found) == 1
+    assert "no longer answers" in str(found[0]) and "\n" not in str(found[0])
 
 
 def test_processes_and_one_process_give_the_same_runs(tmp_path: Path) -> None:

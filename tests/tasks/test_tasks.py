@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import os
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import pooch
@@ -99,6 +100,31 @@ def test_a_damaged_data_file_is_never_read(
     )
     monkeypatch.setenv("GROKBOOK_DATA", str(tmp_path))
     with pytest.raises(DataError, match="not the published MNIST file"):
+        MNIST().load()
+
+
+def test_a_file_that_grows_without_end_is_read_no_further_than_the_published_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in FILES:
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(b"\0" * 200_000_000, 1))
+    monkeypatch.setenv("GROKBOOK_DATA", str(tmp_path))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="not the published MNIST file"):
+            MNIST().load()
+        assert tracemalloc.get_traced_memory()[1] < 150_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_folder_in_place_of_a_file_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in FILES:
+        (tmp_path / f"{name}.gz").mkdir()
+    monkeypatch.setenv("GROKBOOK_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\)\.$"):
         MNIST().load()
 
 

@@ -54,4 +54,5 @@ def test_grokbook_imports_without_ipywidgets():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("predicted_accuracy_explorer needs ")
-    assert "`pip install grokbook[book]`" in done.stdout and done.stdout.count("\n") == 1
+    assert "`pip install 'grokbook-companion[book]'`" in done.stdout
+    assert done.stdout.count("\n") == 1

@@ -1,0 +1,195 @@
+"""What the command line takes: one class a subcommand. Nothing here waits for torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from grokbook.experiments.names import CONTROL_NAMES, PAPER_NAMES, PRESETS
+
+BOOK = Path(__file__).resolve().parents[2] / "book"
+"""The book's folder, in a checkout."""
+
+
+def chapter_names() -> list[str]:
+    """Names of the chapters of the checkout, without their ending; none without one."""
+    return sorted(path.stem for path in BOOK.glob("*.ipynb"))
+
+
+_NAMES = ", ".join((*PAPER_NAMES, *CONTROL_NAMES))
+_RUN = f"An experiment ({_NAMES}), or a run that `grokbook runs` prints."
+
+Name = Annotated[tyro.conf.Positional[str], tyro.conf.arg(help=f"One of {_NAMES}.")]
+RunName = Annotated[tyro.conf.Positional[str], tyro.conf.arg(help=_RUN)]
+RunNames = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(help=_RUN)]
+Preset = Annotated[str, tyro.conf.arg(help=f"One of {', '.join(PRESETS)}.")]
+RunPreset = Annotated[str, tyro.conf.arg(help=f"One of {', '.join(PRESETS)}, custom.")]
+Seeds = Annotated[
+    tuple[int, ...], tyro.conf.arg(help="Seeds, as in 0 1 2; all recorded ones if none is given.")
+]
+Jobs = Annotated[
+    int, tyro.conf.arg(help="Processes; the processor's threads are divided among them.")
+]
+Scheduler = Annotated[
+    str,
+    tyro.conf.arg(
+        help="Address of a Dask cluster to train on instead, such as tcp://10.0.0.1:8786; its"
+        " workers must share the folder of runs."
+    ),
+]
+Device = Annotated[str, tyro.conf.arg(help="One of auto, cpu, cuda, cuda:0 and so on.")]
+
+
+@dataclass
+class List:
+    """List the experiments and how many seeds of each are recorded."""
+
+
+@dataclass
+class Show:
+    """Print every setting of an experiment, or of a recorded run, as JSON."""
+
+    name: RunName
+    preset: RunPreset = "paper"
+
+
+@dataclass
+class Train:
+    """Train an experiment, resume what was cut off, and keep the run.
+
+    Any field of the experiment can be overridden, as in `--optimizer.lr 3e-3 --dataset.p 97`; such
+    runs are kept under the preset `custom`, by a name that says so.
+    """
+
+    name: Name
+    preset: Preset = "paper"
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(help="Seeds, as in 0 1 2.")] = (0,)
+    jobs: Jobs = 1
+    scheduler: Scheduler = ""
+    together: bool | None = None
+    """Train all seeds at once, in one process; by default on a GPU."""
+    device: Device = "auto"
+    again: bool = False
+    """Record anew what is recorded already."""
+
+
+@dataclass
+class Reproduce:
+    """Record every run and table of the book that is not there yet, resume what was cut off.
+
+    To record them all from nothing, name an empty folder in GROKBOOK_RUNS.
+    """
+
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """Of the paper's five experiments; the controls take the first three."""
+    jobs: Jobs = 1
+    scheduler: Scheduler = ""
+    together: bool | None = None
+    """Train all seeds of an experiment at once, in one process; by default on a GPU."""
+    preset: Preset = "paper"
+    device: Device = "auto"
+
+
+@dataclass
+class Runs:
+    """List the recorded runs with their state: finished, diverged, interrupted, stale, damaged."""
+
+    names: Annotated[
+        tyro.conf.Positional[tuple[str, ...]],
+        tyro.conf.arg(help="Only those whose name begins so, as in `modadd`."),
+    ] = ()
+    preset: Annotated[str, tyro.conf.arg(help="Only this one, such as paper or custom.")] = ""
+    state: Annotated[str, tyro.conf.arg(help="Only these, such as interrupted.")] = ""
+    seeds: Seeds = ()
+
+
+@dataclass
+class Verify:
+    """Re-train the first steps of recorded runs and compare every logged metric."""
+
+    names: RunNames = ()
+    preset: RunPreset = "paper"
+    seeds: Seeds = ()
+    steps: int = 10
+
+
+@dataclass
+class Figure:
+    """Draw a figure of the paper from recorded runs into a file."""
+
+    name: tyro.conf.Positional[str]
+    """1 to 13, or one of ours (`staircase`)."""
+    out: Path
+    """The file; its ending says the format: .pdf, .png or .svg."""
+    preset: RunPreset = "paper"
+    seeds: Seeds = ()
+
+
+@dataclass
+class Compare:
+    """Set runs beside each other: a table, and with `--out` a figure of their accuracies."""
+
+    names: RunNames
+    preset: RunPreset = "paper"
+    """For names of experiments; other names are found under any preset."""
+    seeds: Seeds = ()
+    out: Path | None = None
+    """The figure; its ending says the format: .pdf, .png or .svg."""
+
+
+@dataclass
+class Export:
+    """Write the logs of runs as one table of comma-separated values, a row a logged step."""
+
+    names: RunNames
+    csv: Path
+    """The file to write, ending in .csv."""
+    preset: RunPreset = "paper"
+    seeds: Seeds = ()
+
+
+@dataclass
+class Claims:
+    """Print the outcome of each of the paper's statements, or all about those named."""
+
+    names: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Claims such as C9, statements such as C9.mnist.half; all, one line each, if none is given."""
+    preset: Preset = "paper"
+    markdown: bool = False
+    """Print the table of outcomes as README shows it."""
+
+
+@dataclass
+class RunChapter:
+    """Execute a chapter with other parameters, as in `-p preset quick -p seeds "[0, 1]"`."""
+
+    name: Annotated[
+        tyro.conf.Positional[str],
+        tyro.conf.arg(help=f"One of {', '.join(chapter_names()) or 'a checkout: none here'}."),
+    ]
+    out: Path | None = None
+    """The notebook to write, ending in .ipynb; by default one of the chapter's name, in this
+    folder."""
+    parameter: Annotated[
+        tyro.conf.UseAppendAction[tuple[tuple[str, str], ...]], tyro.conf.arg(aliases=["-p"])
+    ] = ()
+    """A parameter and its value; refused if the chapter has no such parameter or type."""
+
+
+Command = (
+    Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
+    | Annotated[Runs, tyro.conf.subcommand("runs")]
+    | Annotated[Verify, tyro.conf.subcommand("verify")]
+    | Annotated[Figure, tyro.conf.subcommand("figure")]
+    | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Claims, tyro.conf.subcommand("claims")]
+    | Annotated[RunChapter, tyro.conf.subcommand("run-chapter")]
+)
+"""A subcommand is a class here and a case in :func:`grokbook.cli.main.main`."""

@@ -1,0 +1,22 @@
+"""Names of presets and experiments, for whoever must not wait for torch: the command's help.
+
+A test holds them to :mod:`grokbook.experiments.named`, which says what they are.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Preset = Literal["paper", "quick", "smoke"]
+PRESETS: tuple[str, ...] = get_args(Preset)
+
+PAPER_NAMES = (
+    "mnist-standard", "mnist-perturbed", "modadd-standard", "modadd-perturbed", "modadd-abelian",
+)  # fmt: skip
+"""The paper's five."""
+
+CONTROL_NAMES = (
+    "mnist-unit-init", "mnist-l1", "mnist-no-decay", "modadd-no-decay", "modadd-l1",
+    "modadd-mirrored",
+)  # fmt: skip
+"""Our controls."""
