@@ -75,7 +75,7 @@ def measure(rounds: int) -> list[dict[str, Any]]:
 
 def trainings(
     recipes: Mapping[str, Experiment], switch: Callable[[], object] | None
-) -> dict[str, Callable[[], None]]:
+) -> dict[str, Callable[[], object]]:
     """One step of each experiment, by name, in a process where ``switch`` was called."""
     if switch is not None:
         switch()
