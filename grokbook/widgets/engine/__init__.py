@@ -1,0 +1,1 @@
+"""The page's own engine: C compiled to WebAssembly, and a host for it outside a browser."""

@@ -1,0 +1,117 @@
+"""Run the page's kernel from Python, bit for bit as a browser runs it (needs wasmtime)."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+KERNEL = Path(__file__).with_name("engine.wasm")
+TRAININGS = ("standard", "perturbed", "abelian", "mirrored")
+RESULTS = (
+    "train_accuracy",
+    "test_accuracy_mirrored",
+    "test_accuracy_unmirrored",
+    "test_accuracy",
+    "train_loss",
+    "test_loss",
+    "weight_norm",
+    "information",
+    "entropy",
+)
+"""What the kernel leaves at ``results``, in its order; also known to ``in_page_training.js``."""
+
+
+class Kernel:
+    """One network in one instance of the kernel.
+
+    Parameters
+    ----------
+    p, d, mlp : int
+        Modulus; width of the residual stream, a multiple of 32; hidden units, a multiple of 8.
+    points : int
+        Training pairs.
+    training : str
+        One of ``TRAININGS``.
+    seed : int
+        Of the kernel's own generators, for the split, the weights and the noise.
+    """
+
+    def __init__(
+        self, p: int, d: int, mlp: int, points: int, training: str = "standard", seed: int = 0
+    ) -> None:
+        import wasmtime  # only here: the book's pages need none
+
+        self._store = wasmtime.Store()
+        module = wasmtime.Module.from_file(self._store.engine, str(KERNEL))
+        self._exports = wasmtime.Instance(self._store, module, []).exports(self._store)
+        self.p, self.d, self.mlp, self.width = p, d, mlp, -(-p // 8) * 8
+        self.call("create", p, d, mlp, points, TRAININGS.index(training))
+        self.call("split", seed)
+        self.call("sort_pairs")
+        self.call("initialise", seed)
+        self.points = points
+        self.seed = seed
+
+    def call(self, name: str, *arguments: float) -> Any:
+        """Call a function of the kernel."""
+        return self._exports[name](self._store, *arguments)
+
+    def array(self, address: int, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """Return a view of the kernel's memory; valid until the kernel allocates again."""
+        memory = self._exports["memory"]
+        start = ctypes.addressof(memory.data_ptr(self._store).contents)
+        count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        raw = (ctypes.c_ubyte * count).from_address(start + address)
+        return np.frombuffer(raw, dtype).reshape(shape)
+
+    def tensors(self, which: str = "tensors") -> dict[str, NDArray[np.float32]]:
+        """Return views of the weights (or ``gradients``) by the names of the Transformer's."""
+        p, d, mlp = self.p, self.d, self.mlp
+        shapes = {
+            "embedding": (p + 1, d),
+            "position": (3, d),
+            **{name: (d, d) for name in ("query", "key", "value", "output")},
+            "mlp_in": (d, mlp),
+            "mlp_in_bias": (mlp,),
+            "mlp_out": (mlp, d),
+            "mlp_out_bias": (d,),
+            "unembedding": (d, self.width),
+        }
+        starts = self.array(self.call(which), (len(shapes),), np.uint32)
+        views = {
+            name: self.array(int(start), shape, np.float32)
+            for start, (name, shape) in zip(starts, shapes.items(), strict=True)
+        }
+        views["unembedding"] = views["unembedding"][:, :p]
+        return views
+
+    def pairs(self) -> NDArray[np.int32]:
+        """Return all pairs (a, b), training pairs first, ``(p², 2)``."""
+        return self.array(self.call("pairs"), (self.p**2, 2), np.int32)
+
+    def logits(self) -> NDArray[np.float32]:
+        """Return the logits of every pair in the order of :meth:`pairs`, ``(p², p)``."""
+        rows = [self.array(self.call("logits", *pair), (self.p,), np.float32).copy()
+                for pair in self.pairs().tolist()]  # fmt: skip
+        return np.stack(rows)
+
+    def inject(self, noise: NDArray[np.float32]) -> None:
+        """Use these standard normal numbers ``(rows, 3, d)`` from now on, not the generator's."""
+        if not hasattr(self, "_noise"):
+            self._noise = self.call("reserve", noise.nbytes)
+            self.call("inject", self._noise)
+        self.array(self._noise, noise.shape, np.float32)[:] = noise
+
+    def measure(self) -> dict[str, float]:
+        """Ask all pairs and return accuracies, losses and the weight norm."""
+        self.call("measure")
+        return self.results()
+
+    def results(self) -> dict[str, float]:
+        """Return what was measured last."""
+        values = self.array(self.call("results"), (len(RESULTS),), np.float64)
+        return dict(zip(RESULTS, values.tolist(), strict=True))
