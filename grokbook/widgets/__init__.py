@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from grokbook.widgets.in_page_training import train_in_the_page
     from grokbook.widgets.live_training import train_live
     from grokbook.widgets.matrix_entropy import matrix_entropy_explorer
     from grokbook.widgets.predicted_accuracy import predicted_accuracy_explorer
@@ -18,6 +19,7 @@ __all__ = [
     "matrix_entropy_explorer",
     "predicted_accuracy_explorer",
     "recorded_runs_explorer",
+    "train_in_the_page",
     "train_live",
 ]
 
@@ -25,6 +27,7 @@ _MODULES = {
     "matrix_entropy_explorer": "matrix_entropy",
     "predicted_accuracy_explorer": "predicted_accuracy",
     "recorded_runs_explorer": "run_explorer",
+    "train_in_the_page": "in_page_training",
     "train_live": "live_training",
 }
 

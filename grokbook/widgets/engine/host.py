@@ -68,8 +68,11 @@ class Kernel:
         raw = (ctypes.c_ubyte * count).from_address(start + address)
         return np.frombuffer(raw, dtype).reshape(shape)
 
-    def tensors(self, which: str = "tensors") -> dict[str, NDArray[np.float32]]:
-        """Return views of the weights (or ``gradients``) by the names of the Transformer's."""
+    def tensors(self, which: str = "weights") -> dict[str, NDArray[np.float32]]:
+        """Return views of tensors by the names of the Transformer's.
+
+        ``which`` is weights, gradients, or AdamW's averages: first_moments or second_moments.
+        """
         p, d, mlp = self.p, self.d, self.mlp
         shapes = {
             "embedding": (p + 1, d),
@@ -81,9 +84,12 @@ class Kernel:
             "mlp_out_bias": (d,),
             "unembedding": (d, self.width),
         }
-        starts = self.array(self.call(which), (len(shapes),), np.uint32)
+        list_of = "gradients" if which == "gradients" else "tensors"
+        starts = self.array(self.call(list_of), (len(shapes),), np.uint32)
+        block = {"first_moments": 1, "second_moments": 2}.get(which, 0)  # they follow the weights
+        shift = 4 * block * self.call("sizes")
         views = {
-            name: self.array(int(start), shape, np.float32)
+            name: self.array(int(start) + shift, shape, np.float32)
             for start, (name, shape) in zip(starts, shapes.items(), strict=True)
         }
         views["unembedding"] = views["unembedding"][:, :p]

@@ -91,7 +91,7 @@ static inline void turn(vec u, vec *cosine, vec *sine) {
 /* log(1 + x) in float64 for x >= 0: losses are small, and their digits count. */
 static inline double log1p_of(double x) {
   double e = 0;
-  while (x > 0.5) { /* halve 1 + x; at most 128 classes: a few times */
+  while (x > 0.5 && x < 1e300) { /* halve 1 + x: a few times; infinity stays */
     x = (x - 1) / 2;
     e += 1;
   }

@@ -1,0 +1,83 @@
+// The p × p table of a network's answers: which pair by colour and shape, right or wrong by size.
+
+const CELL = 6; // pixels of the canvas; the page scales it
+const MIDDLE = 2;
+
+// Of a right answer, within 5 × 5 pixels; a wrong one is a dot in the middle.
+const SHAPES = [
+  () => true, // training pair: a square
+  (x, y) => x <= y, // mirror image of one: a triangle
+  (x, y) => Math.abs(x - MIDDLE) + Math.abs(y - MIDDLE) <= MIDDLE, // any other: a diamond
+];
+const DOT = (x, y) => x === MIDDLE && y === MIDDLE;
+
+/** Colours of the three kinds as [red, green, blue], from the page's variables. */
+function colours(host) {
+  const style = getComputedStyle(host);
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  return ["--train-accuracy", "--test-accuracy", "--metric"].map((name) => {
+    pen.fillStyle = style.getPropertyValue(name).trim();
+    pen.fillRect(0, 0, 1, 1);
+    return pen.getImageData(0, 0, 1, 1).data;
+  });
+}
+
+/** Draw; `kinds` and `answers` have an entry a pair, at a p + b; `chosen` is a pair or null. */
+export function drawTable(canvas, p, kinds, answers, chosen) {
+  const size = p * CELL + 1;
+  if (canvas.width !== size) canvas.width = canvas.height = size;
+  const pen = canvas.getContext("2d");
+  const image = pen.createImageData(size, size);
+  const pixels = new Uint32Array(image.data.buffer);
+  const inks = colours(canvas).map(([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+  for (let a = 0; a < p; a++) {
+    for (let b = 0; b < p; b++) {
+      const kind = kinds[a * p + b];
+      const within = answers[a * p + b] === (a + b) % p ? SHAPES[kind] : DOT;
+      const corner = (a * CELL + 1) * size + b * CELL + 1;
+      for (let y = 0; y < 5; y++)
+        for (let x = 0; x < 5; x++) if (within(x, y)) pixels[corner + y * size + x] = inks[kind];
+    }
+  }
+  pen.putImageData(image, 0, 0);
+  if (!chosen) return;
+  pen.strokeStyle = getComputedStyle(canvas).color;
+  pen.lineWidth = 2;
+  pen.strokeRect(chosen[1] * CELL - 1, chosen[0] * CELL - 1, CELL + 3, CELL + 3);
+}
+
+/** How many pairs of each kind are answered rightly, as [[right, all], ...]. */
+export function tally(p, kinds, answers) {
+  const counts = [0, 1, 2].map(() => [0, 0]);
+  for (let cell = 0; cell < p * p; cell++) {
+    const count = counts[kinds[cell]];
+    count[1] += 1;
+    count[0] += answers[cell] === (Math.floor(cell / p) + cell) % p;
+  }
+  return counts;
+}
+
+/** The pair under a pointer. */
+export function pairAt(canvas, p, event) {
+  const box = canvas.getBoundingClientRect();
+  const place = (at, from, length) =>
+    Math.min(p - 1, Math.max(0, Math.floor((p * (at - from)) / length)));
+  return [place(event.clientY, box.top, box.height), place(event.clientX, box.left, box.width)];
+}
+
+const KINDS = [
+  "it was trained on this pair",
+  "only the mirror image was in training",
+  "neither this pair nor its mirror image was in training",
+];
+
+/** What the network says to a + b and to b + a, in words. */
+export function inWords(p, kinds, answers, [a, b]) {
+  const one = (a, b) => {
+    const [said, right] = [answers[a * p + b], (a + b) % p];
+    const verdict = said === right ? `${right}, right` : `${said}, wrong (${right})`;
+    return `${a} + ${b} = ${verdict}; ${KINDS[kinds[a * p + b]]}`;
+  };
+  const first = `Asked modulo ${p}, the network says ${one(a, b)}.`;
+  return a === b ? first : `${first} Mirrored: ${one(b, a)}.`;
+}
