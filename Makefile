@@ -12,7 +12,7 @@ WORKERS ?= auto
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test test-pages test-slow lint format notebooks reproduce describe verify bench clean
+.PHONY: help book engine pdf test test-pages test-slow lint format notebooks reproduce describe verify bench clean
 
 help: ## list these verbs
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ book: $(STAMP) ## build the book into book/_build/html; every warning is an erro
 
 pdf: $(STAMP) ## print the built book into book/_build/grokbook.pdf (after make book; needs Chromium)
 	$(BIN)/python book/pdf.py
+
+engine: ## compile the kernel of the page that trains a network (needs clang 14 and lld)
+	$(MAKE) -C grokbook/widgets/engine
 
 test: $(STAMP) ## unit tests, doctests, every chapter at the smoke preset and against its recorded output
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not pages"

@@ -1,6 +1,7 @@
 // The p × p table of a network's answers: which pair by colour and shape, right or wrong by size.
 
-const CELL = 6; // pixels of the canvas; the page scales it
+const CELL = 6; // pixels of a small drawing, which the canvas shows enlarged
+const SHARP = 700; // pixels that the canvas has at least
 const MIDDLE = 2;
 
 // Of a right answer, within 5 × 5 pixels; a wrong one is a dot in the middle.
@@ -25,9 +26,9 @@ function colours(host) {
 /** Draw; `kinds` and `answers` have an entry a pair, at a p + b; `chosen` is a pair or null. */
 export function drawTable(canvas, p, kinds, answers, chosen) {
   const size = p * CELL + 1;
-  if (canvas.width !== size) canvas.width = canvas.height = size;
-  const pen = canvas.getContext("2d");
-  const image = pen.createImageData(size, size);
+  const times = Math.ceil(SHARP / size);
+  const small = new OffscreenCanvas(size, size);
+  const image = new ImageData(size, size);
   const pixels = new Uint32Array(image.data.buffer);
   const inks = colours(canvas).map(([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
   for (let a = 0; a < p; a++) {
@@ -39,11 +40,15 @@ export function drawTable(canvas, p, kinds, answers, chosen) {
         for (let x = 0; x < 5; x++) if (within(x, y)) pixels[corner + y * size + x] = inks[kind];
     }
   }
-  pen.putImageData(image, 0, 0);
+  small.getContext("2d").putImageData(image, 0, 0);
+  canvas.width = canvas.height = size * times; // clears it
+  const pen = canvas.getContext("2d");
+  pen.imageSmoothingEnabled = false;
+  pen.scale(times, times);
+  pen.drawImage(small, 0, 0);
   if (!chosen) return;
   pen.strokeStyle = getComputedStyle(canvas).color;
-  pen.lineWidth = 2;
-  pen.strokeRect(chosen[1] * CELL - 1, chosen[0] * CELL - 1, CELL + 3, CELL + 3);
+  pen.strokeRect(chosen[1] * CELL + 0.5, chosen[0] * CELL + 0.5, CELL, CELL);
 }
 
 /** How many pairs of each kind are answered rightly, as [[right, all], ...]. */

@@ -1,11 +1,9 @@
 // A network that trains in the page: no kernel of Jupyter, no server, no network.
 import { drawTable, inWords, pairAt, tally } from "./answer_table.js";
-import { element, integer, onceAFrame, Panel, percent, readAlong } from "./plot.js";
+import { element, integer, onceAFrame, Panel, percent, raised, readAlong } from "./plot.js";
 import { controls, TrainingControls } from "./training_controls.js";
 import { DEFAULTS, hiddenUnits, readAddress, trainingPairs, writeAddress } from "./training_recipe.js";
 
-const WIDTH = 64; // of the residual stream
-const LIMIT = 20000; // steps after which the network waits for a reader who may be gone
 const HINT = "Point at the curves, or focus them and use the arrow keys, to read a step.";
 const DRAWINGS_A_SECOND = 8; // the worker may have to share a core with this page
 
@@ -15,7 +13,7 @@ const SENTENCES = {
     " Safari 16.4 and later have it.",
   worker: "This browser lets the page start no worker, in which the network would train.",
   hidden: "Paused, because the page was hidden: Start goes on.",
-  limit: `Paused after ${integer(LIMIT)} more steps, so as not to train for nobody: Start goes on.`,
+  limit: "Paused after many steps, so as not to train for nobody: Start goes on.",
 };
 
 /** One sentence on a training that diverged. */
@@ -81,9 +79,9 @@ function build() {
     const count = element("span");
     return [count, element("li", { class: `kind-${kind}` }, element("b", {}, label), " ", count)];
   });
-  const entry = (name) =>
-    element("input", { type: "number", min: 0, step: 1, value: 0, "aria-label": name });
-  const [a, b] = [entry("a"), entry("b")];
+  const entry = (name, value) =>
+    element("input", { type: "number", min: 0, step: 1, value, "aria-label": name });
+  const [a, b] = [entry("a", 5), entry("b", 12)];
   const words = element("p", { class: "words", "aria-live": "polite" });
   const table = element(
     "div",
@@ -146,7 +144,7 @@ function render({ model, el, offline }) {
       if (!rows.length) return; // it is being made
       running = true;
       tell("Training.");
-      worker.postMessage({ do: "go", limit: rows.at(-1).step + LIMIT });
+      worker.postMessage({ do: "go", limit: rows.at(-1).step + model.get("limit") });
       form.lock(true, true);
     },
     pause: () => worker.postMessage({ do: "pause" }),
@@ -166,7 +164,7 @@ function render({ model, el, offline }) {
     form.lock(false, false);
     page.a.max = page.b.max = recipe.p - 1;
     for (const entry of [page.a, page.b]) entry.value = Math.min(entry.value, recipe.p - 1);
-    const sizes = { d: WIDTH, mlp: hiddenUnits(recipe.p), points: trainingPairs(recipe) };
+    const sizes = { d: model.get("width"), mlp: hiddenUnits(recipe.p), points: trainingPairs(recipe) };
     worker.postMessage({ do: "make", bytes: kernel, recipe: { ...recipe, ...sizes }, id });
     tell(sentence);
   }
@@ -274,7 +272,7 @@ function render({ model, el, offline }) {
     const levels = loss.flatMap(({ points }) => points.map(([, value]) => value));
     const domain = [Math.max(1e-9, Math.min(0.1, ...levels)), Math.max(10, ...levels)];
     panel(1, 140, "Training loss", x,
-      { domain, logarithmic: true, title: "training loss", format: (v) => v.toExponential(0).replace("e+0", "e0") },
+      { domain, logarithmic: true, title: "training loss", format: (v) => `10${raised(Math.round(Math.log10(v)))}` },
       loss.map(({ points, class: name }) => ({ points: floor(points), class: name })));
 
     const norm = [thin("norm", "single", every), curve("norm", "single")];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,15 @@ RESULTS = (
 """What the kernel leaves at ``results``, in its order; also known to ``in_page_training.js``."""
 
 
+@cache
+def _compiled() -> Any:
+    """Return wasmtime's engine and the kernel compiled by it."""
+    import wasmtime  # only here: the book's pages need none
+
+    engine = wasmtime.Engine()
+    return engine, wasmtime.Module.from_file(engine, str(KERNEL))
+
+
 class Kernel:
     """One network in one instance of the kernel.
 
@@ -43,10 +53,10 @@ class Kernel:
     def __init__(
         self, p: int, d: int, mlp: int, points: int, training: str = "standard", seed: int = 0
     ) -> None:
-        import wasmtime  # only here: the book's pages need none
+        import wasmtime
 
-        self._store = wasmtime.Store()
-        module = wasmtime.Module.from_file(self._store.engine, str(KERNEL))
+        engine, module = _compiled()
+        self._store = wasmtime.Store(engine)
         self._exports = wasmtime.Instance(self._store, module, []).exports(self._store)
         self.p, self.d, self.mlp, self.width = p, d, mlp, -(-p // 8) * 8
         self.call("create", p, d, mlp, points, TRAININGS.index(training))

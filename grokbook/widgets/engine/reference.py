@@ -28,9 +28,9 @@ from grokbook.datasets import Split
 from grokbook.experiments import AdamW, LogSchedule, Measurements, TransformerConfig
 from grokbook.models import Network
 from grokbook.widgets.engine.host import Kernel
+from grokbook.widgets.in_page_training import WIDTH, hidden_units
 
 TARGET = Path(__file__).with_name("reference.json")
-WIDTH = 64
 SEED = 0
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -46,11 +46,6 @@ STRATEGIES = {
     "mirrored": MirrorAugmented(),
 }
 INFORMATION_SIGMA = 0.4
-
-
-def hidden_units(p: int) -> int:
-    """Width of the page's MLP; the page computes the same."""
-    return 128 if p < 47 else 256
 
 
 @dataclass(frozen=True)
@@ -129,8 +124,8 @@ def main() -> None:
         for training in STRATEGIES:
             print(f"{name}, {training}", file=sys.stderr, flush=True)
             runs.append(curves(training, recipe))
-    text = ",\n".join(json.dumps(run, separators=(",", ":")) for run in runs)
-    TARGET.write_text(f"[\n{text}\n]\n", encoding="utf-8")
+            text = ",\n".join(json.dumps(run, separators=(",", ":")) for run in runs)
+            TARGET.write_text(f"[\n{text}\n]\n", encoding="utf-8")  # what there is, after each
 
 
 if __name__ == "__main__":
