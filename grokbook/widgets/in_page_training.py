@@ -59,7 +59,7 @@ def hidden_units(p: int) -> int:
 
 
 def references() -> list[dict[str, Any]]:
-    """Return the curves of the Python engine, as ``grokbook.widgets.engine.reference`` left them."""
+    """Return the curves of the Python engine, from ``grokbook.widgets.engine.reference``."""
     found: list[dict[str, Any]] = json.loads((ENGINE / "reference.json").read_text("utf-8"))
     return found
 
@@ -67,8 +67,9 @@ def references() -> list[dict[str, Any]]:
 def reference_moments() -> pd.DataFrame:
     """Return when the Python engine memorises and groks, one row a recipe.
 
-    Index: p, pairs to train on (%), training. Columns: the first measured step at which every training
-    pair is right, and at which test accuracy is at least 95 %; "not yet" where the run ends before.
+    Index: p, pairs to train on (%), training. Columns: the first measured step at which every
+    training pair is right, and at which test accuracy is at least 95 %; "not yet" where the run
+    ends before.
     """
     rows = [
         {

@@ -45,7 +45,9 @@ def test_building_again_gives_the_committed_bytes(tmp_path):
 def test_a_page_carries_less_than_150_kB():
     kernel = 4 * (ENGINE / "engine.wasm").stat().st_size / 3  # base64, as a page has it
     scripts = len(script("in_page_training.js")) + len(script("training_worker.js"))
-    sheets = sum(len((ENGINE.parent / name).read_text()) for name in ("plot.css", "in_page_training.css"))
+    sheets = sum(
+        len((ENGINE.parent / name).read_text()) for name in ("plot.css", "in_page_training.css")
+    )
     assert kernel + scripts + sheets < 150_000
 
 

@@ -46,11 +46,20 @@ class Trainer:
 
     def wait_for_message(self, start: str) -> None:
         self.page.wait_for_function(
-            "start => document.querySelector('.message').textContent.startsWith(start)", arg=start
+            "start => document.querySelector('.message').textContent.startsWith(start)",
+            arg=start,
+            timeout=120_000,
         )
 
     def wait_for_step(self, least: int) -> None:
-        self.wait(f"Number(document.querySelector('.tile strong').textContent.replace(/\\D/g, '')) >= {least}")
+        self.page.wait_for_function(
+            """least => {
+                const text = document.querySelector(".tile.step strong").textContent;
+                return text !== "–" && Number(text.replace(/[^0-9]/g, "")) >= least;
+            }""",
+            arg=least,
+            timeout=120_000,
+        )
 
     def button(self, name: str):
         return self.root.get_by_role("button", name=name)
@@ -202,12 +211,12 @@ def test_it_trains_pauses_steps_and_begins_anew(open_page):
 
     assert trainer.root.get_by_role("slider", name="modulus p").is_disabled()
     trainer.button("Reset").click()
-    trainer.wait("document.querySelector('.tile strong').textContent === '0'")
+    trainer.wait("document.querySelector('.tile.step strong').textContent === '0'")
     assert trainer.root.get_by_role("slider", name="modulus p").is_enabled()
 
 
 def test_what_changes_on_the_way_is_marked(open_page):
-    trainer = open_page(address="training=perturbed&p=23&share=80&lr=0.003&decay=1&l1=0.5&l2=0.4&seed=0")
+    trainer = open_page(address="training=perturbed&p=23&share=80&l1=0.5&l2=0.4")
     trainer.wait_for_message(READY)
     trainer.wait_for_step(0)
     trainer.button("Start").click()
