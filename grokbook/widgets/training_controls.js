@@ -66,8 +66,8 @@ export class TrainingControls {
     const input = values
       ? element("input", { type: "range", min: 0, max: values.length - 1, step: 1 })
       : element("input", { type: "range", min: least, max: most, step });
-    input.dataset.name = name;
-    const output = element("output");
+    input.setAttribute("aria-label", label);
+    const output = element("span", { class: "value", "aria-hidden": "true" });
     const value = () => (values ? values[input.valueAsNumber] : Number(number(input.valueAsNumber)));
     const write = () => {
       output.textContent = `${number(value())}${unit}`;
