@@ -85,7 +85,7 @@ function build() {
   const words = element("p", { class: "words", "aria-live": "polite" });
   const table = element(
     "div",
-    { class: "table" },
+    { class: "asking" },
     element("h3", { class: "part" }, "Every answer"),
     canvas,
     element("p", { class: "remark" }, "Row a, column b. A small dot is a wrong answer."),
@@ -208,7 +208,7 @@ function render({ model, el, offline }) {
     }
     if (!reached.test && test >= 0.95) {
       reached.test = step;
-      const before = reached.train ? `, ${integer(step - reached.train)} steps after training` : "";
+      const before = reached.train ? `, ${integer(step - reached.train)} steps after the training pairs` : "";
       tell(`Step ${at}: the network groks: test accuracy passes 95 %${before}.`);
     }
   }
