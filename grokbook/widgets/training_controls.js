@@ -4,7 +4,7 @@ import { FIELDS, number, TRAININGS } from "./training_recipe.js";
 
 const RECIPES = {
   "p = 31, half of the pairs (seconds)": { p: 31, share: 50, lr: 0.003 },
-  "p = 59, 40 % of the pairs (a minute)": { p: 59, share: 40, lr: 0.001 },
+  "p = 59, 40 % of the pairs (a minute)": { p: 59, share: 40, lr: 0.003 },
 };
 const OWN = "settings of your own";
 

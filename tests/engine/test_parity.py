@@ -12,8 +12,8 @@ from grokbook import (
     Transformer,
     metrics,
 )
-from grokbook.losses import cross_entropy
-from grokbook.strategies import TrainingState
+from grokbook.strategies.base import TrainingState
+from grokbook.strategies.losses import cross_entropy
 
 pytest.importorskip("wasmtime", reason="the kernel runs in wasmtime here: pip install wasmtime")
 
@@ -93,7 +93,7 @@ class Both:
         return self.kernel.logits(), self.model(self.all).numpy()
 
 
-SIZES = {"p = 31": (31, 480, 128, 3e-3), "p = 59": (59, 1392, 256, 1e-3)}
+SIZES = {"p = 31": (31, 480, 128, 3e-3), "p = 59": (59, 1392, 256, 3e-3)}
 CASES = [("p = 31", training) for training in STRATEGIES] + [("p = 59", "standard")]
 
 

@@ -57,7 +57,7 @@ class Kernel:
 
         engine, module = _compiled()
         self._store = wasmtime.Store(engine)
-        self._exports = wasmtime.Instance(self._store, module, []).exports(self._store)
+        self._exports: Any = wasmtime.Instance(self._store, module, []).exports(self._store)
         self.p, self.d, self.mlp, self.width = p, d, mlp, -(-p // 8) * 8
         self.call("create", p, d, mlp, points, TRAININGS.index(training))
         self.call("split", seed)

@@ -24,9 +24,11 @@ from grokbook import (
     Standard,
     train,
 )
-from grokbook.datasets import Split
-from grokbook.experiments import AdamW, LogSchedule, Measurements, TransformerConfig
-from grokbook.models import Network
+from grokbook.experiments.schema import LogSchedule, Measurements
+from grokbook.models.base import Network
+from grokbook.models.transformer import TransformerConfig
+from grokbook.optimizers.adamw import AdamW
+from grokbook.tasks.base import Split
 from grokbook.widgets.engine.host import Kernel
 from grokbook.widgets.in_page_training import WIDTH, hidden_units
 
@@ -35,9 +37,10 @@ SEED = 0
 
 RECIPES: dict[str, dict[str, Any]] = {
     "p = 31": {"p": 31, "share": 0.5, "lr": 3e-3, "decay": 1.0, "steps": 4000},
-    "p = 59": {"p": 59, "share": 0.4, "lr": 1e-3, "decay": 1.0, "steps": 7000},
+    "p = 59": {"p": 59, "share": 0.4, "lr": 3e-3, "decay": 1.0, "steps": 4000},
 }
-"""What the page offers at first; p = 59 is the preset ``quick`` with a smaller network."""
+"""What the page offers at first. At the learning rate of the preset ``quick``, 1e-3, this smaller
+network answers a quarter of the test pairs of p = 59 after 7000 steps."""
 
 STRATEGIES = {
     "standard": Standard(),
