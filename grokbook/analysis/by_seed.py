@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from grokbook.analysis.moments import GROKKED, moments
+from grokbook.analysis.moments import first_step_staying, moments
+from grokbook.tasks.base import Task
 
 
 class Times(NamedTuple):
@@ -23,57 +24,30 @@ class Times(NamedTuple):
         return self.steps.where(~self.censored)
 
 
-TASKS = {"MNIST": "mnist", "modulo addition": "modadd"}
-
-
-def first_steps(runs: pd.DataFrame, column: str, threshold: float) -> Times:
-    """Return one of the :func:`moments` by seed."""
-    steps = moments(runs, (threshold,))[column]
-    return Times(steps.fillna(last_steps(runs).steps), steps.isna())
+def norm_peak(runs: pd.DataFrame) -> Times:
+    """Return the steps of the largest weight norm."""
+    return _moment(runs, "norm_peak")
 
 
 def staying(runs: pd.DataFrame, column: str, level: float) -> Times:
-    """Return the first logged steps from which a column never again falls below a level.
-
-    Parameters
-    ----------
-    runs
-        Runs of one experiment with columns ``seed``, ``step`` and ``column``; steps at which it was
-        not logged are passed over.
-    column
-        Which one.
-    level
-        The level.
-
-    Examples
-    --------
-    >>> run = pd.DataFrame({"seed": 0, "step": [0, 10, 20, 30], "share": [0.9, 0.1, 0.6, 0.7]})
-    >>> staying(run, "share", 0.5).steps.to_dict(), bool(staying(run, "share", 0.8).censored[0])
-    ({0: 20.0}, True)
-    """
-    logged = runs.dropna(subset=[column]).sort_values("step")
-    found = {}
-    for seed, run in logged.groupby("seed"):
-        low = run.loc[run[column] < level, "step"]
-        found[seed] = run.loc[run["step"] > (low.max() if len(low) else -1), "step"].min()
-    steps = pd.Series(found, dtype=float)
+    """Return the :func:`first_step_staying` of a column at a level by seed."""
+    steps = first_step_staying(runs, column, level)
     return Times(steps.fillna(last_steps(runs).steps), steps.isna())
 
 
-def grokked(runs: pd.DataFrame, task: str) -> Times:
-    """Return the steps from which test accuracy stays at the task's ``GROKKED``."""
-    threshold = GROKKED[task]
-    return first_steps(runs, f"test_{100 * threshold:g}", threshold)
+def grokked(runs: pd.DataFrame, task: Task) -> Times:
+    """Return the steps from which test accuracy stays where the task counts as grokked."""
+    return staying(runs, "test_accuracy", task.grokked)
 
 
 def train_100(runs: pd.DataFrame) -> Times:
     """Return the first steps with train accuracy 1."""
-    return first_steps(runs, "train_100", 0.5)
+    return _moment(runs, "train_100")
 
 
 def half_right(runs: pd.DataFrame) -> Times:
     """Return the steps from which test accuracy stays at 50 %."""
-    return first_steps(runs, "test_50", 0.5)
+    return staying(runs, "test_accuracy", 0.5)
 
 
 def last_steps(runs: pd.DataFrame) -> Times:
@@ -115,26 +89,13 @@ def rank_correlation(runs: pd.DataFrame, first: str, second: str) -> pd.Series[f
     return per_seed(logged, lambda run: float(run[first].corr(run[second], method="spearman")))
 
 
-ORDERS = ("0.5", "1", "2", "3")
-"""Orders α that runs log."""
-
-
-def by_order(column: str) -> dict[str, str]:
-    """Return the columns that hold a quantity at every logged order, by order.
-
-    >>> by_order("entropy")["0.5"], by_order("entropy")["1"]
-    ('entropy_alpha_0.5', 'entropy')
-    """
-    return {alpha: column if alpha == "1" else f"{column}_alpha_{alpha}" for alpha in ORDERS}
-
-
 def since_fit(runs: pd.DataFrame) -> pd.DataFrame:
     """Keep each seed's steps from its first training accuracy of 1 on, of none if it never is.
 
     Parameters
     ----------
     runs
-        Columns ``seed``, ``step``, ``train_accuracy`` and ``weight_norm``.
+        Columns ``seed``, ``step`` and ``train_accuracy``.
     """
     return runs[runs["step"] >= runs["seed"].map(moments(runs, ())["train_100"])]
 
@@ -172,3 +133,8 @@ def rank_correlations(runs: pd.DataFrame, pairs: Mapping[str, tuple[str, str]]) 
         return float(np.median(by_seed)) if by_seed else np.nan
 
     return pd.Series({name: median(*pair) for name, pair in pairs.items()}, dtype=float)
+
+
+def _moment(runs: pd.DataFrame, moment: str) -> Times:
+    steps = moments(runs, ())[moment]
+    return Times(steps.fillna(last_steps(runs).steps), steps.isna())

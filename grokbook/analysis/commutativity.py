@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from grokbook.analysis.comparisons import speed_up
-from grokbook.analysis.moments import moments
-from grokbook.analysis.staircase import half_times, on_half, plateau, splits
+from grokbook.analysis.moments import first_step_staying, moments
+from grokbook.analysis.staircase import half_times, plateau, splits
 
 
 def abelian_times(runs: pd.DataFrame, threshold: float = 0.99) -> pd.DataFrame:
@@ -41,11 +41,13 @@ def abelian_times(runs: pd.DataFrame, threshold: float = 0.99) -> pd.DataFrame:
      'abelian_at_train_100': 0.4}
     """
     times = moments(runs, (0.99,))
-    # The same moments, were abelian accuracy the test accuracy.
-    abelian = moments(runs.assign(test_accuracy=runs["abelian_accuracy_train"]), (threshold,))
-    percent = f"{100 * threshold:g}"
     table = times[["train_100"]].assign(
-        **{f"abelian_{percent}": abelian[f"test_{percent}"], "test_99": times["test_99"]}
+        **{
+            f"abelian_{100 * threshold:g}": first_step_staying(
+                runs, "abelian_accuracy_train", threshold
+            ),
+            "test_99": times["test_99"],
+        }
     )
     curves = _by_seed(runs, "abelian_accuracy_train")
     return table.assign(
@@ -200,7 +202,7 @@ def law_beyond_labels(
     ValueError
         If no seed was recorded for both.
     """
-    table = speed_up(on_half(mirrored, "unmirrored"), on_half(abelian, "unmirrored"), (threshold,))
+    table = speed_up(mirrored, abelian, (threshold,), "test_accuracy_unmirrored")
     table = table[table.index.get_level_values("moment") == f"test_{100 * threshold:g}"]
     columns = ["mirrored", "abelian", "speed_up", "reading"]
     return table.droplevel("moment").set_axis(columns, axis=1)

@@ -40,7 +40,7 @@ def values_at_moments(
     >>> values_at_moments(run, ["weight_norm"])["weight_norm"].tolist()
     [3.0, 2.0, 1.0, 1.0]
     """
-    times = moments(runs, thresholds).drop(columns="norm_peak")
+    times = moments(runs, thresholds).drop(columns="norm_peak", errors="ignore")
     wanted = ["step", *columns]
     rows: dict[tuple[object, str], dict[str, float]] = {}
     for seed, run in runs.dropna(subset=list(columns)).groupby("seed"):
@@ -55,7 +55,10 @@ def values_at_moments(
 
 
 def speed_up(
-    standard: pd.DataFrame, perturbed: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)
+    standard: pd.DataFrame,
+    perturbed: pd.DataFrame,
+    thresholds: Sequence[float] = (0.5, 0.99),
+    column: str = "test_accuracy",
 ) -> pd.DataFrame:
     """Compare the times of two trainings seed by seed; a seed fixes split and initial weights.
 
@@ -64,8 +67,8 @@ def speed_up(
     standard, perturbed
         Runs of the two, as in :func:`grokbook.analysis.moments.moments`; seeds that only one of
         them has are left out.
-    thresholds
-        Test accuracies, each in (0, 1].
+    thresholds, column
+        Test accuracies, each in (0, 1], and which, as there.
 
     Returns
     -------
@@ -93,7 +96,10 @@ def speed_up(
     seeds = sorted(set(standard["seed"]) & set(perturbed["seed"]))
     if not seeds:
         raise ValueError("No seed was recorded for both trainings.")
-    times = [moments(runs, thresholds).drop(columns="norm_peak") for runs in (standard, perturbed)]
+    times = [
+        moments(runs, thresholds, column).drop(columns="norm_peak", errors="ignore")
+        for runs in (standard, perturbed)
+    ]
     lasts = [runs.groupby("seed")["step"].max() for runs in (standard, perturbed)]
     readings = {
         (False, False): "",

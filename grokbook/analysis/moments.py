@@ -7,32 +7,75 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-GROKKED = {"mnist": 0.8, "modadd": 0.99}
-"""By task, the test accuracy from which a network counts as having grokked, if it stays there."""
+from grokbook._support.errors import InputError
 
 
-def moments(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) -> pd.DataFrame:
+def first_step_staying(runs: pd.DataFrame, column: str, level: float) -> pd.Series[float]:
+    """Return the first logged step from which a column never again falls below a level, by seed.
+
+    Parameters
+    ----------
+    runs
+        Runs of one experiment with columns ``seed``, ``step`` and ``column``; steps at which it was
+        not logged are passed over.
+    column
+        Any logged quantity.
+    level
+        In its units.
+
+    Returns
+    -------
+    Series
+        In steps, NaN where it does not come within the run.
+
+    Raises
+    ------
+    InputError
+        If a column is lacking.
+
+    Examples
+    --------
+    >>> run = pd.DataFrame({"seed": 0, "step": [0, 10, 20, 30], "share": [0.9, 0.1, 0.6, 0.7]})
+    >>> first_step_staying(run, "share", 0.5).to_dict(), first_step_staying(run, "share", 0.8)[0]
+    ({0: 20.0}, nan)
+    """
+    require_columns(runs, ("seed", "step", column), "first_step_staying")
+    found = {}
+    for seed, run in runs.sort_values("step").groupby("seed"):
+        logged = run.dropna(subset=[column])
+        reached = logged[column].to_numpy() >= level
+        # True from the last step below the level on, exclusive.
+        stays = np.logical_and.accumulate(reached[::-1])[::-1]
+        found[seed] = _first(logged["step"].to_numpy(float), stays)
+    return pd.Series(found, dtype=float).rename_axis("seed")
+
+
+def moments(
+    runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99), column: str = "test_accuracy"
+) -> pd.DataFrame:
     """When things happened, one row a seed, in steps (NaN: not within the run).
 
     Parameters
     ----------
     runs
-        Runs of one experiment with columns ``seed``, ``step``, ``train_accuracy``,
-        ``test_accuracy`` and ``weight_norm``; accuracies in [0, 1].
+        Runs of one experiment with columns ``seed``, ``step``, ``train_accuracy`` and, if there are
+        thresholds, ``column``; accuracies in [0, 1].
     thresholds
         Test accuracies, each in (0, 1].
+    column
+        The test accuracy that they are of: the whole test set's, or that of a part of it.
 
     Returns
     -------
     pandas.DataFrame
         ``train_100``, the first logged step with train accuracy 1; for each threshold
         ``test_<percent>``, the first logged step from which test accuracy never again falls below
-        it; ``norm_peak``, the step of the largest weight norm.
+        it; and, where ``weight_norm`` was logged, ``norm_peak``, the step of the largest.
 
     Raises
     ------
-    ValueError
-        If there is no row, or a threshold lies outside (0, 1].
+    InputError
+        If there is no row, a column is lacking, or a threshold lies outside (0, 1].
 
     Examples
     --------
@@ -41,24 +84,41 @@ def moments(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) -> pd
     >>> moments(run, thresholds=[0.5]).loc[0].to_dict()
     {'train_100': 10.0, 'test_50': 30.0, 'norm_peak': 10.0}
     """
+    needed = ("seed", "step", "train_accuracy", *((column,) if len(thresholds) else ()))
+    require_columns(runs, needed, "moments")
     if runs.empty:
-        raise ValueError("moments needs at least one logged step, got an empty table")
+        raise InputError("moments needs at least one logged step, got an empty table.")
     for threshold in thresholds:
         if not 0 < threshold <= 1:
-            raise ValueError(f"a test accuracy threshold lies in (0, 1], got {threshold}")
+            raise InputError(f"A test accuracy threshold lies in (0, 1], got {threshold}.")
     rows = {}
-    for seed, run in runs.groupby("seed"):
-        run = run.sort_values("step")
+    for seed, run in runs.sort_values("step").groupby("seed"):
         steps = run["step"].to_numpy(float)
-        row = {"train_100": _first(steps, run["train_accuracy"].to_numpy() >= 1)}
-        for threshold in thresholds:
-            below = run["test_accuracy"].to_numpy() < threshold
-            # True from the last step below the threshold on, exclusive.
-            stays = np.logical_and.accumulate(~below[::-1])[::-1]
-            row[f"test_{100 * threshold:g}"] = _first(steps, stays)
-        row["norm_peak"] = float(steps[int(np.nanargmax(run["weight_norm"].to_numpy(float)))])
-        rows[seed] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seed")
+        rows[seed] = {"train_100": _first(steps, run["train_accuracy"].to_numpy() >= 1)}
+        if "weight_norm" in run:
+            norms = run.set_index("step")["weight_norm"].dropna()
+            peak = int(np.argmax(norms)) if len(norms) else None
+            rows[seed]["norm_peak"] = float("nan") if peak is None else float(norms.index[peak])
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("seed")
+    for place, threshold in enumerate(thresholds, start=1):
+        table.insert(
+            place, f"test_{100 * threshold:g}", first_step_staying(runs, column, threshold)
+        )
+    return table
+
+
+def require_columns(runs: pd.DataFrame, columns: Sequence[str], who: str) -> None:
+    """Refuse a table without some columns, in one sentence that names them.
+
+    A log of one run has no ``seed``; `log.assign(seed=0)` gives it one.
+    """
+    lacking = [column for column in columns if column not in runs]
+    if lacking:
+        how = "; give a single run one with `.assign(seed=0)`" if lacking[0] == "seed" else ""
+        raise InputError(
+            f"{who} needs the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}, which the"
+            f" table lacks{how}."
+        )
 
 
 def decline(runs: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -97,7 +157,7 @@ def decline(runs: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def median_moments(
-    runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)
+    runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99), column: str = "test_accuracy"
 ) -> pd.Series[float]:
     """Medians of :func:`moments` over seeds; a step that never came is later than any that did.
 
@@ -113,7 +173,7 @@ def median_moments(
     >>> median_moments(runs, [0.5]).to_dict()
     {'train_100': 20.0, 'test_50': 30.0, 'norm_peak': 20.0}
     """
-    return median_steps(moments(runs, thresholds))
+    return median_steps(moments(runs, thresholds, column))
 
 
 def median_steps(steps: pd.DataFrame) -> pd.Series[float]:

@@ -75,7 +75,7 @@ def corollary_fit_table(
         the premise can hold.
     """
     logged = runs[runs["step"] >= 1]
-    times = moments(runs.assign(weight_norm=0.0), QUANTILES)
+    times = moments(runs, QUANTILES)
     rows: dict[tuple[object, str], dict[str, float]] = {}
     for seed, run in logged.groupby("seed"):
         rows[seed, "measured"] = {

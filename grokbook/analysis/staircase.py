@@ -24,7 +24,7 @@ import pandas as pd
 
 from grokbook import metrics
 from grokbook._support.errors import InputError
-from grokbook.analysis.moments import moments
+from grokbook.analysis.moments import first_step_staying
 from grokbook.tasks.modular import ModularAddition
 
 HEIGHTS = (0.1, 0.9)
@@ -181,32 +181,14 @@ def plateau(runs: pd.DataFrame, tolerance: float = 0.05) -> pd.DataFrame:
     return table.rename_axis("seed")
 
 
-def on_half(runs: pd.DataFrame, half: str) -> pd.DataFrame:
-    """Return runs as if one half were the whole test set.
-
-    Parameters
-    ----------
-    runs
-        Runs with a column ``test_accuracy_<half>``.
-    half : {"mirrored", "unmirrored"}
-        The test pairs whose mirror image is a training pair, or the others.
-
-    Returns
-    -------
-    DataFrame
-        The runs, with the accuracy on that half as ``test_accuracy``; 0 where it has no pairs.
-    """
-    return runs.assign(test_accuracy=runs[f"test_accuracy_{half}"].fillna(0))
-
-
 def half_times(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) -> pd.DataFrame:
     """When the two parts of the test set are learned, one row a seed, in steps.
 
     Parameters
     ----------
     runs
-        Runs of one experiment with columns ``seed``, ``step``, ``train_accuracy``,
-        ``test_accuracy_mirrored``, ``test_accuracy_unmirrored`` and ``weight_norm``.
+        Runs of one experiment with columns ``seed``, ``step``, ``test_accuracy_mirrored`` and
+        ``test_accuracy_unmirrored``.
     thresholds
         Accuracies, each in (0, 1].
 
@@ -216,12 +198,15 @@ def half_times(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) ->
         ``mirrored_<percent>`` and ``unmirrored_<percent>`` for each threshold: the first logged
         step from which the accuracy on that half never again falls below it; NaN if never.
     """
-    found = {}
-    for half in ("mirrored", "unmirrored"):
-        times = moments(on_half(runs, half), thresholds)
-        for percent in (f"{100 * threshold:g}" for threshold in thresholds):
-            found[f"{half}_{percent}"] = times[f"test_{percent}"]
-    return pd.DataFrame(found)
+    return pd.DataFrame(
+        {
+            f"{half}_{100 * threshold:g}": first_step_staying(
+                runs, f"test_accuracy_{half}", threshold
+            )
+            for half in ("mirrored", "unmirrored")
+            for threshold in thresholds
+        }
+    )
 
 
 def abelian_identity(runs: pd.DataFrame, counts: pd.DataFrame) -> pd.Series[float]:

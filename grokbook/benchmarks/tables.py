@@ -30,9 +30,10 @@ PACKAGE = "grokbook"
 PRODUCT = "large matrix product"
 LENS = "TransformerLens, float32"
 OWN = "torch's own"
-PLAIN = {"modadd": "plain PyTorch, float32", "mnist": "DataLoader loop, float64"}
-"""By task, the usual way that a step of the package is divided by: for modulo addition the network
-in ``nn.Linear``; for MNIST the loop of Omnigrok's notebook."""
+PLAIN_TRANSFORMER = "plain PyTorch, float32"
+"""The usual way to write a step of a transformer: the network in ``nn.Linear``."""
+PLAIN_MLP = "DataLoader loop, float64"
+"""The usual way to write a step of an MLP: the loop of Omnigrok's notebook."""
 
 TABLES: dict[str, tuple[str, ...]] = {
     "steps": ("experiment", "way", "ms", "spread", "gflop"),
@@ -176,7 +177,8 @@ def slope(x: pd.Series, y: pd.Series) -> float:
 
 def usual_way(name: str) -> str:
     """Return the way of writing a step that the package's is compared with, by experiment."""
-    return PLAIN[name.split("-")[0]]
+    transformer = isinstance(experiment(name).model, TransformerConfig)
+    return PLAIN_TRANSFORMER if transformer else PLAIN_MLP
 
 
 def step_table(record: Record) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from grokbook.benchmarks.baselines import (
     transformer_steps,
 )
 from grokbook.benchmarks.package import gflop, training
-from grokbook.benchmarks.tables import LENS, PACKAGE, PLAIN, PRODUCT
+from grokbook.benchmarks.tables import LENS, PACKAGE, PLAIN_MLP, PLAIN_TRANSFORMER, PRODUCT
 from grokbook.benchmarks.timing import in_turns, summary
 from grokbook.experiments.named import EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment
@@ -24,11 +24,11 @@ from grokbook.models.transformer import TransformerConfig
 
 SIDE = 4096, 2048  # (4096 x 2048) (2048 x 4096): large enough to be at the processor's limit
 TRANSFORMERS: dict[str, tuple[TransformerLike, torch.dtype]] = {
-    PLAIN["modadd"]: (PlainTransformer, torch.float32),
+    PLAIN_TRANSFORMER: (PlainTransformer, torch.float32),
     "plain PyTorch, float64": (PlainTransformer, torch.float64),
     "einsum over heads, float32": (EinsumTransformer, torch.float32),
 }
-MLPS = {PLAIN["mnist"]: torch.float64, "DataLoader loop, float32": torch.float32}
+MLPS = {PLAIN_MLP: torch.float64, "DataLoader loop, float32": torch.float32}
 
 
 def ways(recipe: Experiment) -> dict[str, Callable[[], Any]]:

@@ -6,18 +6,21 @@ from functools import partial
 
 from grokbook.analysis import timeliness
 from grokbook.analysis.by_seed import (
-    TASKS,
     Times,
     at_end,
-    first_steps,
     grokked,
     half_right,
+    norm_peak,
     train_100,
     value_at,
 )
 from grokbook.claims.evidence import Bound, Evidence, Proof, Shares, Values, ranges
 from grokbook.claims.rules import Claim, Records, Statement
+from grokbook.experiments.named import PAPER_TASKS, task_of
+from grokbook.tasks.base import Task
 from grokbook.theory import counterexamples
+
+_, MODADD = PAPER_TASKS
 
 AXES = {"steps": False, "log steps": True}
 """The two axes on which a change can be sharp, and whether each is logarithmic."""
@@ -37,35 +40,35 @@ def delay(runs: Records, experiment: str) -> Evidence:
     return Values(found.low.where(~late.censored), found.high.where(~late.censored))
 
 
-def _norm_before(runs: Records, task: str) -> Evidence:
-    log = runs[f"{task}-standard"]
-    return ranges(first_steps(log, "norm_peak", 0.5), half_right(log))
+def _norm_before(runs: Records, task: Task) -> Evidence:
+    log = runs[f"{task.key}-standard"]
+    return ranges(norm_peak(log), half_right(log))
 
 
-def _norm_falls(runs: Records, task: str) -> Evidence:
-    log = runs[f"{task}-standard"]
+def _norm_falls(runs: Records, task: Task) -> Evidence:
+    log = runs[f"{task.key}-standard"]
     then = value_at(log, "weight_norm", grokked(log, task).came)
     return Values.known(then / value_at(log, "weight_norm", half_right(log).came))
 
 
-def rate(runs: Records, task: str, column: str, logarithmic: bool) -> Evidence:
+def rate(runs: Records, task: Task, column: str, logarithmic: bool) -> Evidence:
     """How much faster a column changes while test accuracy rises than otherwise, by seed."""
-    log = runs[f"{task}-standard"]
+    log = runs[f"{task.key}-standard"]
     return Values.known(timeliness.sharpness_of_change(log, column, logarithmic))
 
 
-def _groks_as_norm_falls(runs: Records, experiment: str, task: str) -> Evidence:
+def _groks_as_norm_falls(runs: Records, experiment: str) -> Evidence:
     """Whether a network groks, of those whose norm falls after train accuracy 100 %."""
     log = runs[experiment]
     then, end = value_at(log, "weight_norm", train_100(log).came), at_end(log, "weight_norm")
     fell = end / then < FALLEN
-    return Shares((~grokked(log, task).censored[fell[fell].index]).astype(float))
+    return Shares((~grokked(log, task_of(experiment)).censored[fell[fell].index]).astype(float))
 
 
-def _groks_without(runs: Records, experiment: str, task: str) -> Evidence:
+def _groks_without(runs: Records, experiment: str) -> Evidence:
     """Whether a network groks although its norm has not fallen when it does."""
     log = runs[experiment]
-    late: Times = grokked(log, task)
+    late: Times = grokked(log, task_of(experiment))
     then = value_at(log, "weight_norm", late.came)
     before = value_at(log, "weight_norm", train_100(log).came)
     kept = (then / before).reindex(late.steps.index) >= FALLEN
@@ -77,7 +80,7 @@ def _l1_norm(runs: Records) -> str:
     if not runs.has(["modadd-l1", "modadd-standard"]):
         return ""
     low, usual = (at_end(runs[f"modadd-{name}"], "weight_norm") for name in ("l1", "standard"))
-    late = grokked(runs["modadd-l1"], "modadd").censored
+    late = grokked(runs["modadd-l1"], MODADD).censored
     if not (late.any() and low.max() < usual.min()):
         return ""
     return (
@@ -99,37 +102,39 @@ def _radius_grows(_: Records) -> Proof:
 
 _C1 = tuple(
     Statement(
-        f"C1.{task}.delay", "Networks grok: test accuracy rises long after training accuracy has"
-        " reached 100 %.", "sections 1 and 3.1, Figure 1", name,
+        f"C1.{task.key}.delay", "Networks grok: test accuracy rises long after training accuracy"
+        " has reached 100 %.", "sections 1 and 3.1, Figure 1", task.name,
         "step of test accuracy 50 % / step of training accuracy 100 %",
-        Bound(">", 2, "long after"), partial(delay, experiment=f"{task}-standard"),
-        (f"{task}-standard",),
+        Bound(">", 2, "long after"), partial(delay, experiment=f"{task.key}-standard"),
+        (f"{task.key}-standard",),
     )
-    for name, task in TASKS.items()
+    for task in PAPER_TASKS
 )  # fmt: skip
 
 _C2 = tuple(
     statement
-    for name, task in TASKS.items()
+    for task in PAPER_TASKS
     for statement in (
         Statement(
-            f"C2.{task}.before", "The norm starts to fall before test accuracy rises.",
-            "sections 1 and 3.1", name, "step of the largest norm / step of test accuracy 50 %",
-            Bound("<", 1), partial(_norm_before, task=task), (f"{task}-standard",),
+            f"C2.{task.key}.before", "The norm starts to fall before test accuracy rises.",
+            "sections 1 and 3.1", task.name,
+            "step of the largest norm / step of test accuracy 50 %",
+            Bound("<", 1), partial(_norm_before, task=task), (f"{task.key}-standard",),
         ),
         Statement(
-            f"C2.{task}.falls", "The norm falls while test accuracy rises.", "section 1", name,
+            f"C2.{task.key}.falls", "The norm falls while test accuracy rises.", "section 1",
+            task.name,
             "norm when the network has grokked / at test accuracy 50 %",
-            Bound("<", 1), partial(_norm_falls, task=task), (f"{task}-standard",),
+            Bound("<", 1), partial(_norm_falls, task=task), (f"{task.key}-standard",),
         ),
         *(
             Statement(
-                f"C2.{task}.sharp.{axis.replace(' ', '-')}",
-                "The norm drops sharply when the network groks.", "section 3.1", name,
+                f"C2.{task.key}.sharp.{axis.replace(' ', '-')}",
+                "The norm drops sharply when the network groks.", "section 3.1", task.name,
                 f"rate of change while test accuracy rises / otherwise, per {axis[:-1]}",
                 Bound(">", 2, "sharply"),
                 partial(rate, task=task, column="weight_norm", logarithmic=logarithmic),
-                (f"{task}-standard",),
+                (f"{task.key}-standard",),
             )
             for axis, logarithmic in AXES.items()
         ),
@@ -149,26 +154,26 @@ _C17 = (
         "share of networks trained on random labels that grok, of those whose norm falls by a"
         " tenth or more after training accuracy 100 %",
         Bound(">", 0.5, "sufficient"),
-        partial(_groks_as_norm_falls, experiment="modadd-random-labels", task="modadd"),
+        partial(_groks_as_norm_falls, experiment="modadd-random-labels"),
         ("modadd-random-labels",), caveat=_l1_norm,
     ),
     Statement(
         "C17.mnist.not-necessary", _NOT_NECESSARY, "section 1", "MNIST",
         "share of networks trained without decay that grok at nine tenths or more of their norm",
-        Bound(">", 0.5), partial(_groks_without, experiment="mnist-no-decay", task="mnist"),
+        Bound(">", 0.5), partial(_groks_without, experiment="mnist-no-decay"),
         ("mnist-no-decay",),
     ),
     Statement(
         "C17.modadd.not-necessary.no-decay", _NOT_NECESSARY, "section 1", "modulo addition",
         "share of networks trained without decay that grok within the run at nine tenths or more"
         " of their norm",
-        Bound(">", 0.5), partial(_groks_without, experiment="modadd-no-decay", task="modadd"),
+        Bound(">", 0.5), partial(_groks_without, experiment="modadd-no-decay"),
         ("modadd-no-decay",),
     ),
     Statement(
         "C17.modadd.not-necessary.clamped", _NOT_NECESSARY, "section 1", "modulo addition",
         "share of networks trained with a clamped norm that grok within the run",
-        Bound(">", 0.5), partial(_groks_without, experiment="modadd-clamped", task="modadd"),
+        Bound(">", 0.5), partial(_groks_without, experiment="modadd-clamped"),
         ("modadd-clamped",),
     ),
 )  # fmt: skip

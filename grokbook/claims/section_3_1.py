@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from grokbook.analysis.by_seed import (
-    TASKS,
     Times,
     at_end,
     grokked,
@@ -21,37 +20,40 @@ from grokbook.analysis.curve_shapes import shape_errors
 from grokbook.analysis.moments import decline
 from grokbook.claims.evidence import Bound, Evidence, Proof, Ratio, Shares, Values, ranges
 from grokbook.claims.rules import Claim, Records, Statement
-from grokbook.experiments.named import experiment
+from grokbook.experiments.named import PAPER_TASKS, experiment
 from grokbook.studies import image_geometry
+from grokbook.tasks.base import Task
 from grokbook.tasks.modular import ModularAddition
 from grokbook.theory import counterexamples, modular_neighbours
 from grokbook.theory.corollary_3_3 import feasible_until
 
+MNIST, MODADD = PAPER_TASKS
 
-def _error_left(runs: Records, task: str, relative: bool) -> Evidence:
-    log = runs[f"{task}-standard"]
+
+def _error_left(runs: Records, task: Task, relative: bool) -> Evidence:
+    log = runs[f"{task.key}-standard"]
     if relative:
         log = log.assign(perturbation_error=log["perturbation_error"] / log["logit_scale"] ** 2)
     fitted = value_at(log, "perturbation_error", train_100(log).came)
     return Values.known(at_end(log, "perturbation_error") / fitted)
 
 
-def _sharpness_left(runs: Records, task: str) -> Evidence:
-    course = decline(runs[f"{task}-standard"], "sharpness")
+def _sharpness_left(runs: Records, task: Task) -> Evidence:
+    course = decline(runs[f"{task.key}-standard"], "sharpness")
     return Values.known(course["end"] / course["start"])
 
 
-def _largest_rise(runs: Records, task: str) -> Evidence:
+def _largest_rise(runs: Records, task: Task) -> Evidence:
     """Return the largest factor by which sharpness exceeds an earlier value of its run."""
 
     def rise(run: pd.DataFrame) -> float:
         return float((run["sharpness"] / run["sharpness"].cummin()).max())
 
-    return Values.known(per_seed(runs[f"{task}-standard"].dropna(subset=["sharpness"]), rise))
+    return Values.known(per_seed(runs[f"{task.key}-standard"].dropna(subset=["sharpness"]), rise))
 
 
-def _falling(runs: Records, task: str) -> str:
-    share = decline(runs[f"{task}-standard"], "sharpness")["falling"].median()
+def _falling(runs: Records, task: Task) -> str:
+    share = decline(runs[f"{task.key}-standard"], "sharpness")["falling"].median()
     return f"It falls from one logged step to the next in {share:.0%} of the cases (median)."
 
 
@@ -110,16 +112,16 @@ def _premise(runs: Records) -> Evidence:
     return ranges(Times(last, last.isna()), half)
 
 
-def _groks(runs: Records, task: str) -> Evidence:
-    return Shares((~grokked(runs[f"{task}-l1"], task).censored).astype(float))
+def _groks(runs: Records, task: Task) -> Evidence:
+    return Shares((~grokked(runs[f"{task.key}-l1"], task).censored).astype(float))
 
 
-def _l1_sooner(runs: Records, task: str) -> Evidence:
-    return Ratio(grokked(runs[f"{task}-no-decay"], task), grokked(runs[f"{task}-l1"], task))
+def _l1_sooner(runs: Records, task: Task) -> Evidence:
+    return Ratio(grokked(runs[f"{task.key}-no-decay"], task), grokked(runs[f"{task.key}-l1"], task))
 
 
-def _l1_constrains(runs: Records, task: str) -> Evidence:
-    l1, l2 = (at_end(runs[f"{task}-{name}"], "weight_norm") for name in ("l1", "standard"))
+def _l1_constrains(runs: Records, task: Task) -> Evidence:
+    l1, l2 = (at_end(runs[f"{task.key}-{name}"], "weight_norm") for name in ("l1", "standard"))
     return Values.known((l1 / l2).dropna())
 
 
@@ -127,7 +129,6 @@ def _strengths(_: Records) -> str:
     return "The strengths of the two decays are not matched."
 
 
-_BOTH = tuple(TASKS.items())
 _NOT_TUNED = (
     "The strength of the ℓ₁ decay was chosen at p = 59 and 40 % of the pairs and carried over to"
     " p = 113 and 30 %, where no network fits the training set; it has to be chosen at that size."
@@ -136,12 +137,13 @@ _L1 = "Decay of the ℓ₁ norm brings grokking too."
 
 _C3 = tuple(
     Statement(
-        f"C3.{task}.{reading}", "The perturbation error falls after training accuracy has reached"
-        " 100 %.", "section 3.1, Figure 2", name,
+        f"C3.{task.key}.{reading}", "The perturbation error falls after training accuracy has"
+        " reached 100 %.", "section 3.1, Figure 2", task.name,
         f"{what} at the end / at training accuracy 100 %",
-        Bound("<", 1), partial(_error_left, task=task, relative=relative), (f"{task}-standard",),
+        Bound("<", 1), partial(_error_left, task=task, relative=relative),
+        (f"{task.key}-standard",),
     )
-    for name, task in _BOTH
+    for task in PAPER_TASKS
     for reading, what, relative in (
         ("error", "perturbation error", False),
         ("relative", "perturbation error / squared length of the logits", True),
@@ -150,19 +152,19 @@ _C3 = tuple(
 
 _C4 = tuple(
     statement
-    for name, task in _BOTH
+    for task in PAPER_TASKS
     for statement in (
         Statement(
-            f"C4.{task}.falls", "Sharpness falls throughout training.", "section 3.1, Figure 2",
-            name, "sharpness at the end / at the start", Bound("<", 1),
-            partial(_sharpness_left, task=task), (f"{task}-standard",),
+            f"C4.{task.key}.falls", "Sharpness falls throughout training.", "section 3.1, Figure 2",
+            task.name, "sharpness at the end / at the start", Bound("<", 1),
+            partial(_sharpness_left, task=task), (f"{task.key}-standard",),
         ),
         Statement(
-            f"C4.{task}.throughout", "Sharpness falls throughout training.",
-            "section 3.1, Figure 2", name,
+            f"C4.{task.key}.throughout", "Sharpness falls throughout training.",
+            "section 3.1, Figure 2", task.name,
             "largest sharpness / smallest one before it, over the run",
             Bound("<", 2, "throughout: never to twice what it was"),
-            partial(_largest_rise, task=task), (f"{task}-standard",),
+            partial(_largest_rise, task=task), (f"{task.key}-standard",),
             caveat=partial(_falling, task=task),
         ),
     )
@@ -227,32 +229,32 @@ _C8 = (
     Statement(
         "C8.mnist.groks", _L1, "section 3.1, Corollary 3.4", "MNIST",
         "share of networks that grok under ℓ₁ decay within the run", Bound(">", 0.5),
-        partial(_groks, task="mnist"), ("mnist-l1",),
+        partial(_groks, task=MNIST), ("mnist-l1",),
     ),
     Statement(
         "C8.mnist.sooner", _L1, "section 3.1, Corollary 3.4", "MNIST",
         "ratio of steps to grokking, without decay / under ℓ₁ decay", Bound(">", 1),
-        partial(_l1_sooner, task="mnist"), ("mnist-l1", "mnist-no-decay"),
+        partial(_l1_sooner, task=MNIST), ("mnist-l1", "mnist-no-decay"),
     ),
     Statement(
         "C8.modadd.groks", _L1, "section 3.1, Corollary 3.4", "modulo addition",
         "share of networks that grok under ℓ₁ decay within the run", Bound(">", 0.5),
-        partial(_groks, task="modadd"), ("modadd-l1",), lacks=_NOT_TUNED,
+        partial(_groks, task=MODADD), ("modadd-l1",), lacks=_NOT_TUNED,
     ),
     Statement(
         "C8.modadd.sooner", _L1, "section 3.1, Corollary 3.4", "modulo addition",
         "ratio of steps to grokking, without decay / under ℓ₁ decay", Bound(">", 1),
-        partial(_l1_sooner, task="modadd"), ("modadd-l1", "modadd-no-decay"), lacks=_NOT_TUNED,
+        partial(_l1_sooner, task=MODADD), ("modadd-l1", "modadd-no-decay"), lacks=_NOT_TUNED,
     ),
     *(
         Statement(
-            f"C8.{task}.constrains", "Decay of the ℓ₁ norm constrains more than that of the ℓ₂"
-            " norm.", "section 3.1, after Corollary 3.4", name,
+            f"C8.{task.key}.constrains", "Decay of the ℓ₁ norm constrains more than that of the ℓ₂"
+            " norm.", "section 3.1, after Corollary 3.4", task.name,
             "ℓ₂ norm at the end, under ℓ₁ decay / under ℓ₂ decay", Bound("<", 1),
-            partial(_l1_constrains, task=task), (f"{task}-l1", f"{task}-standard"),
-            lacks=_NOT_TUNED if task == "modadd" else "", caveat=_strengths,
+            partial(_l1_constrains, task=task), (f"{task.key}-l1", f"{task.key}-standard"),
+            lacks=_NOT_TUNED if task is MODADD else "", caveat=_strengths,
         )
-        for name, task in _BOTH
+        for task in PAPER_TASKS
     ),
 )  # fmt: skip
 

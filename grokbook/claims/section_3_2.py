@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from grokbook.analysis.by_seed import (
-    TASKS,
     grokked,
     half_right,
     per_seed,
@@ -17,6 +16,8 @@ from grokbook.analysis.by_seed import (
 from grokbook.claims.evidence import Bound, Evidence, Ratio, Values
 from grokbook.claims.rules import Claim, Records, Statement
 from grokbook.claims.section_1 import delay
+from grokbook.experiments.named import PAPER_TASKS
+from grokbook.tasks.base import Task
 
 
 def _mean_accuracy(log: pd.DataFrame) -> pd.Series[float]:
@@ -29,23 +30,27 @@ def _mean_accuracy(log: pd.DataFrame) -> pd.Series[float]:
     return per_seed(log, mean)
 
 
-def _grok_ratio(runs: Records, task: str) -> Evidence:
-    return Ratio(grokked(runs[f"{task}-standard"], task), grokked(runs[f"{task}-perturbed"], task))
+def _grok_ratio(runs: Records, task: Task) -> Evidence:
+    return Ratio(
+        grokked(runs[f"{task.key}-standard"], task), grokked(runs[f"{task.key}-perturbed"], task)
+    )
 
 
-def _half_ratio(runs: Records, task: str) -> Evidence:
-    return Ratio(half_right(runs[f"{task}-standard"]), half_right(runs[f"{task}-perturbed"]))
+def _half_ratio(runs: Records, task: Task) -> Evidence:
+    return Ratio(
+        half_right(runs[f"{task.key}-standard"]), half_right(runs[f"{task.key}-perturbed"])
+    )
 
 
-def _mean_gain(runs: Records, task: str) -> Evidence:
+def _mean_gain(runs: Records, task: Task) -> Evidence:
     perturbed, standard = (
-        _mean_accuracy(runs[f"{task}-{name}"]) for name in ("perturbed", "standard")
+        _mean_accuracy(runs[f"{task.key}-{name}"]) for name in ("perturbed", "standard")
     )
     return Values.known((perturbed - standard).dropna())
 
 
-def _constant(runs: Records, task: str, fitting: bool) -> Evidence:
-    constant, adaptive = (runs[f"{task}-{name}"] for name in ("constant-noise", "perturbed"))
+def _constant(runs: Records, task: Task, fitting: bool) -> Evidence:
+    constant, adaptive = (runs[f"{task.key}-{name}"] for name in ("constant-noise", "perturbed"))
     if fitting:
         return Ratio(train_100(constant), train_100(adaptive))
     return Ratio(grokked(constant, task), grokked(adaptive, task))
@@ -58,49 +63,49 @@ def _never_weaker(_: Records) -> str:
     )
 
 
-_GROKKED = {"mnist": "80 %", "modadd": "99 %"}
 _SPEED_UP = "Perturbed training speeds up generalisation."
 
 _C9 = tuple(
     statement
-    for name, task in TASKS.items()
+    for task in PAPER_TASKS
     for statement in (
         Statement(
-            f"C9.{task}.grokked", _SPEED_UP, "abstract; section 3.2, Figure 4", name,
-            f"ratio of steps to test accuracy {_GROKKED[task]}, standard / perturbed",
+            f"C9.{task.key}.grokked", _SPEED_UP, "abstract; section 3.2, Figure 4", task.name,
+            f"ratio of steps to test accuracy {100 * task.grokked:g} %, standard / perturbed",
             Bound(">", 1), partial(_grok_ratio, task=task),
-            (f"{task}-standard", f"{task}-perturbed"),
+            (f"{task.key}-standard", f"{task.key}-perturbed"),
         ),
         Statement(
-            f"C9.{task}.half", _SPEED_UP, "abstract; section 3.2, Figure 4", name,
+            f"C9.{task.key}.half", _SPEED_UP, "abstract; section 3.2, Figure 4", task.name,
             "ratio of steps to test accuracy 50 %, standard / perturbed",
             Bound(">", 1), partial(_half_ratio, task=task),
-            (f"{task}-standard", f"{task}-perturbed"),
+            (f"{task.key}-standard", f"{task.key}-perturbed"),
         ),
         Statement(
-            f"C9.{task}.mean", _SPEED_UP, "abstract; section 3.2, Figure 4", name,
+            f"C9.{task.key}.mean", _SPEED_UP, "abstract; section 3.2, Figure 4", task.name,
             "mean test accuracy over the run, perturbed - standard", Bound(">", 0),
-            partial(_mean_gain, task=task), (f"{task}-standard", f"{task}-perturbed"),
+            partial(_mean_gain, task=task), (f"{task.key}-standard", f"{task.key}-perturbed"),
         ),
     )
 )  # fmt: skip
 
 _C18 = tuple(
     statement
-    for name, task in TASKS.items()
+    for task in PAPER_TASKS
     for statement in (
         Statement(
-            f"C18.{task}.fits", "Noise of constant strength over-perturbs early training.",
-            "section 3.2", name,
+            f"C18.{task.key}.fits", "Noise of constant strength over-perturbs early training.",
+            "section 3.2", task.name,
             "ratio of steps to training accuracy 100 %, constant σ = λ₂ / adaptive σ",
             Bound(">", 1), partial(_constant, task=task, fitting=True),
-            (f"{task}-perturbed", f"{task}-constant-noise"), caveat=_never_weaker,
+            (f"{task.key}-perturbed", f"{task.key}-constant-noise"), caveat=_never_weaker,
         ),
         Statement(
-            f"C18.{task}.sooner", "Adapting the strength of the noise helps.", "section 3.2", name,
+            f"C18.{task.key}.sooner", "Adapting the strength of the noise helps.", "section 3.2",
+            task.name,
             "ratio of steps to grokking, constant σ = λ₂ / adaptive σ",
             Bound(">", 1), partial(_constant, task=task, fitting=False),
-            (f"{task}-perturbed", f"{task}-constant-noise"),
+            (f"{task.key}-perturbed", f"{task.key}-constant-noise"),
         ),
     )
 )  # fmt: skip
@@ -109,12 +114,13 @@ _RARE = "Augmentation, a perturbation of the input, explains why grokking is rar
 _C19 = (
     *(
         Statement(
-            f"C19.{task}.perturbed", _RARE, "section 3.2", name,
+            f"C19.{task.key}.perturbed", _RARE, "section 3.2", task.name,
             "perturbed training: step of test accuracy 50 % / step of training accuracy 100 %",
-            Bound("<", 2, "no longer long after"), partial(delay, experiment=f"{task}-perturbed"),
-            (f"{task}-perturbed",),
+            Bound("<", 2, "no longer long after"),
+            partial(delay, experiment=f"{task.key}-perturbed"),
+            (f"{task.key}-perturbed",),
         )
-        for name, task in TASKS.items()
+        for task in PAPER_TASKS
     ),
     Statement(
         "C19.mnist.usual-weights", _RARE, "section 3.2", "MNIST",

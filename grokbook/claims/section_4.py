@@ -19,8 +19,11 @@ from grokbook.analysis.by_seed import (
 )
 from grokbook.claims.evidence import Bound, Evidence, Proof, Ratio, Shares, Values, ranges
 from grokbook.claims.rules import Claim, Records, Statement
+from grokbook.experiments.named import PAPER_TASKS
 
-TASK = "modulo addition"
+_, MODADD = PAPER_TASKS
+
+TASK = MODADD.name
 HEIGHT = 0.02
 """How far the height of the pause may lie from the share of mirrored test pairs."""
 
@@ -61,7 +64,7 @@ def _standard_pauses(runs: Records) -> str:
 def _pause_length(runs: Records) -> Evidence:
     log = runs["modadd-perturbed"]
     length = staircase.plateau(log)["length"].fillna(0.0)
-    return ranges(Times(length, length.isna()), grokked(log, "modadd"))
+    return ranges(Times(length, length.isna()), grokked(log, MODADD))
 
 
 def _known_at_the_pause(runs: Records) -> Evidence:
@@ -79,12 +82,13 @@ def _known_at_the_pause(runs: Records) -> Evidence:
 
 def _law_before_grokking(runs: Records, level: float) -> Evidence:
     log = runs["modadd-standard"]
-    return ranges(staying(log, "abelian_accuracy_train", level), grokked(log, "modadd"))
+    return ranges(staying(log, "abelian_accuracy_train", level), grokked(log, MODADD))
 
 
 def _mirrored_before_others(runs: Records) -> Evidence:
     log = runs["modadd-standard"]
-    return ranges(*(half_right(staircase.on_half(log, h)) for h in ("mirrored", "unmirrored")))
+    halves = ("test_accuracy_mirrored", "test_accuracy_unmirrored")
+    return ranges(*(staying(log, half, 0.5) for half in halves))
 
 
 def _law_right_after(runs: Records, level: float) -> Evidence:
@@ -97,11 +101,11 @@ def _abelian_sooner(runs: Records, times: Callable[[pd.DataFrame], Times]) -> Ev
 
 
 def _grokked(log: pd.DataFrame) -> Times:
-    return grokked(log, "modadd")
+    return grokked(log, MODADD)
 
 
 def _on_unmirrored(log: pd.DataFrame) -> Times:
-    return grokked(staircase.on_half(log, "unmirrored"), "modadd")
+    return staying(log, "test_accuracy_unmirrored", MODADD.grokked)
 
 
 def _late_distances(
@@ -109,7 +113,7 @@ def _late_distances(
 ) -> Evidence:
     """Apply ``number`` to the logit distances after grokking and the largest one of the run."""
     column, log = "abelian_logit_distance_train", runs[f"modadd-{training}"]
-    starts = grokked(log, "modadd").came + later
+    starts = grokked(log, MODADD).came + later
 
     def late(run: pd.DataFrame) -> float:
         after = run.loc[run["step"] >= starts[run["seed"].iloc[0]], column]

@@ -9,12 +9,16 @@ import pandas as pd
 import torch
 
 from grokbook.analysis import timeliness
-from grokbook.analysis.by_seed import TASKS, by_order, grokked, rank_correlation, since_fit
+from grokbook.analysis.by_seed import grokked, rank_correlation, since_fit
 from grokbook.claims.evidence import Bound, Evidence, Proof, Shares, Values
 from grokbook.claims.rules import Claim, Records, Statement
 from grokbook.claims.section_1 import AXES, rate
-from grokbook.experiments.named import experiment
+from grokbook.experiments.columns import by_order
+from grokbook.experiments.named import PAPER_TASKS, experiment, task_of
+from grokbook.tasks.base import Task
 from grokbook.theory import counterexamples
+
+MNIST, MODADD = PAPER_TASKS
 
 METRICS = {"PMI": "perturbed_mutual_information", "PE": "perturbed_entropy"}
 DIFFERENCES = {"MID": "mutual_information_difference", "ED": "entropy_difference"}
@@ -32,10 +36,10 @@ SMALL = 0.05
 FALL = 0.5
 """A difference falls sharply if less than this share of its largest value is left."""
 
-_CLASSES = {"mnist": 10, "modadd": 113}
+_CLASSES = 10  # of images
 
 
-def _timelier(runs: Records, task: str, column: str, cut: bool) -> Evidence:
+def _timelier(runs: Records, task: Task, column: str, cut: bool) -> Evidence:
     return _later(_lag(runs, task, "weight_norm", cut), _lag(runs, task, column, cut))
 
 
@@ -44,11 +48,11 @@ def _later(lag: pd.Series[float], other: pd.Series[float]) -> Evidence:
     return Values.known(gap.mask(gap.abs() < RESOLUTION, 0.0))
 
 
-def _lag(runs: Records, task: str, column: str, cut: bool) -> pd.Series[float]:
+def _lag(runs: Records, task: Task, column: str, cut: bool) -> pd.Series[float]:
     """Return a column's lag on the whole runs, or on runs cut a little after grokking."""
 
     def lag() -> pd.Series[float]:
-        log = runs[f"{task}-standard"]
+        log = runs[f"{task.key}-standard"]
         if cut:
             end = BEYOND * grokked(log, task).came
             log = log[log["step"] <= log["seed"].map(end)]
@@ -57,7 +61,7 @@ def _lag(runs: Records, task: str, column: str, cut: bool) -> pd.Series[float]:
     return runs.once(("lag", task, column, cut), lag)
 
 
-def _norm_is_timeliest(runs: Records, task: str) -> str:
+def _norm_is_timeliest(runs: Records, task: Task) -> str:
     """Say which of the three is timeliest by median lag."""
     columns = {"the weight norm": "weight_norm", **METRICS}
     lags = {name: _lag(runs, task, column, False).median() for name, column in columns.items()}
@@ -70,16 +74,16 @@ def _largest(log: pd.DataFrame, column: str, most: float) -> pd.Series[float]:
     return log.groupby("seed")[column].max() / most
 
 
-def _most(runs: Records, task: str, of: str) -> float:
+def _most(runs: Records, name: str, of: str) -> float:
     """Largest PMI or PE possible: log B on a batch of B samples, log K on logits of K classes."""
     if of == "classes":
-        return float(np.log(_CLASSES[task]))
-    settings = experiment(f"{task}-standard", runs.preset).measurements
+        return float(np.log(_CLASSES))
+    settings = experiment(name, runs.preset).measurements
     return float(np.log(settings.information_batch))
 
 
 def _small(runs: Records, column: str, of: str) -> Evidence:
-    return Values.known(_largest(runs["mnist-standard"], column, _most(runs, "mnist", of)))
+    return Values.known(_largest(runs["mnist-standard"], column, _most(runs, "mnist-standard", of)))
 
 
 def _falls(runs: Records, column: str) -> Evidence:
@@ -91,13 +95,13 @@ def _small_or_falls(runs: Records, name: str, groks: bool) -> Evidence:
 
     Asked of the networks that grok within the run, or of those that do not.
     """
-    log, task = runs[name], name.split("-")[0]
-    groks_not = grokked(log, task).censored
+    log = runs[name]
+    groks_not = grokked(log, task_of(name)).censored
     log = log[log["seed"].map(~groks_not if groks else groks_not)]
     so = []
     for column in DIFFERENCES.values():
         course = timeliness.early_change(log, column)
-        small = course["largest"] / _most(runs, task, "batch") < SMALL
+        small = course["largest"] / _most(runs, name, "batch") < SMALL
         so.append((small | (course["left"] < FALL)).where(course["left"].notna()))
     return Shares((so[0].astype(float) + so[1].astype(float)).map({2.0: 1.0, 1.0: 0.0, 0.0: 0.0}))
 
@@ -136,7 +140,7 @@ def _sets(runs: Records, column: str, fitted: bool) -> Evidence:
 def _labels_later(runs: Records) -> Evidence:
     log = runs["mnist-standard"]
     late = timeliness.lag(log, "perturbed_label_mutual_information")
-    return _later(late, _lag(runs, "mnist", METRICS["PMI"], False))
+    return _later(late, _lag(runs, MNIST, METRICS["PMI"], False))
 
 
 _SHARPLY = "{} changes sharply when test accuracy rises."
@@ -144,26 +148,26 @@ _TIMELIER = "{} is timelier than the weight norm."
 
 _C14 = tuple(
     statement
-    for name, task in TASKS.items()
+    for task in PAPER_TASKS
     for short, column in METRICS.items()
     for statement in (
         *(
             Statement(
-                f"C14.{task}.{short.lower()}.sharp.{axis.replace(' ', '-')}",
-                _SHARPLY.format(short), "section 5.1, Figures 8 and 9", name,
+                f"C14.{task.key}.{short.lower()}.sharp.{axis.replace(' ', '-')}",
+                _SHARPLY.format(short), "section 5.1, Figures 8 and 9", task.name,
                 f"rate of change while test accuracy rises / otherwise, per {axis[:-1]}",
                 Bound(">", 2, "sharply"),
                 partial(rate, task=task, column=column, logarithmic=logarithmic),
-                (f"{task}-standard",),
+                (f"{task.key}-standard",),
             )
             for axis, logarithmic in AXES.items()
         ),
         *(
             Statement(
-                f"C14.{task}.{short.lower()}.timelier.{reading}", _TIMELIER.format(short),
-                "abstract; section 5.1", name,
+                f"C14.{task.key}.{short.lower()}.timelier.{reading}", _TIMELIER.format(short),
+                "abstract; section 5.1", task.name,
                 f"lag of the norm - lag of {short}, {words}, decades of steps", Bound(">", 0),
-                partial(_timelier, task=task, column=column, cut=cut), (f"{task}-standard",),
+                partial(_timelier, task=task, column=column, cut=cut), (f"{task.key}-standard",),
                 caveat=None if cut else partial(_norm_is_timeliest, task=task),
             )
             for reading, words, cut in (
@@ -195,19 +199,20 @@ _C15 = (
     ),
     *(
         Statement(
-            f"C15.{name.split('-')[0]}.disjunction.{name.split('-', 1)[1]}",
+            f"C15.{task.key}.disjunction.{training}",
             "Grokking happens when MID and ED are very small or fall sharply before training"
-            " accuracy reaches 100 %.", "section 5.2", task,
+            " accuracy reaches 100 %.", "section 5.2", task.name,
             f"{what}: share of networks of which that is so", bound,
-            partial(_small_or_falls, name=name, groks=bound.side == ">"), (name,),
+            partial(_small_or_falls, name=f"{task.key}-{training}", groks=bound.side == ">"),
+            (f"{task.key}-{training}",),
         )
-        for name, task, what, bound in (
-            ("mnist-standard", "MNIST", "networks that grok", Bound(">", 0.5)),
-            ("modadd-standard", "modulo addition", "networks that grok", Bound(">", 0.5)),
-            ("modadd-no-decay", "modulo addition",
-             "networks without decay, which do not grok within the run", Bound("<", 0.5)),
-            ("modadd-random-labels", "modulo addition",
-             "networks trained on random labels, which cannot grok", Bound("<", 0.5)),
+        for task, training, what, bound in (
+            (MNIST, "standard", "networks that grok", Bound(">", 0.5)),
+            (MODADD, "standard", "networks that grok", Bound(">", 0.5)),
+            (MODADD, "no-decay", "networks without decay, which do not grok within the run",
+             Bound("<", 0.5)),
+            (MODADD, "random-labels", "networks trained on random labels, which cannot grok",
+             Bound("<", 0.5)),
         )
     ),
     Statement(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from grokbook.experiments.names import CONTROL_NAMES, PAPER_NAMES, PRESETS
+from grokbook.experiments.names import ALL_NAMES, PRESETS
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 """The book's folder, in a checkout."""
@@ -19,7 +19,7 @@ def chapter_names() -> list[str]:
     return sorted(path.stem for path in BOOK.glob("*.ipynb"))
 
 
-_NAMES = ", ".join((*PAPER_NAMES, *CONTROL_NAMES))
+_NAMES = ", ".join(ALL_NAMES)
 _RUN = f"An experiment ({_NAMES}), or a run that `grokbook runs` prints."
 
 Name = Annotated[tyro.conf.Positional[str], tyro.conf.arg(help=f"One of {_NAMES}.")]

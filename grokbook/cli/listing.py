@@ -5,7 +5,7 @@ from __future__ import annotations
 from grokbook._support.errors import InputError
 from grokbook.cli.commands import Runs
 from grokbook.cli.tables import fitted
-from grokbook.experiments.names import CONTROL_NAMES, PAPER_NAMES, PRESETS
+from grokbook.experiments.names import ALL_NAMES, PRESETS
 from grokbook.store.places import recorded_places
 
 
@@ -14,7 +14,7 @@ def list_experiments() -> None:
     recorded = recorded_places()
     rows = [
         [name, *(str(sum(place[:2] == (preset, name) for place in recorded)) for preset in PRESETS)]
-        for name in (*PAPER_NAMES, *CONTROL_NAMES)
+        for name in ALL_NAMES
     ]
     print(fitted(["recorded runs of", *PRESETS], rows))
 

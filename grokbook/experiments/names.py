@@ -20,3 +20,11 @@ CONTROL_NAMES = (
     "modadd-mirrored",
 )  # fmt: skip
 """Our controls."""
+
+FURTHER_NAMES = (
+    "modadd-random-labels", "modadd-constant-noise", "mnist-constant-noise", "modsub-standard",
+    "modsub-perturbed", "modmul-standard", "moddiv-standard", "s5-standard", "parity-standard",
+)  # fmt: skip
+"""Ours, of which the book keeps no runs."""
+
+ALL_NAMES = (*PAPER_NAMES, *CONTROL_NAMES, *FURTHER_NAMES)

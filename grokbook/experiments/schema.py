@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -27,11 +27,27 @@ from grokbook.optimizers.adamw import AdamW
 from grokbook.strategies.base import Standard, Strategy
 from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmented
 from grokbook.strategies.perturbation import Perturbed
-from grokbook.tasks.base import Loadable
+from grokbook.tasks.base import Loadable, Split, Task, described, require_pairs
+from grokbook.tasks.division import ModularDivision
 from grokbook.tasks.images import MNIST, Digits
 from grokbook.tasks.modular import ModularAddition
+from grokbook.tasks.multiplication import ModularMultiplication
+from grokbook.tasks.random_labels import RandomLabels
+from grokbook.tasks.sparse_parity import SparseParity
+from grokbook.tasks.subtraction import ModularSubtraction
+from grokbook.tasks.symmetric_group import SymmetricGroup
 
-Dataset = ModularAddition | MNIST | Digits
+Dataset = (
+    ModularAddition
+    | MNIST
+    | Digits
+    | ModularSubtraction
+    | ModularMultiplication
+    | ModularDivision
+    | SymmetricGroup
+    | SparseParity
+    | RandomLabels
+)
 GROUPS = (
     "accuracy", "norms", "commutativity", "robustness", "sharpness", "information", "theory",
 )  # fmt: skip
@@ -140,9 +156,9 @@ class Experiment:
     """One training run, complete: the same experiment gives the same run.
 
     ``dataset`` and ``strategy`` may also be of your own: frozen dataclasses with the methods of
-    :class:`grokbook.tasks.base.Loadable` and :class:`grokbook.strategies.base.Strategy`. ``dtype``
-    is that of the network; losses and spectra are float64 always. ``batch_size`` None means the
-    full training set each step.
+    :class:`grokbook.tasks.base.Loadable`, or derived from :class:`grokbook.tasks.base.Task`, and of
+    :class:`grokbook.strategies.base.Strategy`. ``dtype`` is that of the network; losses and spectra
+    are float64 always. ``batch_size`` None means the full training set each step.
     """
 
     dataset: Dataset
@@ -163,22 +179,48 @@ class Experiment:
         whole("seed", self.seed, least=0)
         if self.batch_size is not None and self.batch_size < 1:
             raise InputError(f"batch_size is {self.batch_size}, but must be at least 1, or None.")
-        pairs = isinstance(self.dataset, ModularAddition)
+        name, pairs = type(self.dataset).__name__, self.task.inputs_kind == "pairs"
         if pairs != isinstance(self.model, TransformerConfig):
             raise InputError(
-                f"{type(self.model).__name__} cannot read {type(self.dataset).__name__}: the"
-                " transformer goes with ModularAddition, the MLP with MNIST and Digits."
+                f"{type(self.model).__name__} cannot read {name}, whose inputs are"
+                f" {self.task.inputs_kind}: the transformer reads pairs, the MLP vectors."
             )
-        if isinstance(self.strategy, AbelianRegularized | MirrorAugmented) and not pairs:
-            raise InputError(
-                f"{type(self.strategy).__name__} needs pairs (a, b), but the data set is"
-                f" {type(self.dataset).__name__}; ModularAddition is allowed."
-            )
+        if isinstance(self.strategy, AbelianRegularized | MirrorAugmented):
+            strategy = type(self.strategy).__name__
+            if not pairs:
+                raise InputError(
+                    f"{strategy} needs pairs (a, b), but the inputs of {name} are vectors."
+                )
+            if not self.task.commutes:
+                raise InputError(
+                    f"{strategy} teaches that a ∘ b = b ∘ a, which is false of {self.task.name}."
+                )
         if "commutativity" in self.measurements.groups and not pairs:
             raise InputError(
-                f"groups has 'commutativity', which needs pairs (a, b), but the data set is"
-                f" {type(self.dataset).__name__}; ModularAddition is allowed."
+                "groups has 'commutativity', which needs pairs (a, b), but the inputs of"
+                f" {name} are vectors."
             )
+
+    @property
+    def task(self) -> Task:
+        """The data set with all that a task tells of itself, one of your own with defaults."""
+        return described(self.dataset)
+
+    def load(self) -> Split:
+        """Return the data, checked to be what the network can read.
+
+        Raises
+        ------
+        InputError
+            If the inputs are not of the kind that the task tells, or hold tokens that the network
+            has no embedding of.
+        DataError
+            If the data cannot be had.
+        """
+        split = self.dataset.load()
+        if self.task.inputs_kind == "pairs":
+            require_pairs(split, self.task.name, split.classes)
+        return split
 
     @property
     def id(self) -> str:
@@ -195,16 +237,19 @@ class Experiment:
         return _decode(fields)
 
     def build_model(self, inputs: int, classes: int) -> Network:
-        """Return the initialised network for ``inputs`` features (MLP) and ``classes`` labels."""
+        """Return the initialised network for ``inputs`` features (MLP) and ``classes`` labels.
+
+        Weights are drawn in float32 and then given the experiment's type, so that float64 is the
+        same run at higher precision.
+        """
         source = generator(self.seed, "init")
-        dtype = getattr(torch, self.dtype)
-        if isinstance(self.model, MLPConfig):
-            sizes = (inputs, *self.model.hidden, classes)
-            return MLP(sizes, self.model.init_scale, generator=source, dtype=dtype)
         config = self.model
-        return Transformer(
-            classes, config.d, config.heads, config.mlp, generator=source, dtype=dtype
-        )
+        if isinstance(config, MLPConfig):
+            sizes = (inputs, *config.hidden, classes)
+            network: Network = MLP(sizes, config.init_scale, generator=source)
+        else:
+            network = Transformer(classes, config.d, config.heads, config.mlp, generator=source)
+        return network.to(getattr(torch, self.dtype))
 
 
 def id_of_fields(fields: dict[str, Any]) -> str:
@@ -220,7 +265,8 @@ def id_of_fields(fields: dict[str, Any]) -> str:
 _TYPES: dict[str, type] = {
     cls.__name__: cls
     for cls in (
-        *(ModularAddition, MNIST, Digits, MLPConfig, TransformerConfig),
+        *get_args(Dataset),
+        *(MLPConfig, TransformerConfig),
         *(Standard, Perturbed, AbelianRegularized, MirrorAugmented),
         *(AdamW, LogSchedule, Measurements, Experiment),
     )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from grokbook.experiments.named import PAPER_TASKS
 from grokbook.figures.training_curves import compared, with_accuracies
+
+MNIST, _ = PAPER_TASKS
 
 
 def figure_1(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
@@ -25,7 +28,7 @@ def figure_1(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
     """
     return with_accuracies(
         "Train and test accuracy and weight norm against training steps, two panels",
-        {"MNIST": ("MNIST", mnist), "Modulo addition": ("Modulo addition", modadd)},
+        {task.title: (task, runs) for task, runs in zip(PAPER_TASKS, (mnist, modadd), strict=True)},
         "weight_norm",
     )
 
@@ -46,5 +49,5 @@ def initial_scale(mnist: pd.DataFrame, unit: pd.DataFrame) -> Figure:
     """
     return compared(
         "Test and train accuracy on MNIST from two scales of the initial weights",
-        {"MNIST": ("MNIST", {"α = 8": mnist, "α = 1": unit})},
+        {MNIST.title: (MNIST, {"α = 8": mnist, "α = 1": unit})},
     )

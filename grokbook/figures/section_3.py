@@ -10,14 +10,17 @@ from matplotlib.figure import Figure
 
 from grokbook.analysis.moments import median_moments, say_step
 from grokbook.analysis.predicted_accuracy import QUANTILES, fitted_curve
+from grokbook.experiments.named import PAPER_TASKS
 from grokbook.figures.style import CURVES, LABELS, ROLES, WIDTH, draw_seeds, finish, theme
 from grokbook.figures.training_curves import (
-    THRESHOLDS,
     columns_with_accuracies,
     compared,
     mark_moments,
+    marked,
 )
 from grokbook.theory import corollary_3_3
+
+MNIST, MODADD = PAPER_TASKS
 
 
 def figure_2(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
@@ -37,14 +40,13 @@ def figure_2(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
         and modulo addition. The values span decades and have logarithmic axes. The label of the
         figure is its alternative text.
     """
-    tasks = {"MNIST": mnist, "Modulo addition": modadd}
     return columns_with_accuracies(
         "Perturbation error and sharpness against training steps, logarithmic in value, with train"
         " and test accuracy, four panels",
         {
-            f"{task}, {LABELS[column].split(' Tr')[0]}": (task, runs, column)
+            f"{task.title}, {LABELS[column].split(' Tr')[0]}": (task, runs, column)
             for column in ("perturbation_error", "sharpness")
-            for task, runs in tasks.items()
+            for task, runs in zip(PAPER_TASKS, (mnist, modadd), strict=True)
         },
         logarithmic_value=True,
     )
@@ -86,7 +88,7 @@ def figure_3(
         "predicted, fitted parameters": (CURVES[3], (fit.a, fit.b, fit.L, fit.mu)),
     }
     feasible = corollary_3_3.feasible_until(n, outputs, a, b)
-    measured = median_moments(modadd.assign(weight_norm=0.0), QUANTILES)
+    measured = median_moments(modadd, QUANTILES)
     with theme():
         figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
         axes = figure.subplots()
@@ -113,7 +115,7 @@ def figure_3(
             color=ROLES["quiet"].light,
         )
         axes.set(xlabel="training step", ylabel="accuracy (%)", xlim=(0, last), ylim=(-3, 103))
-        mark_moments(axes, modadd.assign(weight_norm=0.0), THRESHOLDS["Modulo addition"])
+        mark_moments(axes, modadd, marked(MODADD))
         figure.legend(loc="outside upper center", ncols=1)
         seeds = sorted(modadd["seed"].unique())
         who = f"seed {seeds[0]}" if len(seeds) == 1 else f"median of {len(seeds)} seeds"
@@ -152,11 +154,8 @@ def figure_4(
         "Test accuracy, and train accuracy dotted, against training steps under standard and"
         " perturbed training, two panels",
         {
-            "MNIST": ("MNIST", {"standard": mnist_standard, "perturbed": mnist_perturbed}),
-            "Modulo addition": (
-                "Modulo addition",
-                {"standard": modadd_standard, "perturbed": modadd_perturbed},
-            ),
+            MNIST.title: (MNIST, {"standard": mnist_standard, "perturbed": mnist_perturbed}),
+            MODADD.title: (MODADD, {"standard": modadd_standard, "perturbed": modadd_perturbed}),
         },
     )
 
@@ -248,12 +247,12 @@ def decay(
         "Test and train accuracy under decay of the l2 norm, of the l1 norm and without decay,"
         " two panels",
         {
-            "MNIST": (
-                "MNIST",
+            MNIST.title: (
+                MNIST,
                 {"ℓ₂ decay": mnist, "ℓ₁ decay": mnist_l1, "no decay": mnist_none},
             ),
-            "Modulo addition": (
-                "Modulo addition",
+            MODADD.title: (
+                MODADD,
                 {"ℓ₂ decay": modadd, "ℓ₁ decay": modadd_l1, "no decay": modadd_none},
             ),
         },

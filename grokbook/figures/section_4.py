@@ -7,12 +7,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from grokbook.analysis.commutativity import distance_over_length
-from grokbook.analysis.moments import GROKKED, median_moments, say_step
-from grokbook.analysis.staircase import half_times, logged_share, on_half, plateau
+from grokbook.analysis.moments import median_moments, say_step
+from grokbook.analysis.staircase import half_times, logged_share, plateau
+from grokbook.experiments.named import PAPER_TASKS
 from grokbook.figures.style import CURVES, ROLES, WIDTH, draw_seeds, finish, theme
 from grokbook.figures.training_curves import accuracies, compared, on_step_axis, with_accuracies
 
-TASK = "Modulo addition"
+_, TASK = PAPER_TASKS
 
 LEVEL = "share of test pairs whose mirror image is a training pair"
 """The line across :func:`staircase`."""
@@ -63,7 +64,7 @@ def figure_6(standard: pd.DataFrame, perturbed: pd.DataFrame, abelian: pd.DataFr
     return compared(
         "Test accuracy, and train accuracy dotted, against training steps under standard and"
         " perturbed training and abelian degrok",
-        {TASK: (TASK, trainings)},
+        {TASK.title: (TASK, trainings)},
     )
 
 
@@ -154,15 +155,13 @@ def mirror_images(standard: pd.DataFrame, abelian: pd.DataFrame, mirrored: pd.Da
     shared = set.intersection(*(set(runs["seed"]) for runs in trainings.values()))
     if not shared:
         raise ValueError("No seed was recorded for all three trainings.")
-    unmirrored = {
-        name: on_half(runs[runs["seed"].isin(shared)], "unmirrored")
-        for name, runs in trainings.items()
-    }
+    unmirrored = {name: runs[runs["seed"].isin(shared)] for name, runs in trainings.items()}
     return compared(
         "Test accuracy on the pairs whose mirror image is no training pair, and train accuracy"
         " dotted, against training steps under standard training, abelian degrok and standard"
         " training on pairs and mirror images",
-        {TASK: (TASK, unmirrored)},
+        {TASK.title: (TASK, unmirrored)},
+        "test_accuracy_unmirrored",
     )
 
 
@@ -184,7 +183,7 @@ def relative_distance(
         colour. Its label is its alternative text.
     """
     trainings = {"standard": standard, "perturbed": perturbed, "abelian degrok": abelian}
-    threshold = GROKKED["modadd"]
+    threshold = TASK.grokked
     with theme():
         figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
         axes = figure.subplots()

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from grokbook.analysis.timeliness import early
+from grokbook.experiments.named import PAPER_TASKS
 from grokbook.figures.training_curves import Panel, panels_with_accuracies, with_accuracies
 
 
@@ -28,7 +29,7 @@ def figure_8(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
     return with_accuracies(
         "Perturbed mutual information on the training set against training steps, with train and"
         " test accuracy, two panels",
-        {"MNIST": ("MNIST", mnist), "Modulo addition": ("Modulo addition", modadd)},
+        {task.title: (task, runs) for task, runs in zip(PAPER_TASKS, (mnist, modadd), strict=True)},
         "perturbed_mutual_information",
     )
 
@@ -48,13 +49,12 @@ def figure_9(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
         zero on: on MNIST, whose ten classes cap the entropy at log 10, all changes are small.
     """
     column = "perturbed_entropy"
-    tasks = {"MNIST": mnist, "Modulo addition": modadd}
     return panels_with_accuracies(
         "Perturbed entropy of the logits on the training set against training steps, with train and"
         " test accuracy, two panels whose entropy axes do not start at zero",
         {
-            task: Panel(task, runs, column, limits=_span(runs, column))
-            for task, runs in tasks.items()
+            task.title: Panel(task, runs, column, limits=_span(runs, column))
+            for task, runs in zip(PAPER_TASKS, (mnist, modadd), strict=True)
         },
     )
 
@@ -94,14 +94,13 @@ def figure_11(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
 
 
 def _early_panels(name: str, column: str, mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
-    tasks = {"MNIST": mnist, "Modulo addition": modadd}
     return panels_with_accuracies(
         f"{name} on the training set early in training, with train and test accuracy, two panels"
         " that end a little after train accuracy reaches 100 %",
         {
             # Test accuracy does not rise yet: only the end of fitting is marked.
-            task: Panel(task, early(runs), column, thresholds=())
-            for task, runs in tasks.items()
+            task.title: Panel(task, early(runs), column, thresholds=())
+            for task, runs in zip(PAPER_TASKS, (mnist, modadd), strict=True)
         },
     )
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from grokbook.analysis.by_seed import by_order
 from grokbook.analysis.moments import median_moments, say_step
+from grokbook.experiments.columns import by_order
+from grokbook.experiments.named import PAPER_TASKS
 from grokbook.figures.style import CURVES, WIDTH, draw_seeds, finish, theme
 from grokbook.figures.training_curves import (
-    THRESHOLDS,
     columns_with_accuracies,
     mark_moments,
+    marked,
     on_step_axis,
 )
+
+MNIST, _ = PAPER_TASKS
 
 
 def figure_12(mnist: pd.DataFrame) -> Figure:
@@ -24,7 +27,7 @@ def figure_12(mnist: pd.DataFrame) -> Figure:
     mnist
         Runs of ``mnist-standard`` with columns ``seed``, ``step``, ``train_accuracy``,
         ``test_accuracy``, ``weight_norm``, and ``test_entropy`` and ``entropy`` (in nats, means
-        over batches) at every order: see :func:`grokbook.analysis.by_seed.by_order`.
+        over batches) at every order: see :func:`grokbook.experiments.columns.by_order`.
 
     Returns
     -------
@@ -33,7 +36,7 @@ def figure_12(mnist: pd.DataFrame) -> Figure:
         training set. Median over seeds with the range as a band. Its label is its alternative text.
     """
     sets = {"test_entropy": "Test set", "entropy": "Training set"}
-    task = "MNIST"
+    task = MNIST
     with theme():
         figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
         grid = figure.subplots(len(sets), squeeze=False, sharey=True)[:, 0]
@@ -43,15 +46,15 @@ def figure_12(mnist: pd.DataFrame) -> Figure:
             for role, (alpha, logged) in zip(CURVES, by_order(column).items(), strict=True):
                 draw_seeds(axes, runs, logged, role=role, label=f"α = {alpha}")
                 words.append(_range(f"{name}, α = {alpha}", runs, logged))
-            mark_moments(axes, runs, THRESHOLDS[task])
+            mark_moments(axes, runs, marked(task))
             axes.set(xlabel="training step", ylabel="entropy of the logits (nats)")
             axes.set_title(f"({letter}) {name}", pad=24)
         handles = grid[0].get_legend_handles_labels()[0]
         figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.2)
-        times = median_moments(runs, THRESHOLDS[task])
+        times = median_moments(runs, marked(task))
         reached = ", ".join(
             f"{100 * threshold:g} % from {say_step(times[f'test_{100 * threshold:g}'])}"
-            for threshold in THRESHOLDS[task]
+            for threshold in marked(task)
         )
         alt = (
             "Matrix entropy of the logits at un-perturbed MNIST images against training steps, four"
@@ -82,10 +85,10 @@ def figure_13(mnist: pd.DataFrame) -> Figure:
         " accuracy, two panels",
         {
             "PMI′: noisy logits and labels": (
-                "MNIST", mnist, "perturbed_label_mutual_information",
+                MNIST, mnist, "perturbed_label_mutual_information",
             ),
             "PMI: first layer and logits, both noisy": (
-                "MNIST", mnist, "perturbed_mutual_information",
+                MNIST, mnist, "perturbed_mutual_information",
             ),
         },
     )  # fmt: skip

@@ -14,14 +14,17 @@ from matplotlib.lines import Line2D
 
 from grokbook.analysis.moments import median_moments, say_step
 from grokbook.figures.style import CURVES, LABELS, ROLES, WIDTH, Role, draw_seeds, finish, theme
+from grokbook.tasks.base import Task
 
-THRESHOLDS = {"MNIST": (0.5, 0.8), "Modulo addition": (0.5, 0.99)}
-"""The test accuracies marked in a panel, by task; the last is the task's time to grok."""
+
+def marked(task: Task) -> tuple[float, float]:
+    """Return the test accuracies marked in a task's panel; the last is its time to grok."""
+    return (0.5, task.grokked)
 
 
 def with_accuracies(
     title: str,
-    panels: Mapping[str, tuple[str, pd.DataFrame]],
+    panels: Mapping[str, tuple[Task, pd.DataFrame]],
     column: str,
     *,
     logarithmic_value: bool = False,
@@ -34,9 +37,8 @@ def with_accuracies(
     title
         What the figure shows, without a full stop; the beginning of its alternative text.
     panels
-        By panel title: the task, "MNIST" (logarithmic in steps) or "Modulo addition", and runs with
-        columns ``seed``, ``step``, ``train_accuracy``, ``test_accuracy``, ``weight_norm`` and
-        ``column``.
+        By panel title: the task, whose step axis it has, and runs with columns ``seed``, ``step``,
+        ``train_accuracy``, ``test_accuracy`` and ``column``.
     column
         A column of the runs, drawn against the axis on the right.
     logarithmic_value
@@ -60,7 +62,7 @@ def with_accuracies(
 
 def columns_with_accuracies(
     title: str,
-    panels: Mapping[str, tuple[str, pd.DataFrame, str]],
+    panels: Mapping[str, tuple[Task, pd.DataFrame, str]],
     *,
     logarithmic_value: bool = False,
     limits: tuple[float, float] | None = None,
@@ -95,19 +97,18 @@ class Panel(NamedTuple):
     Parameters
     ----------
     task
-        "MNIST" (logarithmic in steps) or "Modulo addition".
+        Whose step axis the panel has.
     runs
-        Columns ``seed``, ``step``, ``train_accuracy``, ``test_accuracy``, ``weight_norm`` and
-        ``column``.
+        Columns ``seed``, ``step``, ``train_accuracy``, ``test_accuracy`` and ``column``.
     column
         Drawn against the axis on the right.
     logarithmic_value, limits
         Of that axis, as in :func:`with_accuracies`.
     thresholds
-        Test accuracies marked; those of the task in ``THRESHOLDS`` if left out.
+        Test accuracies marked; those of :func:`marked` if left out.
     """
 
-    task: str
+    task: Task
     runs: pd.DataFrame
     column: str
     logarithmic_value: bool = False
@@ -138,7 +139,7 @@ def panels_with_accuracies(title: str, panels: Mapping[str, Panel]) -> Figure:
         words = [f"{title}."]
         for letter, axes, (name, panel) in zip("abcdef", grid, panels.items(), strict=False):
             column, limits = panel.column, panel.limits
-            thresholds = THRESHOLDS[panel.task] if panel.thresholds is None else panel.thresholds
+            thresholds = marked(panel.task) if panel.thresholds is None else panel.thresholds
             runs = on_step_axis(axes, panel.runs, panel.task)
             draw_accuracies(axes, runs)
             right = axes.twinx()
@@ -175,7 +176,11 @@ def _legend_above(figure: Figure, handles: list[Artist]) -> None:
         legend.remove()
 
 
-def compared(title: str, panels: Mapping[str, tuple[str, Mapping[str, pd.DataFrame]]]) -> Figure:
+def compared(
+    title: str,
+    panels: Mapping[str, tuple[Task, Mapping[str, pd.DataFrame]]],
+    column: str = "test_accuracy",
+) -> Figure:
     """Draw test accuracy and, dotted, train accuracy of several trainings.
 
     Parameters
@@ -184,6 +189,8 @@ def compared(title: str, panels: Mapping[str, tuple[str, Mapping[str, pd.DataFra
         As in :func:`with_accuracies`.
     panels
         By panel title: the task, and runs by the name of their training, at most four.
+    column
+        The test accuracy that is drawn: the whole test set's, or that of a part of it.
 
     Returns
     -------
@@ -203,18 +210,18 @@ def compared(title: str, panels: Mapping[str, tuple[str, Mapping[str, pd.DataFra
                 runs = on_step_axis(axes, every, task)
                 dotted = role._replace(dashes=":")
                 draw_seeds(axes, runs, "train_accuracy", 100, dotted, label=None)
-                draw_seeds(axes, runs, "test_accuracy", 100, role, label=label)
-                steps = median_moments(runs, THRESHOLDS[task]).drop("norm_peak")
-                heights = [100, *(100 * threshold for threshold in THRESHOLDS[task])]
-                axes.plot(steps, heights, "o", ms=4.5, color=role.light)
-                words.append(
-                    describe(f"{name}, {label}", runs, ("test_accuracy",), THRESHOLDS[task])
+                draw_seeds(axes, runs, column, 100, role, label=label)
+                steps = median_moments(runs, marked(task), column).drop(
+                    "norm_peak", errors="ignore"
                 )
+                heights = [100, *(100 * threshold for threshold in marked(task))]
+                axes.plot(steps, heights, "o", ms=4.5, color=role.light)
+                words.append(describe(f"{name}, {label}", runs, (column,), marked(task), column))
             axes.set(xlabel="training step", ylabel="accuracy (%)", ylim=(-3, 103))
             axes.set_title(_lettered(letter, name, len(panels)))
             handles = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
-        marked = sorted({t for task, _ in panels.values() for t in THRESHOLDS[task]})
-        percents = ", ".join(f"{100 * threshold:g}" for threshold in marked)
+        levels = sorted({level for task, _ in panels.values() for level in marked(task)})
+        percents = ", ".join(f"{100 * level:g}" for level in levels)
         quiet = ROLES["quiet"].light
         handles += [
             Line2D([], [], color=quiet, ls=":", label="train accuracy"),
@@ -227,7 +234,7 @@ def compared(title: str, panels: Mapping[str, tuple[str, Mapping[str, pd.DataFra
 
 def accuracies(
     title: str,
-    panels: Mapping[str, tuple[str, pd.DataFrame]],
+    panels: Mapping[str, tuple[Task, pd.DataFrame]],
     columns: Mapping[str, Role],
     levels: Mapping[str, tuple[str, float]] | None = None,
     legend_columns: int = 3,
@@ -260,9 +267,9 @@ def accuracies(
             if not math.isnan(height):
                 axes.axhline(100 * height, color=ROLES["quiet"].light, lw=1, label=level)
             axes.set(xlabel="training step", ylabel="accuracy (%)", ylim=(-3, 103))
-            mark_moments(axes, runs, THRESHOLDS[task])
+            mark_moments(axes, runs, marked(task))
             axes.set_title(_lettered(letter, name, len(panels)), pad=24)
-            words.append(describe(name, every, [*columns], THRESHOLDS[task]))
+            words.append(describe(name, every, [*columns], marked(task)))
             if not math.isnan(height):
                 words.append(f"Line across, {level}: {height:.3g}.")
             artists, labels = axes.get_legend_handles_labels()
@@ -286,7 +293,7 @@ def draw_accuracies(axes: Axes, runs: pd.DataFrame) -> None:
 
 def mark_moments(axes: Axes, runs: pd.DataFrame, thresholds: Sequence[float]) -> None:
     """Mark where train accuracy reaches 100 % and test accuracy its thresholds (medians)."""
-    medians = median_moments(runs, thresholds).drop("norm_peak").dropna()
+    medians = median_moments(runs, thresholds).drop("norm_peak", errors="ignore").dropna()
     for row, (column, step) in enumerate(medians.to_dict().items()):
         axes.axvline(step, color=ROLES["quiet"].light, lw=0.9, ls=":")
         along = axes.transAxes.inverted().transform(axes.transData.transform((step, 0)))[0]
@@ -305,7 +312,11 @@ def mark_moments(axes: Axes, runs: pd.DataFrame, thresholds: Sequence[float]) ->
 
 
 def describe(
-    name: str, runs: pd.DataFrame, columns: Sequence[str], thresholds: Sequence[float]
+    name: str,
+    runs: pd.DataFrame,
+    columns: Sequence[str],
+    thresholds: Sequence[float],
+    accuracy: str = "test_accuracy",
 ) -> str:
     """Say in words what a panel shows, from the very data it is drawn from.
 
@@ -319,6 +330,8 @@ def describe(
         The columns drawn.
     thresholds
         Test accuracies to report, as in :func:`grokbook.analysis.moments.moments`.
+    accuracy
+        The test accuracy that they are of, as there.
     """
     seeds = sorted(runs["seed"].unique())
     who = f"seed {seeds[0]}" if len(seeds) == 1 else f"median of {len(seeds)} seeds"
@@ -332,7 +345,7 @@ def describe(
                 if 0 < row < len(curve) - 1:
                     words += f", {extreme} {curve[row]:.3g} at {say_step(steps[row])}"
         curves.append(words)
-    times = median_moments(runs, thresholds)
+    times = median_moments(runs, thresholds, accuracy)
     reached = [f"Train accuracy reaches 100 % at {say_step(times['train_100'])}"]
     for percent in (f"{100 * threshold:g}" for threshold in thresholds):
         since = say_step(times[f"test_{percent}"])
@@ -343,9 +356,9 @@ def describe(
     )
 
 
-def on_step_axis(axes: Axes, runs: pd.DataFrame, task: str) -> pd.DataFrame:
+def on_step_axis(axes: Axes, runs: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Set up the step axis of a task and return the runs without what has no place on it."""
-    if task == "MNIST":
+    if task.axis == "log":
         runs = runs[runs["step"] > 0]
         axes.set_xscale("log")
     axes.set_xlim(runs["step"].min(), runs["step"].max())

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grokbook.experiments.named import experiment
-from grokbook.experiments.names import CONTROL_NAMES, PAPER_NAMES, PRESETS
+from grokbook.experiments.names import ALL_NAMES, PRESETS
 from grokbook.experiments.schema import Experiment
 
 LONGEST = 100
@@ -59,7 +59,7 @@ def options(found: str) -> tuple[str, str, list[str]] | None:
     start, *parts = re.split(r"\+(?=[A-Za-z_][\w.]*=)", found)
     name, _, preset = start.partition("@")
     preset = preset or PRESETS[0]
-    if not parts or name not in (*PAPER_NAMES, *CONTROL_NAMES) or preset not in PRESETS:
+    if not parts or name not in ALL_NAMES or preset not in PRESETS:
         return None
     paths = {
         short: path for path, short in _short(_flat(experiment(name, preset).to_dict())).items()

@@ -11,10 +11,10 @@ from typing import Any
 
 from grokbook._support.errors import GrokbookError, InputError, RunError
 from grokbook._support.validation import shown, whole
-from grokbook.experiments.named import CONTROLS, EXPERIMENTS, experiment
+from grokbook.experiments.named import NAMED, experiment
 from grokbook.experiments.schema import Experiment
 from grokbook.store.readable_names import options, readable_name
-from grokbook.tasks.modular import ModularAddition
+from grokbook.tasks.base import reseeded
 from grokbook.training.run import Run
 
 _LONGEST = 200  # bytes; file systems take 255, endings and temporary names included
@@ -111,13 +111,10 @@ def custom_key(name: str, preset: str, recipe: Experiment) -> RunKey:
     """
     if recipe == experiment(name, preset, recipe.seed):
         return RunKey(preset, name, recipe.seed)
-    seedless = dataclasses.replace(recipe, seed=0)
-    if isinstance(recipe.dataset, ModularAddition):
-        if recipe.dataset.seed == recipe.seed:
-            dataset = dataclasses.replace(recipe.dataset, seed=0)
-            seedless = dataclasses.replace(seedless, dataset=dataset)
-        else:  # told by a seed other than 0: one split, of seed 0, is not a split of each
-            seedless = dataclasses.replace(seedless, seed=1)
+    if reseeded(recipe.dataset, recipe.seed) == recipe.dataset:
+        seedless = dataclasses.replace(recipe, seed=0, dataset=reseeded(recipe.dataset, 0))
+    else:  # told by a seed other than 0: one split, of seed 0, is not a split of each
+        seedless = dataclasses.replace(recipe, seed=1)
     return RunKey("custom", f"{name}-{seedless.id[:8]}", recipe.seed)
 
 
@@ -174,5 +171,5 @@ def command_for(key: RunKey, again: bool = False) -> str:
 def _overridden(key: RunKey) -> str | None:
     """Return the experiment that a name of :func:`custom_key` begins with, None for another."""
     base, _, code = key.name.rpartition("-")
-    known = base in EXPERIMENTS | CONTROLS and re.fullmatch("[0-9a-f]{8}", code)
+    known = base in NAMED and re.fullmatch("[0-9a-f]{8}", code)
     return base if key.preset == "custom" and known else None

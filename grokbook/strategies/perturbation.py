@@ -44,7 +44,10 @@ class Perturbed:
         if state.step % self.refresh == 0 or "sigma" not in state.memory:
             error = 1 - state.train_accuracy()
             state.memory["sigma"] = (self.lambda_1 * error).clamp(min=self.lambda_2)
-        unit = torch.randn(shape, generator=state.generator, dtype=like.dtype, device=like.device)
+        # Drawn in float32 whatever the network's type: float64 is the same run more precisely.
+        unit = torch.randn(
+            shape, generator=state.generator, dtype=torch.float32, device=like.device
+        ).to(like.dtype)
         return unit.mul_(state.memory["sigma"])
 
     def loss(

@@ -20,14 +20,12 @@ from torch import Tensor
 from grokbook import metrics
 from grokbook._support.errors import InputError
 from grokbook._support.provenance import provenance
+from grokbook.experiments.columns import ORDERS
 from grokbook.experiments.schema import Dataset
 from grokbook.store.records import default_root, find_record, read_record, write_record
 from grokbook.tasks.base import Split
 from grokbook.tasks.images import MNIST
 from grokbook.theory import neighbouring_probability
-
-ORDERS = (0.5, 1.0, 2.0, 3.0)
-"""Orders α of the recorded entropies, those of the runs."""
 
 
 def distances(split: Split) -> pd.DataFrame:

@@ -14,28 +14,31 @@ from pathlib import Path
 
 import pandas as pd
 
-from grokbook.analysis.moments import GROKKED, moments
-from grokbook.experiments.named import experiment
+from grokbook.analysis.moments import moments
+from grokbook.experiments.named import experiment, task_of
 from grokbook.experiments.schema import Experiment
 from grokbook.store.records import roots
 from grokbook.store.run_keys import RunKey, custom_key
 from grokbook.store.run_store import RunStore
 
 SEED = 100
-GRIDS = {"mnist": (0.001, 0.003, 0.01, 0.03), "modadd": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)}
-"""Coefficients tried, by task, for the quick presets. That of modulo addition first ended at 0.1,
-where its best lay without having grokked; it was then widened upwards."""
+GRIDS = {
+    "mnist-standard": (0.001, 0.003, 0.01, 0.03),
+    "modadd-standard": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+}
+"""Coefficients tried, by experiment, for the quick presets. That of modulo addition first ended at
+0.1, where its best lay without having grokked; it was then widened upwards."""
 
 
 def runs() -> dict[tuple[str, float], tuple[RunKey, Experiment]]:
     """Return where each run of the search is kept and what it trains, by task and coefficient."""
     found = {}
-    for task, grid in GRIDS.items():
-        base = experiment(f"{task}-standard", "quick", SEED)
+    for name, grid in GRIDS.items():
+        task, base = task_of(name).key, experiment(name, "quick", SEED)
         for coefficient in grid:
             optimizer = dataclasses.replace(base.optimizer, weight_decay=0.0, l1_decay=coefficient)
             recipe = dataclasses.replace(base, optimizer=optimizer)
-            found[task, coefficient] = (custom_key(f"{task}-standard", "quick", recipe), recipe)
+            found[task, coefficient] = (custom_key(name, "quick", recipe), recipe)
     return found
 
 
@@ -60,10 +63,10 @@ def table(root: Path | None = None) -> pd.DataFrame:
     """
     stores = [RunStore(folder) for folder in roots(root)]
     rows = {}
-    for (task, coefficient), (key, _) in runs().items():
+    for (task, coefficient), (key, recipe) in runs().items():
         store = next((each for each in stores if key in each.recorded()), stores[0])
         log = store.load(key).log.assign(seed=SEED)
-        threshold = GROKKED[task]
+        threshold = recipe.task.grokked
         rows[task, coefficient] = {
             "grokked": moments(log, (threshold,)).at[SEED, f"test_{100 * threshold:g}"],
             "final_test_accuracy": log["test_accuracy"].iloc[-1],
@@ -71,7 +74,7 @@ def table(root: Path | None = None) -> pd.DataFrame:
     found = pd.DataFrame.from_dict(rows, orient="index")
     found.index = found.index.set_names(["task", "coefficient"])
     found["chosen"] = False
-    for task in GRIDS:
+    for task in found.index.unique("task"):
         ranked = found.loc[[task]].sort_values(
             ["grokked", "final_test_accuracy"], ascending=[True, False], na_position="last"
         )

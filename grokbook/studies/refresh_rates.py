@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from grokbook._support.errors import MissingRunError, StaleRunError
-from grokbook.analysis.moments import GROKKED, moments
-from grokbook.experiments.named import experiment
+from grokbook.analysis.moments import moments
+from grokbook.experiments.named import experiment, task_of
 from grokbook.experiments.schema import Experiment, Measurements
 from grokbook.store.records import roots
 from grokbook.store.run_keys import RunKey, custom_key
@@ -24,8 +24,8 @@ from grokbook.training.run import Run
 REFRESH = (1, 10, 100, 1000)
 """Steps between two updates of σ in perturbed training; 10 is ours."""
 
-PERTURBED = {"mnist-perturbed": "mnist", "modadd-perturbed": "modadd"}
-"""The experiments that have a σ, and their tasks."""
+PERTURBED = ("mnist-perturbed", "modadd-perturbed")
+"""The experiments that have a σ."""
 
 
 class Refreshed(NamedTuple):
@@ -93,7 +93,8 @@ def load_refresh_rates(
     DataFrame
         One row a run: ``experiment``, ``refresh``, ``seed``, ``train_100``, ``test_50`` and
         ``grokked`` (steps, NaN where they do not come: see
-        :func:`grokbook.analysis.moments.moments` and ``GROKKED``) and ``test_accuracy`` at the end.
+        :func:`grokbook.analysis.moments.moments`, and the task's ``grokked``) and
+        ``test_accuracy`` at the end.
 
     Raises
     ------
@@ -108,7 +109,7 @@ def load_refresh_rates(
     for seed in seeds:
         for name, refresh, recipe in refresh_rates(seed, "quick" if recorded else "smoke"):
             run = _recorded(name, recipe, root) if recorded else train(recipe)
-            threshold = GROKKED[PERTURBED[name]]
+            threshold = task_of(name).grokked
             when = moments(run.log.assign(seed=seed), (0.5, threshold)).loc[seed]
             rows.append(
                 {

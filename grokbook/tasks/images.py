@@ -1,9 +1,4 @@
-"""The paper's two tasks, and a third that needs no download, as tensors and a split.
-
-A data set here is a frozen recipe; :meth:`load` turns it into a :class:`grokbook.tasks.base.Split`.
-Section 2.1 of the paper: MNIST after Omnigrok [Liu et al. 2022b], modulo addition after Nanda et
-al. [2023].
-"""
+"""Images: MNIST, the paper's first task (section 2.1), and digits that need no download."""
 
 from __future__ import annotations
 
@@ -20,7 +15,7 @@ from torch import Tensor
 
 from grokbook._support.errors import DataError, reason
 from grokbook._support.validation import conform
-from grokbook.tasks.base import Split, check_train_points
+from grokbook.tasks.base import Split, Task, check_train_points
 
 # SHA-256 of the decompressed IDX files: mirrors recompress, the content never changes.
 _MNIST_SHA256 = {
@@ -41,8 +36,16 @@ _MNIST_MIRRORS = (
 )
 
 
+class _Images(Task):
+    """What the images share, after Omnigrok [Liu et al. 2022b]."""
+
+    axis = "log"
+    grokked = 0.8
+    loss = "mse"
+
+
 @dataclass(frozen=True)
-class MNIST:
+class MNIST(_Images):
     """The first ``train_points`` MNIST training images and the whole test set of 10 000.
 
     Pixels are scaled to [0, 1] and flattened to 784 [LeCun et al. 1998; setting of Liu et al.
@@ -60,6 +63,9 @@ class MNIST:
 
     train_points: int = 1000
 
+    key = "mnist"
+    name = "MNIST"
+
     def __post_init__(self) -> None:
         conform(self)
         check_train_points(self.train_points, 60_000, "MNIST")
@@ -74,7 +80,7 @@ class MNIST:
 
 
 @dataclass(frozen=True)
-class Digits:
+class Digits(_Images):
     """scikit-learn's 1797 handwritten 8×8 digits: the stand-in for MNIST that needs no download.
 
     Pixels are scaled to [0, 1]; the first ``train_points`` images train, the rest test. For tests
@@ -88,6 +94,8 @@ class Digits:
     """
 
     train_points: int = 200
+
+    name = "handwritten digits"
 
     def __post_init__(self) -> None:
         conform(self)

@@ -1,20 +1,46 @@
-"""Modulo addition, with the split drawn from a seed."""
+"""Modulo addition, the paper's second task; and what all tasks modulo p share."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from grokbook._support.errors import InputError
-from grokbook._support.seeding import generator
 from grokbook._support.validation import conform, whole
-from grokbook.tasks.base import Split
+from grokbook.tasks.pairs import PairTask
 
 
 @dataclass(frozen=True)
-class ModularAddition:
+class Modular(PairTask):
+    """Base of the tasks modulo p: an operation on 0 … p - 1."""
+
+    p: int = 113
+    train_fraction: float = 0.3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        conform(self)
+        whole("p", self.p, least=2)
+        self.check_split()
+
+    @property
+    def tokens(self) -> int:
+        """The modulus p."""
+        return self.p
+
+    def label_table(self) -> Tensor:
+        """Return the true answers, int64 ``(p, p)``; -1 where a pair is no question."""
+        numbers = torch.arange(self.p)
+        return self.answer(numbers[:, None], numbers)
+
+    def answer(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the answer to "a ∘ b =" for int64 tensors that broadcast to one shape."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ModularAddition(Modular):
     """All p² pairs (a, b) with label (a + b) mod p, a random share of them for training.
 
     The training set holds ⌊train_fraction · p²⌋ pairs (3830 of 12 769 at p = 113), drawn by
@@ -36,32 +62,9 @@ class ModularAddition:
     True
     """
 
-    p: int = 113
-    train_fraction: float = 0.3
-    seed: int = 0
+    key = "modadd"
+    name = "modulo addition"
 
-    def __post_init__(self) -> None:
-        conform(self)
-        whole("p", self.p, least=2)
-        whole("seed", self.seed, least=0)
-        if not 0 < self.train_fraction <= 1:
-            raise InputError(f"train_fraction is {self.train_fraction}, but must lie in (0, 1].")
-        if self.train_points < 1:
-            raise InputError(
-                f"train_fraction {self.train_fraction} of {self.p**2} pairs leaves no training"
-                f" pair; at least {1 / self.p**2:.3g} is needed."
-            )
-
-    @property
-    def train_points(self) -> int:
-        """Number of training pairs, ⌊train_fraction · p²⌋."""
-        # The tiny term keeps 0.29 · 100 = 28.999999999999996 at 29.
-        return math.floor(self.train_fraction * self.p**2 + 1e-9)
-
-    def load(self) -> Split:
-        """Return the pairs in the random order of ``seed``, the first of them for training."""
-        index = torch.randperm(self.p**2, generator=generator(self.seed, "split"))
-        pairs = torch.stack((index // self.p, index % self.p), dim=1)
-        labels = pairs.sum(dim=1) % self.p
-        n = self.train_points
-        return Split(pairs[:n], labels[:n], pairs[n:], labels[n:], classes=self.p)
+    def answer(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return (a + b) mod p."""
+        return (a + b) % self.p

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from grokbook import metrics
+from grokbook._support.errors import InputError
 from grokbook._support.seeding import generator
+from grokbook.experiments.columns import ORDERS, by_order
 from grokbook.experiments.schema import Experiment
 from grokbook.models.base import Network
 from grokbook.models.mlp import MLP
@@ -24,7 +26,6 @@ from grokbook.strategies.losses import LOSSES
 from grokbook.tasks.base import Split
 from grokbook.theory import lemma_3_1, theorem_3_2, theorem_5_9, theorem_5_12
 
-ALPHAS = (0.5, 1.0, 2.0, 3.0)  # orders logged; the figures show α = 1, Figure 12 all of them
 THEORY_SAMPLES = 1000  # of the training set, for Theorems 5.9 and 5.12, which hold on any set
 TEST_SAMPLES = 2000  # samples of the test set in Figure 12's entropies: ten batches of 200
 
@@ -47,10 +48,20 @@ class Measure:
     model: Network
     split: Split
 
+    @cached_property
+    def answers(self) -> Tensor:
+        """The task's true answers, ``(p, p)``; asked for only where inputs are pairs."""
+        table = self.experiment.task.label_table()
+        if table is None:
+            raise InputError(
+                "groups has 'commutativity', which needs pairs (a, b), but the inputs are vectors."
+            )
+        return table.to(self.split.train_y.device)
+
     def __call__(self, step: int, *, dear: bool) -> dict[str, float]:
         """Measure now; if the training loss is not finite, only the accuracies are returned."""
         groups = self.experiment.measurements.groups
-        moment = _Moment(self.experiment, self.model, self.split, step)
+        moment = _Moment(self, step)
         row = _accuracy(moment)
         if not math.isfinite(row["train_loss"]):
             return row
@@ -65,10 +76,20 @@ class Measure:
 class _Moment:
     """The network at one step, with what several groups need computed once."""
 
-    experiment: Experiment
-    model: Network
-    split: Split
+    run: Measure
     step: int
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.run.experiment
+
+    @property
+    def model(self) -> Network:
+        return self.run.model
+
+    @property
+    def split(self) -> Split:
+        return self.run.split
 
     def noise(self, purpose: str) -> torch.Generator:
         """Return the generator of one metric at this step."""
@@ -133,25 +154,33 @@ def _norms(moment: _Moment) -> dict[str, float]:
 
 
 def _commutativity(moment: _Moment) -> dict[str, float]:
-    """Abelian tests (Figures 5, 7) and the two parts of the test set (the staircase)."""
-    split = moment.split
-    p = split.classes
+    """Abelian tests (Figures 5, 7) and the two parts of the test set (the staircase).
+
+    The answers are those of the task's own table. Where they do not commute, to answer (a, b) and
+    (b, a) alike is a mistake, and the abelian tests are left out; the parts of the test set are
+    there for every task on pairs.
+    """
+    split, answers = moment.split, moment.run.answers
+    p = len(answers)
     pairs = torch.cat((split.train_x, split.test_x))
-    table = moment.train_logits.new_empty(p, p, p)
+    table = moment.train_logits.new_zeros(p, p, split.classes)
     table[pairs[:, 0], pairs[:, 1]] = torch.cat((moment.train_logits, moment.test_logits))
-    row = {}
-    for name, chosen in (("train", split.train_x), ("all", None)):
-        row[f"abelian_accuracy_{name}"] = metrics.abelian_accuracy(table, chosen)
-        row[f"abelian_logit_distance_{name}"] = metrics.abelian_logit_distance(table, chosen)
-        row[f"abelian_logit_mse_{name}"] = metrics.abelian_logit_mse(table, chosen)
-    correct = table.argmax(dim=2) == (
-        torch.arange(p, device=table.device)[:, None] + torch.arange(p, device=table.device)
-    ).remainder(p)
-    seen, unseen = metrics.mirror_split(split.train_x, p)
-    for name, half in (("mirrored", seen), ("unmirrored", unseen)):
-        share = correct[half[:, 0], half[:, 1]].double().mean() if len(half) else math.nan
-        row[f"test_accuracy_{name}"] = float(share)
-    return row
+    row: dict[str, float] = {}
+    if metrics.commutes(answers):
+        # Where some pairs are no questions, only those whose mirror image is one are compared.
+        asked = (answers >= 0) & (answers.T >= 0)
+        train = split.train_x[asked[split.train_x[:, 0], split.train_x[:, 1]]]
+        for name, chosen in (("train", train), ("all", asked.nonzero())):
+            if not len(chosen):
+                continue
+            row[f"abelian_accuracy_{name}"] = metrics.abelian_accuracy(table, chosen)
+            row[f"abelian_logit_distance_{name}"] = metrics.abelian_logit_distance(table, chosen)
+            row[f"abelian_logit_mse_{name}"] = metrics.abelian_logit_mse(table, chosen)
+    parts = metrics.accuracy_by_mirror(table, answers, split.train_x)
+    return row | {
+        "test_accuracy_mirrored": parts.mirrored,
+        "test_accuracy_unmirrored": parts.unmirrored,
+    }
 
 
 def _robustness(moment: _Moment) -> dict[str, float]:
@@ -185,7 +214,7 @@ def _information(moment: _Moment) -> dict[str, float]:
     results = {}
     for name, sigma in (("clean", 0.0), ("perturbed", settings.information_sigma)):
         results[name] = metrics.perturbed_information(
-            model.first_layer, model.logits, moment.inputs, sigma, ALPHAS,
+            model.first_layer, model.logits, moment.inputs, sigma, ORDERS,
             settings.information_batch, generator=moment.noise("information"),
         )  # fmt: skip
         zeros = results[name].zero_features
@@ -216,17 +245,14 @@ def _information(moment: _Moment) -> dict[str, float]:
         logits = moment.test_logits[:TEST_SAMPLES]
         row |= _by_order(
             "test_entropy",
-            metrics.representation_entropy(logits, ALPHAS, settings.information_batch),
+            metrics.representation_entropy(logits, ORDERS, settings.information_batch),
         )
     return row
 
 
 def _by_order(name: str, values: Tensor) -> dict[str, float]:
     """α = 1 under the plain name, every other order with a suffix."""
-    return {
-        name if alpha == 1 else f"{name}_alpha_{alpha:g}": float(value)
-        for alpha, value in zip(ALPHAS, values, strict=True)
-    }
+    return dict(zip(by_order(name).values(), map(float, values), strict=True))
 
 
 def _theory(moment: _Moment) -> dict[str, float]:

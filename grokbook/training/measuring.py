@@ -15,7 +15,7 @@ from torch import nn
 from grokbook._support.errors import InputError
 from grokbook.experiments.schema import GROUPS, Experiment, Measurements
 from grokbook.models.base import Network
-from grokbook.tasks.base import Loadable, Split
+from grokbook.tasks.base import Loadable, Split, Task, described
 from grokbook.training.measurements import Measure
 from grokbook.training.run import Run
 
@@ -53,14 +53,14 @@ class Observed:
     seed: int = 0
 
     @property
-    def task(self) -> Any:
+    def task(self) -> Task:
         """The data set with all that a task tells of itself."""
         if self.dataset is None:
             raise InputError(
                 "groups has 'commutativity', which needs a task with true answers, but only its"
                 " tensors are there; give the task."
             )
-        return self.dataset
+        return described(self.dataset)
 
 
 def measure(

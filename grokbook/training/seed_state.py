@@ -48,7 +48,7 @@ class SeedState:
     @classmethod
     def begin(cls, experiment: Experiment, place: torch.device) -> SeedState:
         """Return the course at step 0."""
-        split = experiment.dataset.load().to(place)
+        split = experiment.load().to(place)
         model = experiment.build_model(split.train_x.shape[1], split.classes).to(place)
         state = TrainingState(
             step=0,

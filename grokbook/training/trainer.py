@@ -20,7 +20,7 @@ from grokbook._support.validation import whole
 from grokbook.experiments.schema import Experiment, Measurements
 from grokbook.models.base import Network
 from grokbook.optimizers.adamw import Optimizer
-from grokbook.tasks.modular import ModularAddition
+from grokbook.tasks.base import reseeded
 from grokbook.training.devices import find_device, seeds_that_fit
 from grokbook.training.interrupts import held_interrupts
 from grokbook.training.run import Run
@@ -380,10 +380,7 @@ def _require_alike(experiments: Sequence[Experiment]) -> None:
         raise InputError("There is no experiment to train; name at least one seed.")
 
     def seedless(experiment: Experiment) -> Experiment:
-        dataset = experiment.dataset
-        if isinstance(dataset, ModularAddition):
-            dataset = dataclasses.replace(dataset, seed=0)
-        return dataclasses.replace(experiment, seed=0, dataset=dataset)
+        return dataclasses.replace(experiment, seed=0, dataset=reseeded(experiment.dataset, 0))
 
     for experiment in experiments:
         if seedless(experiment) != seedless(experiments[0]):

@@ -84,7 +84,9 @@ class Logger:
         Columns ``experiment``, ``seed``, ``step``, ``train_accuracy``, ``train_loss``,
         ``test_accuracy``, ``test_loss``, and those of the groups asked for.
         """
-        rows = self._rows or [dict.fromkeys(("step", "train_accuracy", "test_accuracy"), float("nan"))]
+        rows = self._rows or [
+            dict.fromkeys(("step", "train_accuracy", "test_accuracy"), float("nan"))
+        ]
         table = pd.DataFrame(rows).head(len(self._rows))
         table.insert(0, "experiment", self.name)
         table.insert(1, "seed", self.seed)

@@ -145,7 +145,7 @@ def comparisons(runs: pd.DataFrame) -> list[dict[str, Any]]:
     groups = {f"seed {seed}": [seed] for seed in seeds}
     if len(seeds) > 1:
         groups = {f"all {len(seeds)} seeds": seeds, **groups}
-    times = moments(runs.assign(weight_norm=0.0), LEVELS)
+    times = moments(runs, LEVELS)
     rows: list[dict[str, Any]] = []
     for label, group in groups.items():
         reached = times.loc[group, [f"test_{100 * level:g}" for level in LEVELS]]

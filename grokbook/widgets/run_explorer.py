@@ -10,12 +10,10 @@ import pandas as pd
 import traitlets
 
 from grokbook.analysis.moments import moments
+from grokbook.experiments.named import task_of, training_of
 from grokbook.figures.style import LABELS
-from grokbook.figures.training_curves import THRESHOLDS
+from grokbook.tasks.base import Task
 from grokbook.widgets._front_end import Explorer, script, style
-
-TASKS = {"mnist": "MNIST", "modadd": "Modulo addition"}
-"""What an experiment's name begins with, and the task as the figures name it."""
 
 TRAININGS = {
     "abelian": "abelian degrok",
@@ -23,8 +21,9 @@ TRAININGS = {
     "l1": "ℓ₁ decay",
     "no-decay": "no decay",
     "mirrored": "pairs and mirror images",
+    "constant-noise": "constant noise",
 }
-"""How the rest of an experiment's name is written, where not as it stands."""
+"""How what an experiment's name says of its training is written, where not as it stands."""
 
 METRICS = {
     "Accuracy": (
@@ -125,9 +124,9 @@ def recorded_runs_explorer(runs: Mapping[str, pd.DataFrame]) -> ipywidgets.Widge
     Parameters
     ----------
     runs
-        Runs by the name of their experiment, such as ``records(preset).logs`` of
-        `grokbook.claims`: columns ``seed``, ``step``, ``train_accuracy``, ``test_accuracy``,
-        ``weight_norm`` and any of ``METRICS``. Names begin with ``mnist-`` or ``modadd-``.
+        Runs by the name of their experiment, one of `grokbook.experiments.named.NAMED`, such as
+        ``records(preset).logs`` of `grokbook.claims`: columns ``seed``, ``step``,
+        ``train_accuracy``, ``test_accuracy`` and any of ``METRICS``.
 
     Returns
     -------
@@ -138,7 +137,7 @@ def recorded_runs_explorer(runs: Mapping[str, pd.DataFrame]) -> ipywidgets.Widge
     Raises
     ------
     ValueError
-        If there is no run, or a name begins otherwise.
+        If there is no run, or no experiment has the name.
 
     Examples
     --------
@@ -204,29 +203,26 @@ def encode_runs(
     """
     if not any(len(table) for table in runs.values()):
         raise ValueError("The explorer needs at least one run, got none.")
-    tasks: dict[str, dict[str, pd.DataFrame]] = {}
+    tasks: dict[str, tuple[Task, dict[str, pd.DataFrame]]] = {}
     for name, table in runs.items():
-        prefix, _, training = name.partition("-")
-        if prefix not in TASKS or not training:
-            raise ValueError(f"A run's name begins with mnist- or modadd-, got {name!r}.")
+        task, training = task_of(name), training_of(name)
         if len(table):
-            tasks.setdefault(prefix, {})[TRAININGS.get(training, training)] = table
+            tables = tasks.setdefault(task.key, (task, {}))[1]
+            tables[TRAININGS.get(training, training)] = table
     grids: dict[tuple[int, ...], int] = {}
     pieces: list[np.ndarray] = []
-    catalogue = [
-        _encode_task(TASKS[prefix], tables, grids, pieces) for prefix, tables in tasks.items()
-    ]
+    catalogue = [_encode_task(task, tables, grids, pieces) for task, tables in tasks.values()]
     return catalogue, [list(grid) for grid in grids], np.concatenate(pieces).tobytes()
 
 
 def _encode_task(
-    task: str,
+    task: Task,
     tables: dict[str, pd.DataFrame],
     grids: dict[tuple[int, ...], int],
     pieces: list[np.ndarray],
 ) -> dict[str, Any]:
     """Return a task's entry of the catalogue; add its steps to `grids`, its values to `pieces`."""
-    *_, threshold = THRESHOLDS[task]
+    threshold = task.grokked
     ranges: dict[str, Range] = {}
     metrics: list[dict[str, Any]] = []
     for group, columns in METRICS.items():
@@ -266,8 +262,8 @@ def _encode_task(
             )  # fmt: skip
         trainings.append({"label": label, "runs": entries})
     return {
-        "task": task,
-        "logarithmic": task == "MNIST",
+        "task": task.title,
+        "logarithmic": task.axis == "log",
         "threshold": threshold,
         "metrics": metrics,
         "trainings": trainings,

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grokbook.analysis.moments import decline, median_moments, moments
+from grokbook import InputError
+from grokbook.analysis.moments import decline, first_step_staying, median_moments, moments
 
 
 def run(**columns: list[float]) -> pd.DataFrame:
@@ -72,3 +73,33 @@ def test_decline_of_a_curve_that_rises_first():
     run = pd.DataFrame({"seed": 4, "step": [30, 0, 20, 10], "S": [1.0, 5.0, np.nan, 9.0]})
     row = decline(run, "S").loc[4]
     assert row.to_dict() == {"start": 5, "peak": 9, "peak_step": 10, "end": 1, "falling": 0.5}
+
+
+def test_any_column_may_be_asked_from_when_on_it_stays():
+    table = run(test_accuracy=[0.0, 0.0, 0.0, 0.0], share=[0.9, np.nan, 0.1, 0.6])
+    assert first_step_staying(table, "share", 0.5).to_dict() == {0: 30}
+    table = run(test_accuracy=[0.0, 0.0, 0.0, 0.0], share=[0.1, 0.9, np.nan, 0.6])
+    assert first_step_staying(table, "share", 0.5).to_dict() == {0: 10}
+    assert np.isnan(first_step_staying(table, "share", 0.7)[0])
+    assert np.isnan(first_step_staying(table.assign(share=np.nan), "share", 0.1)[0])
+
+
+def test_moments_of_a_part_of_the_test_set_are_those_of_its_column():
+    table = run(test_accuracy=[0.0, 0.0, 0.0], half=[0.0, 0.6, 1.0])
+    named = moments(table.drop(columns="test_accuracy"), (0.5,), "half")
+    assert named["test_50"].to_dict() == {0: 10}
+
+
+def test_a_minimal_log_has_no_peak_of_the_norm_and_all_else():
+    table = run(test_accuracy=[0.1, 0.6, 1.0])
+    minimal = table.drop(columns="weight_norm")
+    pd.testing.assert_frame_equal(moments(minimal), moments(table).drop(columns="norm_peak"))
+
+
+@pytest.mark.parametrize("lacking", ["seed", "step", "train_accuracy", "test_accuracy"])
+def test_a_table_that_lacks_a_column_is_told_which_in_one_sentence(lacking: str):
+    table = run(test_accuracy=[0.1, 0.6, 1.0]).drop(columns=lacking)
+    with pytest.raises(
+        InputError, match=f"needs the column {lacking}, which the table lacks.*[.]$"
+    ):
+        moments(table)

@@ -231,7 +231,7 @@ def test_the_paper_s_schedules() -> None:
                 experiment("mnist-standard", "smoke"),
                 measurements=Measurements(("accuracy", "commutativity")),
             ),
-            "groups has 'commutativity', which needs pairs (a, b), but the data set is Digits",
+            "groups has 'commutativity', which needs pairs (a, b), but the inputs of Digits are",
         ),
     ],
 )

@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from grokbook.analysis.by_seed import ORDERS, by_order, rank_correlations, since_fit
+from grokbook.analysis.by_seed import rank_correlations, since_fit
+from grokbook.experiments.columns import ORDERS, by_order
 from grokbook.figures.section_6 import batch_sizes, figure_12, figure_13
 from grokbook.figures.style import LABELS, ROLES, png, svg
-from grokbook.training.measurements import ALPHAS
 
 
 def hand_made_run(seed: int = 0) -> pd.DataFrame:
@@ -21,7 +21,7 @@ def hand_made_run(seed: int = 0) -> pd.DataFrame:
         "perturbed_label_mutual_information": 2 * rise,
         "perturbed_mutual_information": 1 + rise + 0.01 * seed,
     }
-    for number, alpha in enumerate(ORDERS):
+    for number, alpha in enumerate(by_order("entropy")):
         for base, size in (("entropy", 2.0), ("test_entropy", 1.0)):
             columns[by_order(base)[alpha]] = size - 0.1 * number + 0.05 * rise + 0.01 * seed
     run = pd.DataFrame(columns)
@@ -37,7 +37,7 @@ def mnist():
 
 
 def test_the_orders_are_those_that_runs_log():
-    assert [float(alpha) for alpha in ORDERS] == list(ALPHAS)
+    assert [float(alpha) for alpha in by_order("entropy")] == list(ORDERS)
     assert by_order("test_entropy") == {
         "0.5": "test_entropy_alpha_0.5",
         "1": "test_entropy",

@@ -3,8 +3,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from grokbook.experiments.named import task_of
 from grokbook.figures.style import LABELS
 from grokbook.figures.training_curves import compared, describe, mark_moments, with_accuracies
+
+MODADD = task_of("modadd-standard")
 
 
 def run(**columns: list[float]) -> pd.DataFrame:
@@ -49,9 +52,7 @@ def rising(seed: int, fit: int, half: int) -> pd.DataFrame:
 
 def test_compared_trainings_have_their_moments_as_dots_on_their_curves():
     slow = pd.concat([rising(seed, 100, half) for seed, half in enumerate((300, 400, 500))])
-    figure = compared(
-        "Both", {"Sums": ("Modulo addition", {"slow": slow, "quick": rising(0, 50, 200)})}
-    )
+    figure = compared("Both", {"Sums": (MODADD, {"slow": slow, "quick": rising(0, 50, 200)})})
     (axes,) = figure.axes
     dots = [line for line in axes.lines if line.get_marker() == "o"]
     assert [line.get_xdata().tolist() for line in dots] == [[100, 400, 800], [50, 200, 400]]
@@ -71,7 +72,7 @@ def test_compared_trainings_have_their_moments_as_dots_on_their_curves():
 @pytest.mark.parametrize("column", LABELS)
 def test_a_long_name_does_not_run_off_the_page(column: str):
     runs = rising(0, 100, 300).assign(**{column: 1.0})
-    figure = with_accuracies("One", {"Sums": ("Modulo addition", runs)}, column)
+    figure = with_accuracies("One", {"Sums": (MODADD, runs)}, column)
     (legend,) = figure.legends
     figure.draw_without_rendering()
     box, page = legend.get_window_extent(), figure.bbox
@@ -80,7 +81,7 @@ def test_a_long_name_does_not_run_off_the_page(column: str):
 
 def test_compared_trainings_that_never_grok_have_no_dot_there():
     never = rising(0, 50, 10_000)
-    figure = compared("One", {"Sums": ("Modulo addition", {"never": never})})
+    figure = compared("One", {"Sums": (MODADD, {"never": never})})
     (dots,) = (line for line in figure.axes[0].lines if line.get_marker() == "o")
     assert dots.get_xdata()[0] == 50 and np.isnan(dots.get_xdata()[1:]).all()
 

@@ -1,18 +1,19 @@
 import pytest
 
-from grokbook.experiments.named import L1_DECAY, experiment
+from grokbook.experiments.named import CONTROLS, experiment
 from grokbook.studies import l1_search
 
 
 def test_the_controls_use_what_the_recorded_search_found() -> None:
     table = l1_search.table()
     chosen = {task: float(c) for task, c in table.index[table["chosen"]]}
-    assert set(chosen) == set(L1_DECAY)
+    assert {f"{task}-l1" for task in chosen} == {name for name in CONTROLS if "-l1" in name}
     for task, coefficient in chosen.items():
         assert experiment(f"{task}-l1", "quick").optimizer.l1_decay == pytest.approx(coefficient)
         best = table.loc[task, "grokked"].min()
         assert table.loc[(task, coefficient), "grokked"] == best
-    assert L1_DECAY["mnist"] == pytest.approx(chosen["mnist"] / 5), "a fifth of the decay"
+    paper = experiment("mnist-l1").optimizer.l1_decay
+    assert paper == pytest.approx(chosen["mnist"] / 5), "a fifth of the decay"
 
 
 def test_its_seed_is_no_result_s() -> None:

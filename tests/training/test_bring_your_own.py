@@ -8,7 +8,7 @@ import pytest
 PAGES = Path(__file__).parents[2] / "book" / "bring_your_own"
 
 
-@pytest.mark.parametrize("name", ["trainer", "network", "own_loop"])
+@pytest.mark.parametrize("name", ["tasks", "trainer", "network", "own_loop"])
 def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROKBOOK_RUNS", str(tmp_path / "runs"))
     text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
