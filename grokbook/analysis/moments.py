@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from grokbook.analysis.run_tables import require_columns
+
 GROKKED = {"mnist": 0.8, "modadd": 0.99}
 """By task, the test accuracy from which a network counts as having grokked, if it stays there."""
 
@@ -41,6 +43,7 @@ def moments(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) -> pd
     >>> moments(run, thresholds=[0.5]).loc[0].to_dict()
     {'train_100': 10.0, 'test_50': 30.0, 'norm_peak': 10.0}
     """
+    require_columns(runs, ("seed", "step", "train_accuracy", "test_accuracy", "weight_norm"))
     if runs.empty:
         raise ValueError("moments needs at least one logged step, got an empty table")
     for threshold in thresholds:
