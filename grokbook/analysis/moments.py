@@ -43,9 +43,9 @@ def moments(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) -> pd
     >>> moments(run, thresholds=[0.5]).loc[0].to_dict()
     {'train_100': 10.0, 'test_50': 30.0, 'norm_peak': 10.0}
     """
-    require_columns(runs, ("seed", "step", "train_accuracy", "test_accuracy", "weight_norm"))
     if runs.empty:
         raise ValueError("moments needs at least one logged step, got an empty table")
+    require_columns(runs, ("seed", "step", "train_accuracy", "test_accuracy", "weight_norm"))
     for threshold in thresholds:
         if not 0 < threshold <= 1:
             raise ValueError(f"a test accuracy threshold lies in (0, 1], got {threshold}")
