@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from grokbook._support.errors import InputError
+from grokbook.analysis.run_tables import require_columns
 
 
 def first_step_staying(runs: pd.DataFrame, column: str, level: float) -> pd.Series[float]:
@@ -105,20 +106,6 @@ def moments(
             place, f"test_{100 * threshold:g}", first_step_staying(runs, column, threshold)
         )
     return table
-
-
-def require_columns(runs: pd.DataFrame, columns: Sequence[str], who: str) -> None:
-    """Refuse a table without some columns, in one sentence that names them.
-
-    A log of one run has no ``seed``; `log.assign(seed=0)` gives it one.
-    """
-    lacking = [column for column in columns if column not in runs]
-    if lacking:
-        how = "; give a single run one with `.assign(seed=0)`" if lacking[0] == "seed" else ""
-        raise InputError(
-            f"{who} needs the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}, which the"
-            f" table lacks{how}."
-        )
 
 
 def decline(runs: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -39,6 +39,7 @@ class InPageTraining(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
+        assert data is not None
         data["text/plain"] = SENTENCE
         return bundle
 
