@@ -1,6 +1,7 @@
 """The package's rooms lie along one corridor: imports run one way, and in no circle."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,15 @@ def test_every_folder_is_a_room_and_every_room_a_folder():
     found = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert found == set(FLOOR)
     assert {path.stem for path in PACKAGE.glob("*.py")} == OUTSIDE
+
+
+def test_readme_has_a_map_of_all_rooms():
+    readme = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    table = readme.split("| room of `grokbook/` |")[1].split("\n\n")[0]
+    named = [re.findall(r"`(\w+)/`", row.split("|")[1]) for row in table.splitlines()[2:]]
+    floors = [FLOOR[each[0]] for each in named]
+    assert floors == sorted(floors), "from the ground up"
+    assert sorted(room for row in named for room in row) == sorted(FLOOR)
 
 
 def test_no_import_runs_back():

@@ -34,10 +34,11 @@ def ticking_bar(total: int, unit: str) -> Iterator[Any]:
         ``update()`` it for each that is done.
     """
     ended = threading.Event()
+    pause = 1.0 if sys.stderr is not None and sys.stderr.isatty() else 30.0  # a log keeps each
     with tqdm(total=total, unit=unit, dynamic_ncols=True) as bar:
 
         def tick() -> None:
-            while not ended.wait(1.0):
+            while not ended.wait(pause):
                 bar.refresh()
 
         clock = threading.Thread(target=tick, daemon=True)

@@ -127,8 +127,12 @@ def test_braces_in_paths_are_braces(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """papermill takes paths as format strings; the book's folder too may have braces in it."""
     book = tmp_path / "{a} {0}" / "book"
     book.mkdir(parents=True)
-    cell = nbformat.v4.new_code_cell("n = 1", metadata={"tags": ["parameters"]})
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), book / "short.ipynb")
+    cell = nbformat.v4.new_code_cell("n: int = 1", metadata={"tags": ["parameters"]})
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebook.metadata["kernelspec"] = {
+        "name": "python3", "display_name": "Python 3", "language": "python",
+    }  # fmt: skip
+    nbformat.write(notebook, book / "short.ipynb")
     for module in ("commands", "chapters"):
         monkeypatch.setattr(f"grokbook.cli.{module}.BOOK", book)
     out = tmp_path / "a{b}c.ipynb"
@@ -158,9 +162,12 @@ def test_a_kernel_that_fails_is_one_sentence(
     (kernels / "kernel.json").write_text(json.dumps(spec))
     manager = jupyter_client.kernelspec.KernelSpecManager
     monkeypatch.setattr(manager, "kernel_dirs", [str(kernels.parent)])
-    monkeypatch.setattr(manager, "ensure_native_kernel", False)
     if ending == "is missing":
-        (kernels / "kernel.json").unlink()
+
+        def none(self: object, name: str) -> None:
+            raise jupyter_client.kernelspec.NoSuchKernel(name)
+
+        monkeypatch.setattr(manager, "get_kernel_spec", none)
     with pytest.raises(SystemExit) as ended:
         main(["run-chapter", "short", "--out", str(tmp_path / "out.ipynb")])
     message = str(ended.value)
