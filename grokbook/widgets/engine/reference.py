@@ -42,7 +42,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 """What the page offers at first. At the learning rate of the preset ``quick``, 1e-3, this smaller
 network answers a quarter of the test pairs of p = 59 after 7000 steps."""
 
-STRATEGIES = {
+STRATEGIES: dict[str, Any] = {
     "standard": Standard(),
     "perturbed": Perturbed(0.5, 0.4),
     "abelian": AbelianRegularized(100.0),
