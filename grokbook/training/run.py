@@ -94,7 +94,7 @@ class Run:
         weights = self.weights_at(step)
         recipe = self.recipe()
         split = recipe.dataset.load()
-        network = recipe.build_model(split.train_x.shape[1], split.classes)
+        network = recipe.network(split)
         network.load_state_dict(weights)
         return network.eval()
 
