@@ -84,6 +84,7 @@ def _with_optimizer(
 
     def build(preset: str, seed: int) -> Experiment:
         recipe = base(preset, seed)
+        assert isinstance(recipe.optimizer, AdamW)
         return dataclasses.replace(recipe, optimizer=change(recipe.optimizer, preset))
 
     return build

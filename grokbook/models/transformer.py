@@ -153,7 +153,9 @@ class Transformer(Network):
     def first_layer(self, inputs: Tensor) -> Tensor:
         """f(·, W₁): residual stream at "=" after the first layer's attention, ``(n, d)``."""
         if len(self.earlier):
-            return self.earlier[0].attended(inputs)[:, 2]
+            first = self.earlier[0]
+            assert isinstance(first, Layer)
+            return first.attended(inputs)[:, 2]
         return self._last_attended(inputs)
 
     def logits(self, inputs: Tensor) -> Tensor:

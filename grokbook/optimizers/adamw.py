@@ -57,10 +57,12 @@ class AdamW:
 
     def build(self, parameters: Tensors) -> torch.optim.Optimizer:
         """Return torch's fused AdamW, followed by the ℓ₁ decay if there is one."""
-        settings = {"lr": self.lr, "betas": self.betas, "weight_decay": self.weight_decay}
+        settings: dict[str, Any] = {
+            "lr": self.lr, "betas": self.betas, "weight_decay": self.weight_decay, "fused": True,
+        }  # fmt: skip
         if not self.l1_decay:
-            return torch.optim.AdamW(parameters.values(), fused=True, **settings)
-        return _AdamWAndL1(parameters.values(), self.l1_decay, fused=True, **settings)
+            return torch.optim.AdamW(parameters.values(), **settings)
+        return _AdamWAndL1(parameters.values(), self.l1_decay, **settings)
 
     def factor(self, taken: int) -> float:
         """Return the warm-up's factor on the learning rate."""

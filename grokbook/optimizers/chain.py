@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from grokbook._support.errors import InputError
 from grokbook._support.members import require_settings
@@ -39,7 +39,7 @@ class Chain:
     """
 
     filters: tuple[GrokfastEMA | GrokfastMA | OrthogonalGradient, ...] = ()
-    optimizer: AdamW | Adam | SGD | Muon = AdamW()
+    optimizer: AdamW | Adam | SGD | Muon = field(default_factory=AdamW)
     constraint: NormClamp | None = None
 
     def __post_init__(self) -> None:

@@ -39,7 +39,7 @@ class GrokfastEMA:
     def filtered(
         self, gradients: Tensors, weights: Tensors, memory: Tensors, taken: int
     ) -> Tensors:
-        """g + λ h."""
+        """Add λ h."""
         for name, gradient in gradients.items():
             memory[name] = (
                 gradient.clone()
@@ -83,7 +83,7 @@ class GrokfastMA:
     def filtered(
         self, gradients: Tensors, weights: Tensors, memory: Tensors, taken: int
     ) -> Tensors:
-        """g + λ times the mean of the window, once it is full."""
+        """Add λ times the mean of the window, once it is full."""
         for name, gradient in gradients.items():
             memory[name][taken % self.window] = gradient
         if taken + 1 < self.window:

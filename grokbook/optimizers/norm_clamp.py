@@ -36,8 +36,8 @@ class NormClamp:
 
     def constrain(self, weights: Tensors, memory: Tensors) -> None:
         """Scale every weight by r / ‖w‖; weights that are all 0 stay 0."""
-        norm = _norm(weights).clamp(min=torch.finfo(torch.float64).tiny)
-        factor = memory.get("radius", self.radius) / norm
+        radius = memory["radius"] if self.radius is None else self.radius
+        factor = radius / _norm(weights).clamp(min=torch.finfo(torch.float64).tiny)
         for weight in weights.values():
             weight.mul_(factor.to(weight.dtype))
 

@@ -34,7 +34,7 @@ class Optimizer:
     """
 
     def __init__(self, settings: OptimizerSettings | Chain, models: Sequence[nn.Module]) -> None:
-        chain = settings if isinstance(settings, Chain) else Chain(optimizer=settings)
+        chain = settings if isinstance(settings, Chain) else Chain(optimizer=settings)  # type: ignore[arg-type]
         self.settings = settings
         self.seeds = len(models)
         stack = stacked_weights(list(models)) if self.seeds > 1 else None  # type: ignore[arg-type]

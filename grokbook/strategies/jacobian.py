@@ -52,7 +52,7 @@ class JacobianRegularized:
         if noise is None:
             return criterion(model(x), y)
         zeros = torch.zeros(model.noise_shape(x), dtype=noise.dtype, device=noise.device)
-        logits, pull = torch.func.vjp(lambda moved: model(x, moved), zeros)
+        logits, pull, *_ = torch.func.vjp(lambda moved: model(x, moved), zeros)
         squares = torch.stack(
             [pull(direction)[0].flatten(1).square().sum(dim=1) for direction in noise.unbind(1)]
         )

@@ -17,6 +17,7 @@ import pandas as pd
 from grokbook.analysis.moments import GROKKED, moments
 from grokbook.experiments.named import experiment
 from grokbook.experiments.schema import Experiment
+from grokbook.optimizers.adamw import AdamW
 from grokbook.store.records import roots
 from grokbook.store.run_keys import RunKey, custom_key
 from grokbook.store.run_store import RunStore
@@ -33,6 +34,7 @@ def runs() -> dict[tuple[str, float], tuple[RunKey, Experiment]]:
     for task, grid in GRIDS.items():
         base = experiment(f"{task}-standard", "quick", SEED)
         for coefficient in grid:
+            assert isinstance(base.optimizer, AdamW)
             optimizer = dataclasses.replace(base.optimizer, weight_decay=0.0, l1_decay=coefficient)
             recipe = dataclasses.replace(base, optimizer=optimizer)
             found[task, coefficient] = (custom_key(f"{task}-standard", "quick", recipe), recipe)
