@@ -35,6 +35,8 @@ def require_settings(name: str, value: Any) -> None:
     grokbook._support.errors.InputError: optimizer is a Faster, whose field 'speed' nobody reads: \
 it overrides no method of AdamW.
     """
+    if isinstance(value, type):
+        raise InputError(f"{name} is the class {value.__name__}, but must be an instance of one.")
     kind = type(value)
     frozen = getattr(kind, "__dataclass_params__", None)
     if frozen is None or not frozen.frozen:

@@ -398,7 +398,7 @@ def frozen_network() -> nn.Module:
         (lambda: recipe(Unread()), "is a Unread, whose field 'speed' nobody reads"),
         (lambda: recipe(Chain((UnreadFilter(),))), "field 'delay' nobody reads"),
         (lambda: recipe(Chain((), Unread())), "field 'speed' nobody reads"),
-        (lambda: recipe(AdamW), "optimizer is <class"),
+        (lambda: recipe(AdamW), "optimizer is the class AdamW, but"),
         (lambda: recipe(None), "optimizer is None, but must be of the type AdamW"),
         (lambda: recipe(OrthogonalGradient()), "optimizer is OrthogonalGradient()"),
         (lambda: recipe(OfTensors(torch.ones(2))).id, "is tensor([1., 1.]), but must be a number"),
