@@ -17,7 +17,7 @@ from grokbook._support.seeding import generator
 from grokbook.experiments.schema import LogSchedule, Measurements
 from grokbook.models.base import DataShape, Network
 from grokbook.models.members import MEMBERS
-from grokbook.models.mlp import MLPConfig, TokenMLP
+from grokbook.models.mlp import EmbeddedMLP, MLPConfig, OneHotMLP
 from grokbook.models.modules import ModuleNetwork
 from grokbook.models.transformer import Transformer, TransformerConfig
 from grokbook.strategies.losses import cross_entropy
@@ -155,7 +155,7 @@ def test_every_metric_of_the_task_is_measured(name: str) -> None:
     run = train(replace(recipe(name), measurements=everything, steps=1), device="cpu")
     assert {"sharpness", "perturbed_mutual_information", "theorem_5_9_left"} <= set(run.log)
     assert run.log[["sharpness", "perturbed_mutual_information"]].notna().all().all()
-    assert ("lemma_3_1_left" in run.log) == isinstance((PAIRS | IMAGES)[name], MLPConfig)
+    assert ("epsilon" in run.log) == (name in ("mlp", "one-hot mlp"))
 
 
 def test_without_a_first_layer_its_metrics_are_refused() -> None:
@@ -249,10 +249,9 @@ def test_second_derivatives_of_two_layers() -> None:
 
 def test_a_perceptron_reads_pairs_as_one_hot_vectors_or_embeddings() -> None:
     x = torch.tensor([[1, 0], [2, 2]])
-    one_hot = TokenMLP(3, 2, (4, 3), generator=generator(0, "init"))
+    one_hot = OneHotMLP(3, 2, (4, 3), generator=generator(0, "init"))
     assert one_hot.inputs(x).tolist() == [[0, 1, 0, 1, 0, 0], [0, 0, 1, 0, 0, 1]]
-    embedded = TokenMLP(3, 2, (4, 3), embedding=5, generator=generator(0, "init"))
-    assert embedded.embedding is not None
+    embedded = EmbeddedMLP(3, 2, 5, (4, 3), generator=generator(0, "init"))
     assert torch.equal(embedded.inputs(x)[0], embedded.embedding[[1, 0]].flatten())
 
 
