@@ -13,7 +13,7 @@ import operator
 from collections.abc import Iterable
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from grokbook._support.errors import InputError
 
@@ -46,8 +46,14 @@ def conform(recipe: Any, **also: type) -> None:
     (1.0, (0.0, 0.5))
     """
     for name, hint in _hints(recipe.__class__).items():
-        allowed = hint | also[name] if name in also else hint
-        object.__setattr__(recipe, name, _conformed(name, getattr(recipe, name), allowed))
+        value = getattr(recipe, name)
+        if get_origin(hint) is ClassVar:
+            continue
+        if name in also and isinstance(value, also[name]) and not isinstance(value, type):
+            continue
+        listed = get_origin(hint) is Literal or NoneType in get_args(hint)
+        allowed = hint | also[name] if name in also and not listed else hint
+        object.__setattr__(recipe, name, _conformed(name, value, allowed))
 
 
 def later(default: Any) -> Any:

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from grokbook.experiments.schema import Experiment
 from grokbook.models.mlp import MLP
 from grokbook.models.transformer import Transformer
+from grokbook.optimizers.adamw import AdamW
 from grokbook.strategies.base import Strategy
 from grokbook.strategies.commutativity import AbelianRegularized
 from grokbook.strategies.perturbation import Perturbed
@@ -267,6 +268,7 @@ def _steps(
     recipe: Experiment, network: nn.Module, loss: Callable[[], Tensor]
 ) -> Callable[[], None]:
     settings = recipe.optimizer
+    assert isinstance(settings, AdamW)
     optimizer = torch.optim.AdamW(
         network.parameters(),
         lr=settings.lr,

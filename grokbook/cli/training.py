@@ -122,9 +122,8 @@ def _whole_agrees(key: RunKey) -> bool:
         flush=True,
     )
     for row in parted.itertuples():
-        print(
-            f"  {row.Index}: from step {int(float(str(row.parts)))} on, by {row.largest:.2g} at most"
-        )
+        step = int(float(str(row.parts)))
+        print(f"  {row.Index}: from step {step} on, by {row.largest:.2g} at most")
     return parted.empty
 
 

@@ -135,6 +135,7 @@ def _with_optimizer(base: Recipe, change: Callable[[AdamW, str], AdamW]) -> Reci
 
     def build(preset: str, seed: int) -> Experiment:
         recipe = base(preset, seed)
+        assert isinstance(recipe.optimizer, AdamW)
         return dataclasses.replace(recipe, optimizer=change(recipe.optimizer, preset))
 
     return build
@@ -144,7 +145,9 @@ def _l1_instead(base: Recipe, coefficient: float) -> Recipe:
     """ℓ₁ decay in place of ℓ₂, scaled between the presets as the ℓ₂ decay of the task is."""
 
     def change(optimizer: AdamW, preset: str) -> AdamW:
-        factor = optimizer.weight_decay / base("paper", 0).optimizer.weight_decay
+        usual = base("paper", 0).optimizer
+        assert isinstance(usual, AdamW)
+        factor = optimizer.weight_decay / usual.weight_decay
         return dataclasses.replace(optimizer, weight_decay=0.0, l1_decay=coefficient * factor)
 
     return _with_optimizer(base, change)

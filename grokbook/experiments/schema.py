@@ -18,14 +18,26 @@ import numpy as np
 import torch
 
 from grokbook._support.errors import InputError
+from grokbook._support.members import require_settings
 from grokbook._support.seeding import generator
-from grokbook._support.validation import conform, non_negative, whole
-from grokbook.models.base import Network
-from grokbook.models.mlp import MLP, MLPConfig
-from grokbook.models.transformer import Transformer, TransformerConfig
+from grokbook._support.validation import conform, non_negative, shown, whole
+from grokbook.models.base import DataShape, ModelConfig, Network
+from grokbook.models.building import network_of, require_fit, shape_of
+from grokbook.models.members import MEMBERS as MODELS
+from grokbook.models.mlp import MLPConfig
+from grokbook.models.transformer import TransformerConfig
+from grokbook.optimizers.adam import Adam
 from grokbook.optimizers.adamw import AdamW
+from grokbook.optimizers.base import OptimizerSettings
+from grokbook.optimizers.chain import Chain
+from grokbook.optimizers.members import MEMBERS as OPTIMIZERS
+from grokbook.optimizers.muon import Muon
+from grokbook.optimizers.sgd import SGD
 from grokbook.strategies.base import Standard, Strategy
 from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmented
+from grokbook.strategies.jacobian import JacobianRegularized
+from grokbook.strategies.losses import Loss, LossName
+from grokbook.strategies.members import MEMBERS as STRATEGIES
 from grokbook.strategies.perturbation import Perturbed
 from grokbook.tasks.base import Loadable, Split, Task, described, require_pairs
 from grokbook.tasks.division import ModularDivision
@@ -155,17 +167,20 @@ class Measurements:
 class Experiment:
     """One training run, complete: the same experiment gives the same run.
 
-    ``dataset`` and ``strategy`` may also be of your own: frozen dataclasses with the methods of
-    :class:`grokbook.tasks.base.Loadable`, or derived from :class:`grokbook.tasks.base.Task`, and of
-    :class:`grokbook.strategies.base.Strategy`. ``dtype`` is that of the network; losses and spectra
-    are float64 always. ``batch_size`` None means the full training set each step.
+    What is a class here may also be of your own: a frozen dataclass with the methods of
+    :class:`grokbook.tasks.base.Loadable` or a :class:`grokbook.tasks.base.Task`,
+    :class:`grokbook.models.base.ModelConfig`,
+    :class:`grokbook.strategies.base.Strategy`, :class:`grokbook.strategies.losses.Loss` or
+    :class:`grokbook.optimizers.base.OptimizerSettings`. ``dtype`` is that of the network; the
+    paper's losses and all spectra are float64 always. ``batch_size`` None means the full training
+    set each step.
     """
 
     dataset: Dataset
     model: MLPConfig | TransformerConfig
-    strategy: Standard | Perturbed | AbelianRegularized | MirrorAugmented
-    loss: Literal["mse", "cross_entropy"]
-    optimizer: AdamW
+    strategy: Standard | Perturbed | AbelianRegularized | MirrorAugmented | JacobianRegularized
+    loss: LossName
+    optimizer: AdamW | Adam | SGD | Muon | Chain
     steps: int
     log: LogSchedule
     measurements: Measurements
@@ -174,16 +189,31 @@ class Experiment:
     dtype: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
-        conform(self, dataset=Loadable, strategy=Strategy)
+        conform(
+            self, dataset=Loadable, model=ModelConfig, strategy=Strategy, loss=Loss,
+            optimizer=OptimizerSettings,
+        )  # fmt: skip
+        for name in ("dataset", "model", "strategy", "loss", "optimizer"):
+            if not isinstance(getattr(self, name), str):
+                require_settings(name, getattr(self, name))
         whole("steps", self.steps, least=1)
         whole("seed", self.seed, least=0)
         if self.batch_size is not None and self.batch_size < 1:
             raise InputError(f"batch_size is {self.batch_size}, but must be at least 1, or None.")
         name, pairs = type(self.dataset).__name__, self.task.inputs_kind == "pairs"
-        if pairs != isinstance(self.model, TransformerConfig):
+        if isinstance(self.model, TransformerConfig) and not pairs:
             raise InputError(
-                f"{type(self.model).__name__} cannot read {name}, whose inputs are"
-                f" {self.task.inputs_kind}: the transformer reads pairs, the MLP vectors."
+                f"TransformerConfig cannot read {name}, whose inputs are {self.task.inputs_kind}:"
+                " it needs pairs of tokens; MLPConfig reads both."
+            )
+        if (
+            isinstance(self.strategy, Perturbed)
+            and not self.strategy.noise_on_equals
+            and not isinstance(self.model, TransformerConfig)
+        ):
+            raise InputError(
+                f"noise_on_equals is False, but {type(self.model).__name__} reads no token '=' that"
+                " could be left alone; True is allowed."
             )
         if isinstance(self.strategy, AbelianRegularized | MirrorAugmented):
             strategy = type(self.strategy).__name__
@@ -236,20 +266,43 @@ class Experiment:
         """Invert :meth:`to_dict`."""
         return _decode(fields)
 
-    def build_model(self, inputs: int, classes: int) -> Network:
-        """Return the initialised network for ``inputs`` features (MLP) and ``classes`` labels.
+    def build_model(self, inputs: int, classes: int, tokens: int | None = None) -> Network:
+        """Return the initialised network for data of these sizes.
 
         Weights are drawn in float32 and then given the experiment's type, so that float64 is the
         same run at higher precision.
+
+        Parameters
+        ----------
+        inputs : int
+            Features of an image, or tokens of a sample.
+        classes : int
+            Number of labels.
+        tokens : int, optional
+            How many different tokens there are; as many as labels if the data set is one of pairs
+            and it is not given.
         """
-        source = generator(self.seed, "init")
-        config = self.model
-        if isinstance(config, MLPConfig):
-            sizes = (inputs, *config.hidden, classes)
-            network: Network = MLP(sizes, config.init_scale, generator=source)
-        else:
-            network = Transformer(classes, config.d, config.heads, config.mlp, generator=source)
+        if tokens is None and self.task.inputs_kind == "pairs":
+            inputs, tokens = 2, classes
+        network = network_of(
+            self.model, DataShape(inputs, classes, tokens),
+            generator=generator(self.seed, "init"), dtype=torch.float32,
+        )  # fmt: skip
         return network.to(getattr(torch, self.dtype))
+
+    def network(self, split: Split) -> Network:
+        """Return the initialised network for this data, on the CPU, after a look at its logits.
+
+        Raises
+        ------
+        InputError
+            If a model of the user's own does not fit the data or is no function of them.
+        """
+        shape = shape_of(split.train_x, split.test_x, split.classes)
+        network = self.build_model(shape.inputs, shape.classes, shape.tokens)
+        if type(self.model) not in MODELS:
+            require_fit(network, type(self.model).__name__, split.train_x[:8].cpu(), split.classes)
+        return network
 
 
 def id_of_fields(fields: dict[str, Any]) -> str:
@@ -265,10 +318,8 @@ def id_of_fields(fields: dict[str, Any]) -> str:
 _TYPES: dict[str, type] = {
     cls.__name__: cls
     for cls in (
-        *get_args(Dataset),
-        *(MLPConfig, TransformerConfig),
-        *(Standard, Perturbed, AbelianRegularized, MirrorAugmented),
-        *(AdamW, LogSchedule, Measurements, Experiment),
+        *(*get_args(Dataset), LogSchedule, Measurements, Experiment),
+        *(*MODELS, *STRATEGIES, *OPTIMIZERS),
     )
 }
 
@@ -278,6 +329,8 @@ _FIRST_NAMES: dict[str, str] = {}
 
 def _as_first_recorded(value: Any) -> Any:
     """Return fields as the first version of each class would have written them."""
+    if isinstance(value, list):
+        return [_as_first_recorded(item) for item in value]
     if not isinstance(value, dict):
         return value
     kind = _type(value.get("type"))
@@ -303,7 +356,14 @@ def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         fields = {f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"type": type(value).__name__, **fields}
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise InputError(
+        f"A field of the experiment is {shown(value)}, but must be a number, a text, a truth value,"
+        " None, a tuple or a frozen dataclass of these."
+    )
 
 
 def _decode(value: Any) -> Any:
@@ -323,4 +383,4 @@ def _decode(value: Any) -> Any:
                 if key != "type"
             }
         )
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(_decode(item) for item in value) if isinstance(value, list) else value

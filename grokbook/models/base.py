@@ -8,12 +8,48 @@ embedded tokens), the thing that noise is added to.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 
+@dataclass(frozen=True)
+class DataShape:
+    """What a network is built for.
+
+    Attributes
+    ----------
+    inputs : int
+        Features of an image, or tokens of a sample: 2 for pairs.
+    classes : int
+        Number of labels K.
+    tokens : int or None
+        How many different tokens there are; None for images.
+    """
+
+    inputs: int
+    classes: int
+    tokens: int | None = None
+
+
+@runtime_checkable
+class ModelConfig(Protocol):
+    """Settings of a network; also of your own, a frozen dataclass."""
+
+    def build(
+        self, data: DataShape, *, generator: torch.Generator, dtype: torch.dtype
+    ) -> nn.Module:
+        """Return the initialised network: a :class:`Network`, or any module that reads images.
+
+        ``generator`` is the run's stream for initial weights. Torch's global one is seeded from it
+        meanwhile, and afterwards as it was before.
+        """
+
+
 class Network(nn.Module, ABC):
-    """What both models offer; ``model(x, noise=None)`` is the fastest exact route to logits."""
+    """What all models offer; ``model(x, noise=None)`` is the fastest exact route to logits."""
 
     @abstractmethod
     def inputs(self, x: Tensor) -> Tensor:
@@ -29,7 +65,7 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def logits(self, inputs: Tensor) -> Tensor:
-        """f(·, W): continuous input -> logits, ``(n, K)``."""
+        """f(·, W): continuous input -> logits, ``(n, K)``, or more: the first K are the labels'."""
 
     @abstractmethod
     def noise_shape(self, x: Tensor) -> tuple[int, ...]:

@@ -20,6 +20,10 @@ class WithWeights:
         """Return the network's logits with these weights."""
         return torch.func.functional_call(self.model, self.weights, (x, noise))
 
+    def noise_shape(self, x: Tensor) -> tuple[int, ...]:
+        """Return the shape of the continuous input of ``x``."""
+        return self.model.noise_shape(x)
+
 
 def stacked_weights(models: list[Network]) -> dict[str, Tensor]:
     """Move the weights of several networks into one tensor a name, seeds first.

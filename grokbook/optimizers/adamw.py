@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from grokbook._support.errors import InputError
 from grokbook._support.validation import conform, non_negative, whole
-from grokbook.models.base import Network
-from grokbook.models.stacking import stacked_weights
+from grokbook.optimizers.base import Tensors, check_betas, linear_warm_up
 
 
 @dataclass(frozen=True)
 class AdamW:
-    """Optimiser: AdamW [Loshchilov & Hutter 2019], decay on every parameter.
+    """AdamW [Loshchilov & Hutter 2019, arXiv:1711.05101], decay on every parameter.
+
+    With gradient g, m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g², each step multiplies a weight
+    by 1 − lr · weight_decay, then takes lr · m̂ / (√v̂ + 10⁻⁸) from it, where m̂ and v̂ are m and v
+    over 1 − β₁ᵗ and 1 − β₂ᵗ.
 
     Parameters
     ----------
@@ -30,8 +32,13 @@ class AdamW:
     betas : pair of float
         Adam's two averaging rates, in [0, 1).
     warmup_steps : int
-        Steps of linear learning-rate warm-up.
+        Steps of linear learning-rate warm-up, w. The step after k others has the rate
+        lr · min((k + 1) / w, 1): ours begins at lr/10 where w = 10. Nanda's is lr · min(k / 10, 1)
+        from k = 0, so that its first step moves nothing and each later one is where ours was a
+        step before.
     """
+
+    elementwise: ClassVar[bool] = True
 
     lr: float = 1e-3
     weight_decay: float = 0.01
@@ -46,83 +53,34 @@ class AdamW:
         for name in ("weight_decay", "l1_decay"):
             non_negative(name, getattr(self, name))
         whole("warmup_steps", self.warmup_steps, least=0)
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise InputError(f"betas is {self.betas}, but both must lie in [0, 1).")
+        check_betas(self.betas)
+
+    def build(self, parameters: Tensors) -> torch.optim.Optimizer:
+        """Return torch's fused AdamW, followed by the ℓ₁ decay if there is one."""
+        settings: dict[str, Any] = {
+            "lr": self.lr, "betas": self.betas, "weight_decay": self.weight_decay, "fused": True,
+        }  # fmt: skip
+        if not self.l1_decay:
+            return torch.optim.AdamW(parameters.values(), **settings)
+        return _AdamWAndL1(parameters.values(), self.l1_decay, **settings)
+
+    def factor(self, taken: int) -> float:
+        """Return the warm-up's factor on the learning rate."""
+        return linear_warm_up(taken, self.warmup_steps)
 
 
-class Optimizer:
-    """AdamW with linear warm-up and the decoupled decays of :class:`AdamW`."""
+class _AdamWAndL1(torch.optim.AdamW):
+    """AdamW, then soft thresholding by lr · l1_decay."""
 
-    def __init__(self, settings: AdamW, models: list[Network]) -> None:
-        self.settings = settings
-        self.seeds = len(models)
-        self.parameters: list[Tensor] = (
-            list(models[0].parameters())
-            if self.seeds == 1
-            else list(stacked_weights(models).values())
-        )
-        self.adamw = torch.optim.AdamW(
-            self.parameters,
-            lr=self.settings.lr,
-            betas=self.settings.betas,
-            weight_decay=self.settings.weight_decay,
-            fused=True,
-        )
+    def __init__(self, parameters: Any, l1_decay: float, **settings: Any) -> None:
+        super().__init__(parameters, **settings)
+        self.l1_decay = l1_decay
 
-    def step(self, loss: Tensor, taken: int) -> None:
-        """Descend ``loss`` once, as step number ``taken`` counted from 0."""
-        settings = self.settings
-        lr = settings.lr * min(1.0, (taken + 1) / max(1, settings.warmup_steps))
-        self.adamw.param_groups[0]["lr"] = lr
-        self.adamw.zero_grad(set_to_none=True)
-        loss.backward()
-        self.adamw.step()
-        if settings.l1_decay:
-            with torch.no_grad():
-                for parameter in self.parameters:
-                    shrunk = (parameter.abs() - lr * settings.l1_decay).clamp_(min=0)
-                    parameter.copy_(shrunk.mul_(parameter.sign()))
-
-    def state(self, seed: int) -> dict[str, Any]:
-        """Return the state of one seed, in the form it has when trained alone."""
-        state = self.adamw.state_dict()
-        if self.seeds > 1:
-            state["state"] = {
-                index: {
-                    name: value if name == "step" else value[seed].clone()
-                    for name, value in averages.items()
-                }
-                for index, averages in state["state"].items()
-            }
-        return state
-
-    def require_fit(self, state: dict[str, Any]) -> None:
-        """Refuse a state, in the form of :meth:`state`, of other parameters, with a ValueError."""
-        shapes = [
-            parameter.shape if self.seeds == 1 else parameter.shape[1:]
-            for parameter in self.parameters
-        ]
-        if state["param_groups"][0]["params"] != list(range(len(shapes))):
-            raise ValueError("other parameters")
-        for index, averages in state["state"].items():
-            for name, value in averages.items():
-                if value.shape != (torch.Size() if name == "step" else shapes[index]):
-                    raise ValueError(f"{name} of parameter {index} has another shape")
-
-    def restore(self, states: list[dict[str, Any]]) -> None:
-        """Set the optimiser back to the states of its seeds."""
-        state = states[0]
-        if self.seeds > 1:
-            state = {
-                **state,
-                "state": {
-                    index: {
-                        name: value
-                        if name == "step"
-                        else torch.stack([each["state"][index][name] for each in states])
-                        for name, value in averages.items()
-                    }
-                    for index, averages in state["state"].items()
-                },
-            }
-        self.adamw.load_state_dict(state)
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        loss = super().step(closure)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                shrunk = (parameter.abs() - group["lr"] * self.l1_decay).clamp_(min=0)
+                parameter.copy_(shrunk.mul_(parameter.sign()))
+        return loss

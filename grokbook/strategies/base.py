@@ -1,4 +1,4 @@
-"""The paper's three ways to train, and one of ours: one objective each.
+"""What a strategy is, and standard training.
 
 A strategy is a small frozen object with two methods. :meth:`noise` holds all of its randomness and
 bookkeeping; :meth:`loss` is pure arithmetic, so that it can be compiled. The trainer knows no
@@ -15,8 +15,16 @@ import torch
 from torch import Tensor
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
-Forward = Callable[..., Tensor]
-"""``model(x)`` or ``model(x, noise)``: a network, or one of several trained together."""
+
+
+class Forward(Protocol):
+    """A network, or one of several that are trained together."""
+
+    def __call__(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return the logits, ``noise`` added to the continuous input."""
+
+    def noise_shape(self, x: Tensor) -> tuple[int, ...]:
+        """Return the shape of the continuous input of ``x``."""
 
 
 @dataclass
@@ -34,12 +42,15 @@ class TrainingState:
         tensor on the network's device.
     memory : dict of str to Tensor
         What a strategy keeps between steps; saved in checkpoints.
+    outputs : int
+        Number of logits K of the network.
     """
 
     step: int
     generator: torch.Generator
     train_accuracy: Callable[[], Tensor]
     memory: dict[str, Tensor] = field(default_factory=dict)
+    outputs: int = 0
 
 
 @runtime_checkable
@@ -47,16 +58,25 @@ class Strategy(Protocol):
     """The objective that one optimiser step descends; also one of your own, a frozen dataclass."""
 
     def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
-        """Draw what is added to the continuous input; None, at every step, for nothing.
+        """Draw what ``loss`` needs of randomness; None, at every step, for nothing.
 
-        ``shape`` is that of the continuous input, ``like`` a tensor of its type and device.
-        Nothing is read back to the host, so that a GPU is not waited for.
+        Most add it to the continuous input, whose shape is ``shape``; ``like`` is a tensor of its
+        type and device. Nothing is read back to the host, so that a GPU is not waited for.
         """
 
     def loss(
         self, model: Forward, x: Tensor, y: Tensor, noise: Tensor | None, criterion: Criterion
     ) -> Tensor:
         """Return the scalar training loss of one batch."""
+
+
+def standard_normal(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
+    """Draw N(0, 1) in float32 and return it in the type of ``like``.
+
+    So a network of higher precision sees the same noise.
+    """
+    drawn = torch.randn(shape, generator=generator, dtype=torch.float32, device=like.device)
+    return drawn.to(like.dtype)
 
 
 @dataclass(frozen=True)

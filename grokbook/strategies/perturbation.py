@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from grokbook._support.validation import conform, non_negative, whole
-from grokbook.strategies.base import Criterion, Forward, TrainingState
+from grokbook._support.validation import conform, later, non_negative, whole
+from grokbook.strategies.base import Criterion, Forward, TrainingState, standard_normal
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,17 @@ class Perturbed:
         λ₁ and λ₂, in units of the input; 0.06 and 0.03 on MNIST, 0.5 and 0.4 on modulo addition.
     refresh : int
         Steps between two updates of σ.
+    noise_on_equals : bool
+        Whether the token "=" is perturbed, too, as the paper's formula has it. Only the transformer
+        has that token.
+
+    With λ₁ = 0 the noise has the constant size σ = λ₂.
     """
 
     lambda_1: float
     lambda_2: float
     refresh: int = 10
+    noise_on_equals: bool = later(True)
 
     def __post_init__(self) -> None:
         conform(self)
@@ -44,10 +49,9 @@ class Perturbed:
         if state.step % self.refresh == 0 or "sigma" not in state.memory:
             error = 1 - state.train_accuracy()
             state.memory["sigma"] = (self.lambda_1 * error).clamp(min=self.lambda_2)
-        # Drawn in float32 whatever the network's type: float64 is the same run more precisely.
-        unit = torch.randn(
-            shape, generator=state.generator, dtype=torch.float32, device=like.device
-        ).to(like.dtype)
+        unit = standard_normal(shape, state.generator, like)
+        if not self.noise_on_equals:
+            unit[:, -1] = 0
         return unit.mul_(state.memory["sigma"])
 
     def loss(

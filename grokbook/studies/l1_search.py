@@ -17,6 +17,7 @@ import pandas as pd
 from grokbook.analysis.moments import moments
 from grokbook.experiments.named import experiment, task_of
 from grokbook.experiments.schema import Experiment
+from grokbook.optimizers.adamw import AdamW
 from grokbook.store.records import roots
 from grokbook.store.run_keys import RunKey, custom_key
 from grokbook.store.run_store import RunStore
@@ -36,6 +37,7 @@ def runs() -> dict[tuple[str, float], tuple[RunKey, Experiment]]:
     for name, grid in GRIDS.items():
         task, base = task_of(name).key, experiment(name, "quick", SEED)
         for coefficient in grid:
+            assert isinstance(base.optimizer, AdamW)
             optimizer = dataclasses.replace(base.optimizer, weight_decay=0.0, l1_decay=coefficient)
             recipe = dataclasses.replace(base, optimizer=optimizer)
             found[task, coefficient] = (custom_key(name, "quick", recipe), recipe)

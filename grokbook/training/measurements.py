@@ -22,7 +22,7 @@ from grokbook.experiments.columns import ORDERS, by_order
 from grokbook.experiments.schema import Experiment
 from grokbook.models.base import Network
 from grokbook.models.mlp import MLP
-from grokbook.strategies.losses import LOSSES
+from grokbook.strategies.losses import criterion
 from grokbook.tasks.base import Split
 from grokbook.theory import lemma_3_1, theorem_3_2, theorem_5_9, theorem_5_12
 
@@ -120,7 +120,7 @@ class _Moment:
 
 def _accuracy(moment: _Moment) -> dict[str, float]:
     """Accuracies and training losses on both sets (every figure's background)."""
-    loss = LOSSES[moment.experiment.loss]
+    loss = criterion(moment.experiment.loss)
     row = {
         "train_accuracy": _share_correct(moment.train_logits, moment.split.train_y),
         "train_loss": float(loss(moment.train_logits, moment.split.train_y)),
@@ -163,7 +163,7 @@ def _commutativity(moment: _Moment) -> dict[str, float]:
     split, answers = moment.split, moment.run.answers
     p = len(answers)
     pairs = torch.cat((split.train_x, split.test_x))
-    table = moment.train_logits.new_zeros(p, p, split.classes)
+    table = moment.train_logits.new_zeros(p, p, moment.train_logits.shape[1])
     table[pairs[:, 0], pairs[:, 1]] = torch.cat((moment.train_logits, moment.test_logits))
     row: dict[str, float] = {}
     if metrics.commutes(answers):
@@ -198,7 +198,7 @@ def _sharpness(moment: _Moment) -> dict[str, float]:
         return {"sharpness": moment.sharpness.total}
     estimate = metrics.hutchinson_sharpness(
         moment.model,
-        LOSSES[moment.experiment.loss],
+        criterion(moment.experiment.loss),
         moment.split.train_x,
         moment.split.train_y,
         moment.experiment.measurements.probes,

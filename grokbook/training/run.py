@@ -93,8 +93,7 @@ class Run:
         """
         weights = self.weights_at(step)
         recipe = self.recipe()
-        split = recipe.load()
-        network = recipe.build_model(split.train_x.shape[1], split.classes)
+        network = recipe.network(recipe.load())
         network.load_state_dict(weights)
         return network.eval()
 

@@ -15,7 +15,7 @@ from grokbook._support.errors import CheckpointError
 from grokbook._support.seeding import generator
 from grokbook.experiments.schema import Experiment
 from grokbook.models.base import Network
-from grokbook.optimizers.adamw import Optimizer
+from grokbook.optimizers.optimizer import Optimizer
 from grokbook.strategies.base import TrainingState
 from grokbook.tasks.base import Split
 from grokbook.training.checkpoints import (
@@ -48,12 +48,13 @@ class SeedState:
     @classmethod
     def begin(cls, experiment: Experiment, place: torch.device) -> SeedState:
         """Return the course at step 0."""
-        split = experiment.load().to(place)
-        model = experiment.build_model(split.train_x.shape[1], split.classes).to(place)
+        split = experiment.load()
+        model, split = experiment.network(split).to(place), split.to(place)
         state = TrainingState(
             step=0,
             generator=generator(experiment.seed, "noise", place),
             train_accuracy=lambda: accuracy_on_training_set(model, split),
+            outputs=number_of_logits(model, split),
         )
         measure = Measure(experiment, model, split)
         return cls(experiment, split, model, Batches(experiment, split), state, measure)
@@ -181,6 +182,12 @@ class SeedState:
 
 
 _ACCURACIES = ["step", "train_accuracy", "train_loss", "test_accuracy", "test_loss"]
+
+
+@torch.no_grad()
+def number_of_logits(model: Network, split: Split) -> int:
+    """Return how many logits the network has."""
+    return model(split.train_x[:1]).shape[1]
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from grokbook.experiments.schema import Experiment
 from grokbook.models.base import Network
 from grokbook.models.stacking import WithWeights, stacked_weights
 from grokbook.models.transformer import Transformer
-from grokbook.strategies.losses import LOSSES
+from grokbook.strategies.losses import criterion as criterion_of
 from grokbook.tasks.base import Split
 
 COMPILED_STEPS = 5_000
@@ -29,7 +29,7 @@ class Objective:
     def __init__(
         self, experiment: Experiment, models: list[Network], compiled: bool | Literal["auto"]
     ) -> None:
-        criterion, strategy, model = LOSSES[experiment.loss], experiment.strategy, models[0]
+        criterion, strategy, model = criterion_of(experiment.loss), experiment.strategy, models[0]
 
         def of_one(x: Tensor, y: Tensor, noise: Tensor | None) -> Tensor:
             return strategy.loss(model, x, y, noise, criterion)

@@ -19,7 +19,7 @@ from grokbook._support.provenance import provenance
 from grokbook._support.validation import whole
 from grokbook.experiments.schema import Experiment, Measurements
 from grokbook.models.base import Network
-from grokbook.optimizers.adamw import Optimizer
+from grokbook.optimizers.optimizer import Optimizer
 from grokbook.tasks.base import reseeded
 from grokbook.training.devices import find_device, seeds_that_fit
 from grokbook.training.interrupts import held_interrupts

@@ -195,7 +195,9 @@ def test_recording_again_costs_nothing_if_it_cannot_be_kept(
     assert {path.name: path.read_bytes() for path in folder(store).glob("*.[pj]*")} == before
     assert store.status(KEY) == "finished" and not list(folder(store).glob(".*"))
     trained: list[int] = []
-    monkeypatch.setattr("grokbook.optimizers.adamw.Optimizer.step", lambda *_: trained.append(1))
+    monkeypatch.setattr(
+        "grokbook.optimizers.optimizer.Optimizer.step", lambda *_: trained.append(1)
+    )
     assert again().manifest["status"] == "finished" and not trained, "all of it had been kept"
     names = {path.name for path in folder(store).iterdir() if path.suffix != ".lock"}
     assert (

@@ -16,7 +16,7 @@ import torch
 from grokbook import Experiment, InputError, experiment, train
 from grokbook._support.errors import CheckpointError
 from grokbook.experiments.schema import LogSchedule, Measurements
-from grokbook.optimizers import adamw
+from grokbook.optimizers import optimizer as stepping
 from grokbook.optimizers.adamw import AdamW
 from grokbook.strategies.perturbation import Perturbed
 from grokbook.training import trainer
@@ -62,13 +62,13 @@ def press(where: str, step: int | None) -> None:
 @pytest.fixture
 def pressing(ctrl_c: None, monkeypatch: pytest.MonkeyPatch):
     """Set where Ctrl-C comes; after the weights moved, too, before the step is counted."""
-    real = adamw.Optimizer.step
+    real = stepping.Optimizer.step
 
     def step(self, loss, taken):  # type: ignore[no-untyped-def]
         real(self, loss, taken)
         press("weights", None)
 
-    monkeypatch.setattr(adamw.Optimizer, "step", step)
+    monkeypatch.setattr(stepping.Optimizer, "step", step)
     yield _PRESSES
     for where in _PRESSES:
         _PRESSES[where].clear()

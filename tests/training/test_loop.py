@@ -57,7 +57,7 @@ def test_training_is_plain_pytorch_training() -> None:
 
 def test_warm_up_is_linear_and_decay_is_decoupled() -> None:
     """With a zero gradient only the decays act: their products are known in closed form."""
-    from grokbook.optimizers.adamw import Optimizer
+    from grokbook.optimizers.optimizer import Optimizer
 
     settings = AdamW(lr=0.1, weight_decay=0.5, l1_decay=0.0, warmup_steps=4)
     model = torch.nn.Linear(1, 1, bias=False).double()
@@ -71,7 +71,7 @@ def test_warm_up_is_linear_and_decay_is_decoupled() -> None:
 
 
 def test_l1_decay_shrinks_by_a_constant_and_stops_at_zero() -> None:
-    from grokbook.optimizers.adamw import Optimizer
+    from grokbook.optimizers.optimizer import Optimizer
 
     settings = AdamW(lr=0.1, weight_decay=0.0, l1_decay=2.0)
     model = torch.nn.Linear(2, 1, bias=False).double()

@@ -67,9 +67,9 @@ class PagePairs(ModularAddition):
 class PageExperiment(Experiment):
     """An experiment that starts from the page's weights."""
 
-    def build_model(self, inputs: int, classes: int) -> Network:
+    def build_model(self, inputs: int, classes: int, tokens: int | None = None) -> Network:
         """Return the network as the page's generator makes it."""
-        model = super().build_model(inputs, classes)
+        model = super().build_model(inputs, classes, tokens)
         kernel = Kernel(classes, WIDTH, hidden_units(classes), 1, seed=self.seed)
         with torch.no_grad():
             for name, values in kernel.tensors().items():

@@ -1,7 +1,10 @@
 """One battery for every strategy, and what each promises of its own."""
 
 import dataclasses
+import math
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -23,9 +26,12 @@ from grokbook._support.seeding import generator
 from grokbook.experiments.schema import LogSchedule, Measurements
 from grokbook.models.transformer import Transformer
 from grokbook.strategies.base import TrainingState
+from grokbook.strategies.jacobian import JacobianRegularized
 from grokbook.strategies.losses import cross_entropy
+from grokbook.strategies.members import MEMBERS
 from grokbook.tasks.base import Split
 from grokbook.tasks.modular import ModularAddition
+from grokbook.training.loop import train_together
 from grokbook.training.trainer import Trainer
 
 STRATEGIES = {
@@ -33,11 +39,15 @@ STRATEGIES = {
     "perturbed": Perturbed(0.5, 0.4),
     "abelian": AbelianRegularized(100.0),
     "mirrored": MirrorAugmented(),
+    "constant noise": Perturbed(0.0, 0.4),
+    "operands alone": Perturbed(0.5, 0.4, noise_on_equals=False),
+    "jacobian": JacobianRegularized(0.1, projections=2),
 }
 ZERO = {
     "standard": Standard(),
     "perturbed": Perturbed(0.0, 0.0),
     "abelian": AbelianRegularized(0.0),
+    "jacobian": JacobianRegularized(0.0),
 }
 
 
@@ -57,6 +67,39 @@ def small(strategy, seed: int = 0, **changes):  # type: ignore[no-untyped-def]
 def test_the_same_experiment_gives_the_same_run(name: str) -> None:
     a, b = (train(small(STRATEGIES[name])).log for _ in range(2))
     pd.testing.assert_frame_equal(a, b, check_exact=True)
+
+
+def test_the_battery_has_every_member() -> None:
+    assert {type(strategy) for strategy in STRATEGIES.values()} == set(MEMBERS)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_resumed_bit_for_bit(name: str, tmp_path: Path) -> None:
+    recipe, path = small(STRATEGIES[name]), tmp_path / "checkpoint"
+    whole = train(recipe).log
+    train(recipe, until=13, checkpoint=path, checkpoint_seconds=0.0)
+    pd.testing.assert_frame_equal(train(recipe, checkpoint=path).log, whole, check_exact=True)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_seeds_together_are_each_as_alone(name: str) -> None:
+    recipes = [
+        dataclasses.replace(small(STRATEGIES[name], seed, dtype="float64"), steps=12)
+        for seed in (0, 1)
+    ]
+    for recipe, run in zip(recipes, train_together(recipes, device="cpu"), strict=True):
+        pd.testing.assert_frame_equal(run.log, train(recipe).log, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_higher_precision_is_the_same_run(name: str) -> None:
+    """Initial weights, batches and noise are the same numbers; only rounding differs."""
+    runs = [
+        train(dataclasses.replace(small(STRATEGIES[name], dtype=dtype), steps=3), device="cpu").log
+        for dtype in ("float32", "float64")
+    ]
+    columns = ["train_loss", "test_loss", "weight_norm"]
+    np.testing.assert_allclose(runs[0][columns], runs[1][columns], rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -79,7 +122,7 @@ class NothingReadBack(TorchDispatchMode):
         return func(*args, **kwargs or {})
 
 
-@pytest.mark.parametrize("name", [*EXPERIMENTS, *CONTROLS])
+@pytest.mark.parametrize("name", [*EXPERIMENTS, *CONTROLS, "jacobian", "operands alone"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_between_log_points_nothing_is_read_back(
     name: str, count: int, monkeypatch: pytest.MonkeyPatch
@@ -88,7 +131,10 @@ def test_between_log_points_nothing_is_read_back(
         return (y[:, None] == torch.arange(classes)).long()
 
     monkeypatch.setattr(torch.nn.functional, "one_hot", one_hot)
-    recipes = [experiment(name, "smoke", seed) for seed in range(count)]
+    recipes = [
+        small(STRATEGIES[name], seed) if name in STRATEGIES else experiment(name, "smoke", seed)
+        for seed in range(count)
+    ]
     trainer = Trainer(recipes, compiled=False)
     with NothingReadBack():
         for step in range(12):  # over a refresh of σ and the end of an epoch
@@ -99,7 +145,7 @@ def test_between_log_points_nothing_is_read_back(
             trainer.losses().sum().item()
 
 
-@pytest.mark.parametrize("name", ["perturbed", "abelian", "mirrored"])
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "standard"])
 def test_full_strength_is_not_standard(name: str) -> None:
     log, standard = train(small(STRATEGIES[name])).log, train(small(Standard())).log
     assert (log["train_loss"] != standard["train_loss"]).iloc[1:].all()
@@ -189,3 +235,52 @@ def test_mirror_augmentation_is_the_mean_over_both_orders_of_every_pair() -> Non
 def test_strengths_outside_the_allowed_are_refused(make) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError):
         make()
+
+
+def test_the_token_equals_is_left_alone_where_that_is_asked() -> None:
+    noise = Perturbed(0.5, 0.4, noise_on_equals=False).noise(state(0.0), (5, 3, 4), torch.empty(0))
+    both = Perturbed(0.5, 0.4).noise(state(0.0), (5, 3, 4), torch.empty(0))
+    assert noise is not None and both is not None
+    assert torch.equal(noise[:, :2], both[:, :2])
+    assert not noise[:, 2].any() and both[:, 2].all()
+    with pytest.raises(InputError, match="noise_on_equals is False, but MLPConfig reads no"):
+        dataclasses.replace(
+            experiment("mnist-perturbed", "smoke"), strategy=Perturbed(0.1, 0.1, 10, False)
+        )
+
+
+def test_noise_of_constant_size() -> None:
+    noise = Perturbed(0.0, 0.4).noise(state(0.2), (200, 500), torch.empty(0))
+    assert noise is not None and float(noise.std()) == pytest.approx(0.4, rel=0.02)
+
+
+def test_the_jacobian_term_is_the_authors_estimate_of_its_norm() -> None:
+    model = Transformer(5, d=8, mlp=16, generator=generator(0, "init"), dtype=torch.float64)
+    x = torch.tensor([[0, 1], [2, 2], [4, 3]])
+    y = x.sum(1) % 5
+    strategy = JacobianRegularized(0.3, projections=2)
+    now = TrainingState(0, generator(0, "noise"), lambda: torch.zeros(()), outputs=5)
+    directions = strategy.noise(now, model.noise_shape(x), model.embedding)
+    assert directions is not None and directions.shape == (3, 2, 5)
+    assert torch.allclose(directions.norm(dim=2), torch.ones(3, 2).double(), atol=1e-12)
+    norms = []
+    for pair, vs in zip(x, directions, strict=True):
+        inputs = model.inputs(pair[None]).detach()
+        jacobian = torch.autograd.functional.jacobian(model.logits, inputs).reshape(5, -1)
+        norms.append(math.sqrt(5 / 2 * sum(float((v @ jacobian).square().sum()) for v in vs)))
+    ours = strategy.loss(model, x, y, directions, cross_entropy)
+    wanted = cross_entropy(model(x), y) + 0.3 * sum(norms) / 3
+    assert float(ours.detach()) == pytest.approx(float(wanted.detach()), rel=1e-10)
+
+
+def test_over_many_directions_the_estimate_is_the_frobenius_norm() -> None:
+    model = Transformer(5, d=8, mlp=16, generator=generator(0, "init"), dtype=torch.float64)
+    x, y = torch.tensor([[4, 3]]), torch.tensor([2])
+    strategy = JacobianRegularized(1.0, projections=600)
+    now = TrainingState(0, generator(0, "noise"), lambda: torch.zeros(()), outputs=5)
+    directions = strategy.noise(now, model.noise_shape(x), model.embedding)
+    inputs = model.inputs(x).detach()
+    jacobian = torch.autograd.functional.jacobian(model.logits, inputs).reshape(5, -1)
+    none = lambda logits, y: logits.new_zeros(())  # noqa: E731
+    estimate = float(strategy.loss(model, x, y, directions, none).detach())
+    assert estimate == pytest.approx(float(jacobian.norm()), rel=0.06)
