@@ -19,6 +19,9 @@ from grokbook.models.transformer import Transformer
 from grokbook.strategies.losses import LOSSES
 from grokbook.tasks.base import Split
 
+COMPILED_STEPS = 5_000
+"""From so many steps on compiling a transformer pays: see docs/decisions/0003."""
+
 
 class Objective:
     """The strategy's loss of each seed, compiled where that pays."""
@@ -46,8 +49,8 @@ class Objective:
 
         self.weights = stacked_weights(models) if len(models) > 1 else None
         self._eager = self._call = of_one if self.weights is None else of_all
-        # Compiling costs time before the first step and gained nothing on the MLP's few products.
-        worth_it = experiment.steps >= 10_000 and isinstance(model, Transformer)
+        # It gains nothing on the MLP's few products.
+        worth_it = experiment.steps >= COMPILED_STEPS and isinstance(model, Transformer)
         self.is_compiled = worth_it if compiled == "auto" else compiled
         self._graphs = 0
         if self.is_compiled:

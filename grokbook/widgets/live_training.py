@@ -148,7 +148,10 @@ class LiveTraining(anywidget.AnyWidget):
         assert self._recipe is not None
         try:
             if self._trainer is None:
-                self._trainer = Trainer(self._recipe, on_log=lambda _, row: self._show(row))
+                # Not compiled: the first curves would be long in coming.
+                self._trainer = Trainer(
+                    self._recipe, compiled=False, on_log=lambda _, row: self._show(row)
+                )
             trainer = self._trainer
             trainer.run_until(trainer.steps, pause=lambda: self._asked_to_stop(trainer.taken))
         except GrokbookError as error:

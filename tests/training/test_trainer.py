@@ -21,11 +21,12 @@ from grokbook import (
 from grokbook._support.errors import CheckpointError
 from grokbook.experiments.schema import LogSchedule, Measurements
 from grokbook.training.loop import train_together
+from grokbook.training.step import COMPILED_STEPS
 
 
 def cheap(name: str, seed: int = 0, **changes: object) -> Experiment:
-    base = dataclasses.replace(experiment(name, "smoke", seed), steps=40)
-    changes = {"log": LogSchedule("linear", 8), "measurements": Measurements()} | changes
+    base = experiment(name, "smoke", seed)
+    changes = {"steps": 40, "log": LogSchedule("linear", 8), "measurements": Measurements()} | changes
     return dataclasses.replace(base, **changes)
 
 
@@ -205,3 +206,10 @@ def test_a_run_s_network_is_the_trained_one_and_is_built_once() -> None:
     assert "weights_at" not in run.manifest
     with pytest.raises(RunError, match=r"kept are those of step 40\.$"):
         run.network_at(3)
+
+
+def test_a_transformer_s_long_run_is_compiled_and_an_mlp_s_is_not() -> None:
+    long = {"steps": COMPILED_STEPS}
+    assert Trainer(cheap("modadd-standard", **long)).objective.is_compiled
+    assert not Trainer(cheap("modadd-standard", steps=COMPILED_STEPS - 1)).objective.is_compiled
+    assert not Trainer(cheap("mnist-standard", **long)).objective.is_compiled
