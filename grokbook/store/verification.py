@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from grokbook._support.errors import GrokbookError, InputError, RunError, first_line
-from grokbook.experiments.schema import Experiment
+from grokbook._support.errors import InputError, RunError
 from grokbook.store.run_keys import RunKey
 from grokbook.store.run_store import RunStore
 from grokbook.training.loop import train
-from grokbook.training.run import Run
 
 # Tolerances of `verify`: relative, and absolute by how a column's name begins. They leave room for
 # other machines, thread counts and compilers, which round differently.
@@ -71,8 +69,7 @@ def verify(
     if steps < 0:
         raise InputError(f"steps is {steps}, but must be at least 0.")
     recorded = RunStore(root).load(key)
-    recipe = _decoded(key, recorded)
-    fresh = train(recipe, until=steps, device=device, compiled=False)
+    fresh = train(recorded.recipe(), until=steps, device=device, compiled=False)
     if fresh.manifest["data_sha256"] != recorded.manifest["data_sha256"]:
         raise RunError(f"The data of {key} are not those it was recorded from.")
     return compared(recorded.log, fresh.log)
@@ -94,19 +91,3 @@ def compared(recorded: pd.DataFrame, retrained: pd.DataFrame) -> pd.DataFrame:
             agrees = both_absent or a == b or abs(a - b) <= relative * abs(a) + absolute
             rows.append((int(old["step"]), metric, a, b, bool(agrees)))
     return pd.DataFrame(rows, columns=["step", "metric", "recorded", "retrained", "agrees"])
-
-
-def _decoded(key: RunKey, run: Run) -> Experiment:
-    """Return the experiment of a recorded run, which may be of classes of the researcher's own."""
-    try:
-        return Experiment.from_dict(run.manifest["experiment"])
-    except GrokbookError:
-        raise
-    except KeyError as error:
-        what = f"the class {error.args[0]!r}"
-    except TypeError as error:  # a field that a class has not, or has no default for
-        what = f"these fields ({first_line(error)})"
-    raise RunError(
-        f"{key} cannot be trained again: grokbook does not know {what}; only experiments of its own"
-        " classes and fields can be verified."
-    )

@@ -26,8 +26,8 @@ from grokbook.training.step import COMPILED_STEPS
 
 def cheap(name: str, seed: int = 0, **changes: object) -> Experiment:
     base = experiment(name, "smoke", seed)
-    changes = {"steps": 40, "log": LogSchedule("linear", 8), "measurements": Measurements()} | changes
-    return dataclasses.replace(base, **changes)
+    usual = {"steps": 40, "log": LogSchedule("linear", 8), "measurements": Measurements()}
+    return dataclasses.replace(base, **usual | changes)  # type: ignore[arg-type]
 
 
 def same(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> bool:
