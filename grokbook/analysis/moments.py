@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from grokbook._support.errors import InputError
-from grokbook.analysis.run_tables import require_columns
 
 
 def first_step_staying(runs: pd.DataFrame, column: str, level: float) -> pd.Series[float]:
@@ -87,7 +86,6 @@ def moments(
     """
     needed = ("seed", "step", "train_accuracy", *((column,) if len(thresholds) else ()))
     require_columns(runs, needed, "moments")
-    require_columns(runs, ("seed", "step", "train_accuracy", "test_accuracy", "weight_norm"))
     if runs.empty:
         raise InputError("moments needs at least one logged step, got an empty table.")
     for threshold in thresholds:
