@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from grokbook._support.errors import InputError
+from grokbook.analysis.moments import require_columns
 
 NEEDED = ("step", "train_accuracy", "test_accuracy")
 """Columns without which a table tells of no run."""
@@ -41,7 +40,7 @@ def as_runs(table: pd.DataFrame, experiment: str = "mine", seed: int = 0) -> pd.
     >>> as_runs(log).to_dict("list")["step"], list(as_runs(log))[:3]
     ([0, 10], ['experiment', 'seed', 'step'])
     """
-    require_columns(table, NEEDED)
+    require_columns(table, NEEDED, "as_runs")
     if table.empty:
         raise InputError("The table has no row; one logged step at least is needed.")
     keys = {"experiment": experiment, "seed": seed}
@@ -54,20 +53,3 @@ def as_runs(table: pd.DataFrame, experiment: str = "mine", seed: int = 0) -> pd.
     if runs["step"].isna().any() or runs.duplicated(by).any():
         raise InputError("The table has a run with the same step twice, or a row without a step.")
     return runs.sort_values(by, ignore_index=True)
-
-
-def require_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
-    """Refuse a table that lacks one of the columns.
-
-    Raises
-    ------
-    InputError
-        With the column's name, and those that are there.
-    """
-    for column in columns:
-        if column not in table:
-            there = ", ".join(map(str, list(table.columns)[:8]))
-            more = ", ..." * (len(table.columns) > 8)
-            raise InputError(
-                f"The table of runs has no column {column!r}; it has {there or 'none'}{more}."
-            )

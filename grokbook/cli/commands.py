@@ -74,6 +74,8 @@ class Train:
     device: Device = "auto"
     again: bool = False
     """Record anew what is recorded already."""
+    keep_weights: tuple[int, ...] = ()
+    """Steps whose weights are kept beside the run, besides the last."""
 
 
 @dataclass
@@ -114,6 +116,23 @@ class Verify:
     preset: RunPreset = "paper"
     seeds: Seeds = ()
     steps: int = 10
+    full: bool = False
+    """Train the runs whole, as they were trained, and sum up by metric how far the logs agree."""
+
+
+@dataclass
+class Measure:
+    """Compute metrics on the network of a recorded run, beside what its log holds."""
+
+    name: RunName
+    metrics: Annotated[
+        tyro.conf.Positional[tuple[str, ...]],
+        tyro.conf.arg(help="Groups such as sharpness, or columns of a log such as weight_norm."),
+    ]
+    preset: RunPreset = "paper"
+    seed: int = 0
+    step: int | None = None
+    """The last, or one whose weights were kept."""
 
 
 @dataclass
@@ -186,6 +205,7 @@ Command = (
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[Runs, tyro.conf.subcommand("runs")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
+    | Annotated[Measure, tyro.conf.subcommand("measure")]
     | Annotated[Figure, tyro.conf.subcommand("figure")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Export, tyro.conf.subcommand("export")]

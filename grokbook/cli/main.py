@@ -87,6 +87,10 @@ def _run(command: object, overrides: Sequence[str]) -> None:
             from grokbook.cli.training import verify_runs
 
             verify_runs(command)
+        case given.Measure():
+            from grokbook.cli.reading import measure
+
+            measure(command)
         case given.RunChapter():
             from grokbook.cli import chapters
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,10 @@ from grokbook.cli import commands as given
 from grokbook.cli.tables import fitted
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS, experiment
 from grokbook.experiments.names import PRESETS
+from grokbook.experiments.schema import GROUPS
 from grokbook.store.places import recorded_places
-from grokbook.store.reading import load_manifests, load_runs
+from grokbook.store.reading import load_manifests, load_runs, measure_recorded
+from grokbook.store.run_keys import RunKey
 
 
 def preset_of(name: str, preset: str) -> str:
@@ -81,6 +84,19 @@ def export(command: given.Export) -> None:
             f"csv is {str(out)!r}, but it cannot be written ({reason(error)})."
         ) from error
     print(f"{out}: {len(table)} rows, {len(table.columns)} columns.")
+
+
+def measure(command: given.Measure) -> None:
+    """Print metrics of a recorded network, and what its log holds at that step."""
+    if not command.metrics:
+        raise InputError(f"There is no metric to compute; name some of {', '.join(GROUPS)}.")
+    key = RunKey(preset_of(command.name, command.preset), command.name, command.seed)
+    table = measure_recorded(key, command.metrics, command.step)
+    rows = [
+        [metric, *("" if math.isnan(value) else f"{value:.8g}" for value in values)]
+        for metric, *values in table.reset_index().to_numpy().tolist()
+    ]
+    print(fitted(["metric", *table], rows))
 
 
 def claims(command: given.Claims) -> None:

@@ -14,6 +14,7 @@ from grokbook._support.progress import say
 from grokbook.cli import commands as given
 from grokbook.experiments.named import experiment
 from grokbook.experiments.schema import Experiment
+from grokbook.store.retraining import verify_whole
 from grokbook.store.run_keys import RunKey, custom_key, distinct_seeds, readable_key
 from grokbook.store.run_store import RunStore
 from grokbook.store.verification import verify
@@ -40,6 +41,7 @@ def train(command: given.Train, overrides: Sequence[str]) -> None:
         together=command.together,
         device=command.device,
         again=command.again,
+        keep_weights_at=command.keep_weights,
     ):
         if not len(run.log):
             print(f"{key}: diverged before its first row, the training loss is not finite at all.")
@@ -92,6 +94,9 @@ def verify_runs(command: given.Verify) -> None:
         )
     failures = 0
     for key in keys:
+        if command.full:
+            failures += not _whole_agrees(key)
+            continue
         table = verify(key, command.steps)
         wrong = table[~table["agrees"]]
         failures += len(wrong) > 0
@@ -104,6 +109,21 @@ def verify_runs(command: given.Verify) -> None:
             print(f"  step {row.step}: {row.metric} {row.recorded:.6g}, now {row.retrained:.6g}")
     if failures:
         raise InputError(f"{failures} of {len(keys)} runs do not agree with this code.")
+
+
+def _whole_agrees(key: RunKey) -> bool:
+    """Train a run again, print how far its log agrees by metric, and say whether it does."""
+    say(f"training {key} again, whole")
+    table = verify_whole(key)
+    parted = table[table["parts"].notna()]
+    print(
+        f"{key}: {int(table['agree'].sum())} of {int(table['steps'].sum())} values agree,"
+        f" {int(table['identical'].sum())} to the last bit",
+        flush=True,
+    )
+    for row in parted.itertuples():
+        print(f"  {row.Index}: from step {int(row.parts)} on, by {row.largest:.2g} at most")
+    return parted.empty
 
 
 def _key(name: str, preset: str, recipe: Experiment, store: RunStore) -> RunKey:

@@ -42,6 +42,7 @@ def record_all(
     device: str = "auto",
     again: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    keep_weights_at: Sequence[int] = (),
     together: bool | None = None,
     root: Path | None = None,
 ) -> Iterator[tuple[RunKey, Run]]:
@@ -59,7 +60,7 @@ def record_all(
         Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``; its workers are used in place
         of processes here. Start them with one thread each: ``OMP_NUM_THREADS`` in their
         environment says how many cores a run may use.
-    device, again, checkpoint_seconds
+    device, again, checkpoint_seconds, keep_weights_at
         As in :meth:`grokbook.store.run_store.RunStore.record`.
     together
         Train all seeds of an experiment at once, in one process
@@ -86,6 +87,7 @@ def record_all(
         "device": device,
         "again": again,
         "checkpoint_seconds": checkpoint_seconds,
+        "keep_weights_at": keep_weights_at,
     }
     if scheduler:
         yield from _on_cluster(scheduler, wanted, store.root, how)

@@ -31,8 +31,7 @@ from grokbook.training.step import Objective
 class Trainer:
     """One training, moved on as far as one likes; :func:`grokbook.train` is one moved to its end.
 
-    Where it stands, its network can be read, measured and kept. The same experiment takes the same
-    steps, to the last bit, however often one stops on the way.
+    The same experiment takes the same steps, to the last bit, however often one stops on the way.
 
     Parameters
     ----------
@@ -49,26 +48,23 @@ class Trainer:
     keep_weights_at : sequence of int
         Steps whose weights are kept for the run, besides the last.
     on_log : callable, optional
-        Given the place of the seed and every row of its log as soon as it is there; after
-        :meth:`restore`, first the rows that the checkpoint holds. It may keep and change the row.
+        Given the place of the seed and a copy of each row of its log as soon as it is there; on
+        :meth:`restore`, of those that the checkpoint holds.
 
     Attributes
     ----------
     seeds : list of SeedState
         What each seed has of its own: network, data, batches, log.
-    taken : int
-        Number of steps taken.
-    steps : int
-        Number of steps of the experiment.
+    taken, steps : int
+        Number of steps taken, and of the experiment's.
     whole : bool
         Whether it stands between two steps; not after an error, or a second Ctrl-C, within one.
 
     Raises
     ------
     InputError
-        If the experiments differ in more than their seeds, there is none, or there is no such
-        device; if the device's memory does not suffice for so many; if a step of
-        ``keep_weights_at`` is not of the run.
+        If the experiments differ in more than their seeds, or there is none; if there is no such
+        device, or too little memory on it; if a step of ``keep_weights_at`` is not of the run.
 
     Examples
     --------
@@ -134,7 +130,7 @@ class Trainer:
 
     @property
     def diverged(self) -> bool:
-        """Whether the loss of every seed is not finite any more: no further step is taken."""
+        """Whether no seed's loss is finite any more: no further step is taken."""
         return all(seed.diverged for seed in self.seeds)
 
     @property
@@ -162,8 +158,7 @@ class Trainer:
             if groups is not None:
                 chosen = dataclasses.replace(recipe.measurements, groups=tuple(groups))
                 recipe = dataclasses.replace(recipe, measurements=chosen)
-            measure = dataclasses.replace(seed.measure, experiment=recipe)
-            row = measure(self.taken, dear=True)
+            row = dataclasses.replace(seed.measure, experiment=recipe)(self.taken, dear=True)
             rows.append({"seed": recipe.seed, "step": self.taken, **row})
         return pd.DataFrame(rows)
 
@@ -279,13 +274,12 @@ class Trainer:
                 " only seeds at the same step can be trained together."
             )
         for content, path in zip(found, paths, strict=True):
-            reached = content["step"]
-            for step in sorted(self.keep_weights_at - {*content["kept"]}):
-                if step <= reached:
-                    raise CheckpointError(
-                        f"{path} is at step {reached} and has no weights of step {step}; remove it,"
-                        " or train with `--again`, to keep them."
-                    )
+            lost = {k for k in self.keep_weights_at if k <= content["step"]} - {*content["kept"]}
+            if lost:
+                raise CheckpointError(
+                    f"{path} is at step {content['step']} and has no weights of step {min(lost)};"
+                    " remove it, or train with `--again`, to keep them."
+                )
         for seed, content in zip(self.seeds, found, strict=True):
             seed.restore(content)
         self.optimizer.restore([content["optimizer"] for content in found])
@@ -305,8 +299,7 @@ class Trainer:
             What the manifests say of a run that did not diverge; "finished" at the last step, else
             "interrupted", if not given.
         """
-        if status is None:
-            status = "finished" if self.taken == self.steps else "interrupted"
+        status = status or ("finished" if self.taken == self.steps else "interrupted")
         return [seed.finish(status, self._stretch, self.seconds) for seed in self.seeds]
 
     @contextmanager
@@ -369,9 +362,10 @@ class Trainer:
 
 def _of_the_run(step: int, steps: int) -> int:
     """Return a step of a run of so many, refused if it is none."""
-    if whole("step", step, least=0) > steps:
+    number = whole("step", step, least=0)
+    if number > steps:
         raise InputError(f"step is {step}, but the experiment ends at step {steps}.")
-    return int(step)
+    return number
 
 
 def _require_alike(experiments: Sequence[Experiment]) -> None:

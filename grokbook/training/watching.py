@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from types import TracebackType
@@ -84,9 +85,7 @@ class Logger:
         Columns ``experiment``, ``seed``, ``step``, ``train_accuracy``, ``train_loss``,
         ``test_accuracy``, ``test_loss``, and those of the groups asked for.
         """
-        rows = self._rows or [
-            dict.fromkeys(("step", "train_accuracy", "test_accuracy"), float("nan"))
-        ]
+        rows = self._rows or [dict.fromkeys(("step", "train_accuracy", "test_accuracy"), math.nan)]
         table = pd.DataFrame(rows).head(len(self._rows))
         table.insert(0, "experiment", self.name)
         table.insert(1, "seed", self.seed)

@@ -45,6 +45,30 @@ def test_train_runs_verify(tmp_path: Path) -> None:
     assert ["modadd-standard", "0", "0", "2"] in [line.split() for line in counts.splitlines()]
 
 
+def test_weights_are_kept_measured_and_the_whole_run_is_verified(tmp_path: Path) -> None:
+    done = grokbook(
+        tmp_path, "train", "modadd-standard", "--preset", "smoke", "--keep-weights", "0", "80"
+    )
+    assert done.returncode == 0, done.stderr
+    name = ("modadd-standard", "--preset", "smoke")
+    measured = grokbook(tmp_path, "measure", *name, "--step", "80", "weight_norm", "sharpness")
+    assert measured.returncode == 0, measured.stderr
+    header, *rows = [line.split() for line in measured.stdout.splitlines()]
+    assert header == ["metric", "value", "logged"] and {"weight_norm"} <= {row[0] for row in rows}
+    assert all(row[1] == row[2] for row in rows)
+    for arguments, words in (
+        (("--step", "7", "weight_norm"), "step 7 were not kept; kept are those of steps 0, 80"),
+        (("weights",), "no metric 'weights'"),
+        ((), "no metric to compute"),
+    ):
+        refused = grokbook(tmp_path, "measure", *name, *arguments)
+        assert refused.returncode == 1 and words in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+    checked = grokbook(tmp_path, "verify", "--preset", "smoke", "--full")
+    assert checked.returncode == 0, checked.stderr
+    assert "values agree" in checked.stdout and "to the last bit" in checked.stdout
+
+
 def test_show_prints_the_fields() -> None:
     shown = json.loads(grokbook(Path("."), "show", "modadd-perturbed").stdout)
     assert shown["strategy"] == {
