@@ -60,7 +60,7 @@ def steps_to_keep(log: pd.DataFrame, count: int = STEPS) -> list[int]:
     >>> log = pd.DataFrame({"step": range(0, 100, 10), "train_accuracy": 1.0,
     ...                     "test_accuracy": [0, 0, 0, 0, 0.2, 0.5, 0.9, 1, 1, 1]})
     >>> steps_to_keep(log, 6)
-    [0, 30, 40, 50, 60, 90]
+    [0, 30, 40, 50, 70, 90]
     """
     log = log.sort_values("step")
     way = 0.5 * np.linspace(0, 1, len(log))

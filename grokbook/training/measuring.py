@@ -116,7 +116,7 @@ def measure(
     >>> from grokbook import experiment, train
     >>> run = train(experiment("modadd-standard", "smoke"), until=20)
     >>> found = measure(run, metrics=["weight_norm", "abelian_accuracy_all"])
-    >>> found["weight_norm"] == run.log["weight_norm"].iloc[-1]
+    >>> bool(found["weight_norm"] == run.log["weight_norm"].iloc[-1])
     True
     """
     if isinstance(what, Run):

@@ -70,12 +70,12 @@ class Trainer:
     --------
     >>> from grokbook import experiment
     >>> trainer = Trainer(experiment("modadd-standard", "smoke"))
+    >>> trainer.run_until(39)
     >>> loss = trainer.step()
-    >>> trainer.run_until(40)
     >>> trainer.taken, trainer.network.embedding.shape
     (40, torch.Size([14, 16]))
     >>> trainer.log["step"].tolist()
-    [0, 10, 20, 30, 40]
+    [0, 10, 20, 30]
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class Trainer:
         return self.objective(batches, noises)
 
     def step(self) -> Tensor:
-        """Take one step, and log nothing.
+        """Take one step, and log nothing: that does :meth:`run_until`.
 
         Returns
         -------
@@ -263,10 +263,8 @@ class Trainer:
             If they are at different steps.
         """
         self._require_paths(paths)
-        found = [
-            seed.read(Path(path), self.optimizer)
-            for seed, path in zip(self.seeds, paths, strict=True)
-        ]
+        pairs = list(zip(self.seeds, map(Path, paths), strict=True))
+        found = [seed.read(path, self.optimizer) for seed, path in pairs]
         moving = [content for content in found if not content["diverged"]]
         if len({content["step"] for content in moving}) > 1:
             raise RunError(
