@@ -44,7 +44,10 @@ def as_runs(table: pd.DataFrame, experiment: str = "mine", seed: int = 0) -> pd.
     if table.empty:
         raise InputError("The table has no row; one logged step at least is needed.")
     keys = {"experiment": experiment, "seed": seed}
-    runs = table.assign(**{name: value for name, value in keys.items() if name not in table})
+    runs = table.copy()
+    for name, value in keys.items():
+        if name not in runs:
+            runs[name] = value
     runs = runs[[*keys, "step", *runs.columns.drop([*keys, "step"])]]
     for column in runs.columns.drop("experiment"):
         if not is_numeric_dtype(runs[column]) or is_bool_dtype(runs[column]):
