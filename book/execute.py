@@ -3,7 +3,7 @@
     python book/execute.py                  every chapter
     python book/execute.py 1_introduction   some
 
-The numbers in the text are filled in, and figures numbered in the order of the book.
+Numbers in the text are filled in, and figures numbered in the order of the book.
 What differs between two executions of the same code, such as timings and names of
 widgets, is left out, so that executing twice leaves no difference.
 """
@@ -66,7 +66,7 @@ def chapters() -> list[Path]:
 
 
 def number_figures() -> None:
-    """Give each caption, and each link to a figure, the figure's number in the book."""
+    """Give each caption, and each link to a figure, its number in the book."""
     notebooks = {path: nbformat.read(path, as_version=4) for path in chapters()}
     texts = [
         cell

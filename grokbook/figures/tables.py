@@ -176,7 +176,7 @@ def tables(frame: pd.DataFrame, caption: str, topic: str = "") -> dict[str, str]
 def over_seeds(frame: pd.DataFrame, topic: str = "") -> pd.DataFrame:
     """Sum up the seeds of each row as text: median, lowest and highest; of words, how many.
 
-    A step that never came counts as later than any, as in :func:`grokbook.analysis.moments.median_steps`.
+    A step that never came counts as later than any that did.
 
     >>> runs = pd.MultiIndex.from_product([["MNIST"], [0, 1, 2]], names=["task", "seed"])
     >>> over_seeds(pd.DataFrame({"test_50": [10, 40, np.nan]}, index=runs)).loc["MNIST", "test_50"]
