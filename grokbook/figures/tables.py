@@ -241,9 +241,9 @@ def _texts(values: pd.Series, kind: str) -> list[str]:
     if kind == "count" or (whole and pd.api.types.is_integer_dtype(values.dtype)):
         return [_number(number, "{:,.0f}") for number in numbers]
     sizes = [abs(number) for number in numbers if np.isfinite(number) and number != 0]
-    spread = max(sizes) / min(sizes) if sizes else 1.0
-    usual = bool(sizes) and min(sizes) >= 1e-3 and max(sizes) < 1e5
-    if spread > 1e4 or (kind == "significant" and sizes and not (usual and spread <= 1e2)):
+    low, high = (min(sizes), max(sizes)) if sizes else (1.0, 1.0)
+    alike = low >= 1e-3 and high < 1e5 and high / low <= (1e2 if kind == "significant" else 1e4)
+    if not alike:
         return [_significant(number) for number in numbers]
     return [_number(number, f"{{:,.{_decimals(sizes)}f}}") for number in numbers]
 

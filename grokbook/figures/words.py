@@ -156,6 +156,14 @@ TOPICS: dict[str, dict[str, Words]] = {
         "distance": Words("to the nearest training image"),
         "same_label_distance": Words("to the nearest of the same label"),
     },
+    "label": {
+        "distance": Words("distance of the test point", "", "significant"),
+        "delta": _share("test points within ε"),
+        "accuracy": _share("test accuracy"),
+        "certified": _share("test points that the repair certifies"),
+        "epsilon_3_3": Words("radius of Corollary 3.3", "", "significant"),
+        "epsilon_3_4": Words("radius of Corollary 3.4", "", "significant"),
+    },
     "counterexample": {
         "dropped": Words("hypothesis left out"),
         "network": Words("network"),
