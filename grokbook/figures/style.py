@@ -127,23 +127,29 @@ def finish(figure: Figure, alt: str) -> Figure:
 
 
 def side_by_side(figure: Figure) -> Figure | None:
-    """Return a copy of a figure whose panels stand in rows of two, None if it has one panel."""
+    """Return a copy of a figure whose panels stand in rows of two.
+
+    None if it has one panel, more than one column, or panels of unequal height.
+    """
     grids = [axes.get_subplotspec() for axes in figure.axes]
-    rows = max((grid.get_gridspec().nrows for grid in grids if grid is not None), default=1)
-    columns = max((grid.get_gridspec().ncols for grid in grids if grid is not None), default=1)
-    if rows < 2 or columns > 1:
+    grid = next((each.get_gridspec() for each in grids if each is not None), None)
+    if grid is None or grid.nrows < 2 or grid.ncols > 1 or np.ptp(grid.get_height_ratios()) > 0:
         return None
+    rows = grid.nrows
     with theme():
         wide: Figure = pickle.loads(pickle.dumps(figure))
         lines = -(-rows // 2)
         width, height = figure.get_size_inches()
         wide.set_size_inches(2 * width, height * lines / rows + (0.4 if lines < rows else 0))
         places = wide.add_gridspec(lines, 2)
-        lowest = [axes for axes, grid in zip(wide.axes, grids, strict=True)
-                  if grid is not None and grid.rowspan.stop == rows]  # fmt: skip
-        for axes, grid in zip(wide.axes, grids, strict=True):
-            if grid is not None:
-                row = grid.rowspan.start
+        lowest = [
+            axes
+            for axes, place in zip(wide.axes, grids, strict=True)
+            if place is not None and place.rowspan.stop == rows
+        ]
+        for axes, place in zip(wide.axes, grids, strict=True):
+            if place is not None:
+                row = place.rowspan.start
                 axes.set_subplotspec(places[row // 2, row % 2])
                 if not axes.get_xlabel():  # it was only beneath the last panel of the column
                     axes.set_xlabel(lowest[0].get_xlabel())
