@@ -92,6 +92,7 @@ def test_what_does_not_fit_says_so(read, name, mode):
         """() => [...document.querySelectorAll("article :is(.grokbook-table, .output, div.math,"
                 + " .pst-scrollable-table-container, mjx-container[display])")]
             .filter((node) => node.clientWidth > 0 && node.scrollWidth > node.clientWidth + 1)
+            .filter((node) => !node.closest("details:not([open])"))
             .filter((node) => !node.closest(".scrolls") && !node.querySelector(".scrolls"))
             .map((node) => `${node.clientWidth} of ${node.scrollWidth}: ${node.textContent.trim()}`
                 .slice(0, 100))"""
@@ -138,7 +139,7 @@ def test_code_is_shown_without_scripts_and_folds_without_storage(browser):
     context.close()
     context = browser.new_context()
     page, errors = context.new_page(), []
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(error))
     page.add_init_script(
         "Object.defineProperty(window, 'localStorage', { get() { throw new Error('refused'); } })"
     )
