@@ -3,6 +3,7 @@
     python book/execute.py                  every chapter
     python book/execute.py 1_introduction   some
 
+Numbers in the text are filled in, and figures numbered in the order of the book.
 What differs between two executions of the same code, such as timings and names of
 widgets, is left out, so that executing twice leaves no difference.
 """
@@ -13,9 +14,14 @@ import sys
 from pathlib import Path
 
 import nbformat
+import yaml
 from nbclient import NotebookClient
 
+from grokbook.cli.prose import fill
+
 BOOK = Path(__file__).parent
+CAPTION = re.compile(r'(<a id="(fig-[\w-]+)"></a>\*\*Figure) \d*\.')
+LINK = re.compile(r"\[Figure \d*\](\((?:\w+\.ipynb)?#(fig-[\w-]+)\))")
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
@@ -41,9 +47,44 @@ def execute(path: Path) -> None:
     )
     client.execute(cwd=str(BOOK))
     notebook.metadata["language_info"] = {"name": "python"}
-    notebook = with_stable_names(notebook)
+    fill(notebook)
+    write(path, with_stable_names(notebook))
+
+
+def write(path: Path, notebook: nbformat.NotebookNode) -> None:
+    """Write a notebook such that a change of one line is a change of few lines."""
     text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def chapters() -> list[Path]:
+    """Return the notebooks of the book, in its order."""
+    toc = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    pages = [toc["root"]]
+    pages += [page["file"] for part in toc["parts"] for page in part["chapters"]]
+    return [path for page in pages if (path := BOOK / f"{page}.ipynb").is_file()]
+
+
+def number_figures() -> None:
+    """Give each caption, and each link to a figure, its number in the book."""
+    notebooks = {path: nbformat.read(path, as_version=4) for path in chapters()}
+    texts = [
+        cell
+        for notebook in notebooks.values()
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+    ]
+    names = [name for cell in texts for _, name in CAPTION.findall(cell.source)]
+    numbers = {name: number for number, name in enumerate(names, 1)}
+    for cell in texts:
+        cell.source = CAPTION.sub(
+            lambda found: f"{found[1]} {numbers[found[2]]}.", cell.source
+        )
+        cell.source = LINK.sub(
+            lambda found: f"[Figure {numbers[found[2]]}]{found[1]}", cell.source
+        )
+    for path, notebook in notebooks.items():
+        write(path, notebook)
 
 
 def main() -> None:
@@ -52,6 +93,7 @@ def main() -> None:
     for name in names:
         print(name, flush=True)
         execute(BOOK / f"{name}.ipynb")
+    number_figures()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from grokbook.benchmarks.tables import PACKAGE
 from grokbook.figures.style import CURVES, ROLES, WIDTH, finish, theme
@@ -131,5 +131,5 @@ def _draw_growth(axes: Axes, table: pd.DataFrame, column: str, unit: str, slopes
 def _tick(axis: Axis, digits: tuple[int, ...]) -> None:
     """Plain numbers at these digits of each decade of a logarithmic axis."""
     axis.set_major_locator(LogLocator(subs=digits))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_locator(NullLocator())

@@ -16,6 +16,7 @@ from typing import Any
 
 from grokbook._support.errors import InputError, RunError, first_line, reason
 from grokbook.cli.commands import BOOK, chapter_names
+from grokbook.cli.prose import fill
 from grokbook.cli.reading import require_file
 from grokbook.experiments.names import PRESETS
 
@@ -86,7 +87,7 @@ def check(chapter: str, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
-    """Execute a chapter with papermill and write the notebook, outputs included.
+    """Execute a chapter with papermill and write the notebook: outputs, and numbers in its text.
 
     Parameters
     ----------
@@ -103,16 +104,19 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
     RunError
         If a cell fails, or the kernel does not start or dies; the notebook up to there is kept.
     """
+    import nbformat
     import papermill
 
     values = check(chapter, given)
     _require_notebook(out)
     print(f"executing {chapter} into {out}", file=sys.stderr, flush=True)
     try:
-        papermill.execute_notebook(
+        notebook = papermill.execute_notebook(
             _formatted(BOOK / f"{chapter}.ipynb"), _formatted(out), parameters=values,
             kernel_name="python3",
         )  # fmt: skip
+        fill(notebook)
+        nbformat.write(notebook, out)
     except papermill.PapermillExecutionError as error:
         raise RunError(
             f"A cell of {chapter} failed, up to which {out} holds it: {error.ename}:"

@@ -1,7 +1,8 @@
-"""The figures of the paper: each a function of recorded runs that returns a matplotlib figure."""
+"""Figures and tables: each figure a function of recorded runs that returns a matplotlib figure."""
 
 from grokbook.analysis.moments import norm_decay
 from grokbook.figures.page import show
 from grokbook.figures.section_1 import figure_1
+from grokbook.figures.tables import show_table
 
-__all__ = ["figure_1", "norm_decay", "show"]
+__all__ = ["figure_1", "norm_decay", "show", "show_table"]

@@ -3,6 +3,7 @@
 A notebook output holds three forms of a figure: PNG, for JupyterLab, Colab and GitHub; its
 alternative text, for readers of text; and an SVG of a type only the book knows, which follows the
 page's light or dark mode, scales to its width and carries the alternative text as accessible name.
+Panels one below the other are there a second time, side by side, for pages that are wide enough.
 myst-nb finds ``FigureOnPage`` through the entry point in ``pyproject.toml``.
 """
 
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 
 from matplotlib.figure import Figure
 
-from grokbook.figures.style import png, svg
+from grokbook.figures.style import png, side_by_side, svg
 
 MIME = "application/vnd.grokbook.figure"
 
@@ -33,8 +34,18 @@ def show(figure: Figure) -> None:
         raise ValueError(
             "the figure has no alternative text: give it one with figure.set_label(...)"
         )
-    bundle = {MIME: svg(figure), "image/png": b64encode(png(figure)).decode(), "text/plain": alt}
+    bundle = {
+        MIME: on_page(figure),
+        "image/png": b64encode(png(figure)).decode(),
+        "text/plain": alt,
+    }
     display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
+
+
+def on_page(figure: Figure) -> str:
+    """Return what a page shows of a figure: one drawing, or two of which it shows one."""
+    wide = side_by_side(figure)
+    return svg(figure) if wide is None else svg(figure, "narrow") + svg(wide, "wide")
 
 
 class FigureOnPage:

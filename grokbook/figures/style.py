@@ -10,6 +10,7 @@ curves differ in their dashes too.
 from __future__ import annotations
 
 import io
+import pickle
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,6 +126,38 @@ def finish(figure: Figure, alt: str) -> Figure:
     return figure
 
 
+def side_by_side(figure: Figure) -> Figure | None:
+    """Return a copy of a figure whose panels stand in rows of two.
+
+    None if it has one panel, more than one column, or panels of unequal height.
+    """
+    grids = [axes.get_subplotspec() for axes in figure.axes]
+    grid = next((each.get_gridspec() for each in grids if each is not None), None)
+    if grid is None or grid.nrows < 2 or grid.ncols > 1 or np.ptp(grid.get_height_ratios()) > 0:
+        return None
+    rows = grid.nrows
+    with theme():
+        wide: Figure = pickle.loads(pickle.dumps(figure))
+        lines = -(-rows // 2)
+        width, height = figure.get_size_inches()
+        wide.set_size_inches(2 * width, height * lines / rows + (0.4 if lines < rows else 0))
+        places = wide.add_gridspec(lines, 2)
+        lowest = [
+            axes
+            for axes, place in zip(wide.axes, grids, strict=True)
+            if place is not None and place.rowspan.stop == rows
+        ]
+        for axes, place in zip(wide.axes, grids, strict=True):
+            if place is not None:
+                row = place.rowspan.start
+                axes.set_subplotspec(places[row // 2, row % 2])
+                if not axes.get_xlabel():  # it was only beneath the last panel of the column
+                    axes.set_xlabel(lowest[0].get_xlabel())
+                    axes.tick_params(labelbottom=True)
+        wide.set_layout_engine("constrained")
+        return finish(wide, str(figure.get_label()))
+
+
 def contrast(first: str, second: str) -> float:
     """Contrast ratio of two ``#rrggbb`` colours, 1 to 21, as WCAG 2.1 defines it.
 
@@ -147,13 +180,16 @@ def css() -> str:
     return "\n".join(['html[data-theme="dark"] {', *lines, "}", ""])
 
 
-def svg(figure: Figure) -> str:
+def svg(figure: Figure, shape: str = "") -> str:
     """Return the figure as an ``<svg>`` element for a page: coloured by role, labelled, scalable.
 
-    The label of the figure (``figure.get_label()``) becomes its accessible name.
+    The label of the figure (``figure.get_label()``) becomes its accessible name. ``shape``, one of
+    "narrow" and "wide", becomes a class by which a page chooses between two forms of one figure.
     """
     buffer = io.StringIO()
     with theme():
+        # What a hidden form defines is not there for the other, which has names of its own.
+        matplotlib.rcParams["svg.hashsalt"] = f"grokbook{shape}"
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
@@ -171,9 +207,10 @@ def svg(figure: Figure) -> str:
     viewbox = re.search(r'viewBox="[^"]*"', text)
     assert viewbox is not None, "matplotlib writes a viewBox"
     label = escape(str(figure.get_label()), quote=True)
+    classes = f"grokbook-figure {shape}".strip()
     opening = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-        f' {viewbox[0]} class="grokbook-figure" role="img" aria-label="{label}"'
+        f' {viewbox[0]} class="{classes}" role="img" aria-label="{label}"'
         ' style="stroke-linejoin: round; stroke-linecap: butt">'
     )
     return opening + text[text.index(">") + 1 :].strip() + "\n"

@@ -33,6 +33,14 @@ SMALLEST_RATIO = 1e-7
 """Smaller ratios are drawn here; among random instances they say no more than "very loose"."""
 
 
+SIDES = {
+    "jacobian_frobenius_sq": "mean squared slope ‖∇f‖²",
+    "theorem_5_9_left": "entropy difference (nats)",
+    "theorem_5_12_left": "information difference (nats)",
+}
+"""What the two sides of a statement measure, by the column of its left side."""
+
+
 def bound_tightness(table: pd.DataFrame, statements: Sequence[str] | None = None) -> Figure:
     """Draw left side / bound over random instances, one row a form of a statement.
 
@@ -254,7 +262,9 @@ def bounds_along_run(runs: pd.DataFrame, left: str, bounds: Mapping[str, str]) -
             (CURVES[0], CURVES[2], CURVES[3]), bounds.items(), strict=False
         ):
             axes.plot(curves.index, curves[column], color=role.light, ls=role.dashes, label=name)
-        axes.set(xscale="log", yscale="log", xlabel="training step")
+        axes.set(
+            xscale="log", yscale="log", xlabel="training step", ylabel=SIDES.get(left, "each side")
+        )
         axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
         figure.legend(loc="outside upper center", ncols=2)
         first, last = curves.iloc[0], curves.iloc[-1]

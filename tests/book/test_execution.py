@@ -1,5 +1,4 @@
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +6,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+from bs4 import BeautifulSoup
 
 GLUED = "application/papermill.record/"  # before the kind of what is glued and not shown
 
@@ -58,8 +58,9 @@ def test_a_chapter_with_other_settings(book, tmp_path, small_runs, monkeypatch):
     }
     assert (glued["p"], glued["pairs"]) == ("17", "115")
     (table,) = [c.outputs[0].data for c in done.cells if c.source.startswith("recipes =")]
-    _, row = table["text/html"].split("<th>modadd-perturbed</th>")
-    cells = re.findall("<td>(.*)</td>", row.partition("</tr>")[0])
+    page = BeautifulSoup(table["text/html"], "html.parser")
+    (row,) = [tr for tr in page.find_all("tr") if tr.th.text == "modadd-perturbed"]
+    cells = [cell.text for cell in row.find_all("td")]
     assert cells == ["ModularAddition", "Perturbed", "115", "200", "0.5", "0.2, 0.1"]
 
 

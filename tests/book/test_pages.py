@@ -84,6 +84,93 @@ def test_what_is_wider_scrolls_and_is_reached_by_keyboard(read, name):
     assert not unreachable
 
 
+@pytest.mark.parametrize("mode", ["light", "phone"])
+@pytest.mark.parametrize("name", PAGES)
+def test_what_does_not_fit_says_so(read, name, mode):
+    """Of a table or a formula nothing is hidden without a hint that there is more."""
+    silent = read(name, mode).page.evaluate(
+        """() => [...document.querySelectorAll("article :is(.grokbook-table, .output, div.math,"
+                + " .pst-scrollable-table-container, mjx-container[display])")]
+            .filter((node) => node.clientWidth > 0 && node.scrollWidth > node.clientWidth + 1)
+            .filter((node) => !node.closest("details:not([open])"))
+            .filter((node) => !node.closest(".scrolls") && !node.querySelector(".scrolls"))
+            .map((node) => `${node.clientWidth} of ${node.scrollWidth}: ${node.textContent.trim()}`
+                .slice(0, 100))"""
+    )
+    assert not silent
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_tables_of_cells_are_whole(read, name):
+    """At 1280 px each fits; on a phone each row is a card, whose cells say what they are."""
+    wide = read(name).page.eval_on_selector_all(
+        ".grokbook-table.scrolls", "all => all.map(node => node.textContent.trim().slice(0, 80))"
+    )
+    assert not wide
+    cards = read(name, "phone").page.eval_on_selector_all(
+        ".grokbook-table tbody td",
+        """all => all.filter((td) => td.getClientRects().length).map((td) =>
+            [getComputedStyle(td).display, getComputedStyle(td, "::before").content])""",
+    )
+    assert all(display == "grid" and len(label) > 2 for display, label in cards)
+
+
+def test_one_switch_for_all_code_is_remembered(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto((HTML / "1_introduction.html").as_uri())
+    cells = page.locator("div.cell_input")
+    assert cells.count() > 3 and not any(cell.is_visible() for cell in cells.all())
+    page.get_by_role("button", name="Show code").focus()
+    page.keyboard.press("Enter")
+    assert all(cell.is_visible() for cell in cells.all())
+    page.goto((HTML / "3_2_degrokking.html").as_uri())
+    assert page.locator("div.cell_input").first.is_visible(), "kept between pages"
+    page.get_by_role("button", name="Hide code").click()
+    assert not page.locator("div.cell_input").first.is_visible()
+    context.close()
+
+
+def test_code_is_shown_without_scripts_and_folds_without_storage(browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((HTML / "1_introduction.html").as_uri())
+    assert page.locator("div.cell_input").first.is_visible()
+    context.close()
+    context = browser.new_context()
+    page, errors = context.new_page(), []
+    page.on("pageerror", lambda error: errors.append(error))
+    page.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error('refused'); } })"
+    )
+    page.goto((HTML / "1_introduction.html").as_uri())
+    page.get_by_role("button", name="Show code").click()
+    assert page.locator("div.cell_input").first.is_visible()
+    assert not [error for error in errors if "code.js" in str(error)]
+    context.close()
+
+
+def test_panels_stand_side_by_side_where_there_is_room(browser):
+    for width, shape in ((1920, "wide"), (1280, "narrow"), (400, "narrow")):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.goto((HTML / "1_introduction.html").as_uri())
+        visible = [
+            svg.get_attribute("class")
+            for svg in page.locator("figure").first.locator("svg.grokbook-figure").all()
+            if svg.is_visible()
+        ]
+        assert visible == [f"grokbook-figure {shape}"], width
+        page.close()
+
+
+def test_figures_have_the_numbers_that_the_notebooks_say(read, book):
+    for path in book.glob("*.ipynb"):
+        said = re.findall(r'<a id=\\"(fig-[\w-]+)\\"></a>\*\*Figure (\d+)\.', path.read_text())
+        for name, number in said:
+            caption = read(f"{path.stem}.html").page.locator(f"figure#{name} .caption-number")
+            assert caption.inner_text().strip() == f"Figure {number}"
+
+
 def test_columns_of_a_table_are_not_squeezed_on_a_phone(read):
     """The longest cell of the table of verdicts takes a few lines, not a word a line."""
     cells = read("claims.html", "phone").page.eval_on_selector_all(
