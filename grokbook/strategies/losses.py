@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from grokbook._support.errors import InputError
 from grokbook.strategies.base import Criterion
 
 
@@ -122,5 +123,15 @@ class Loss(Protocol):
 
 
 def criterion(loss: str | Loss) -> Criterion:
-    """Return the function of a loss given by name, or the loss itself."""
-    return LOSSES[loss] if isinstance(loss, str) else loss
+    """Return the function of a loss given by name, or the loss itself.
+
+    Raises
+    ------
+    InputError
+        On a name that is not in ``LOSSES``.
+    """
+    if not isinstance(loss, str):
+        return loss
+    if loss not in LOSSES:
+        raise InputError(f"There is no loss {loss!r}; known are {', '.join(LOSSES)}.")
+    return LOSSES[loss]
