@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -182,6 +182,19 @@ class Claims:
 
 
 @dataclass
+class Study:
+    """Record the runs of a study that are missing, or go on with them; the time left is shown."""
+
+    name: tyro.conf.Positional[Literal["mechanism", "norm"]]
+    arms: tuple[str, ...] = ()
+    """These alone, as the study's rules name them; all if none is given."""
+    seeds: tuple[int, ...] = ()
+    """These alone; all if none is given."""
+    jobs: int = 1
+    """Processes; the processor's threads are divided among them."""
+
+
+@dataclass
 class RunChapter:
     """Execute a chapter with other parameters, as in `-p preset quick -p seeds "[0, 1]"`."""
 
@@ -210,6 +223,7 @@ Command = (
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Claims, tyro.conf.subcommand("claims")]
+    | Annotated[Study, tyro.conf.subcommand("study")]
     | Annotated[RunChapter, tyro.conf.subcommand("run-chapter")]
 )
 """A subcommand is a class here and a case in :func:`grokbook.cli.main.main`."""

@@ -91,6 +91,10 @@ def _run(command: object, overrides: Sequence[str]) -> None:
             from grokbook.cli.reading import measure
 
             measure(command)
+        case given.Study():
+            from grokbook.cli.training import study
+
+            study(command)
         case given.RunChapter():
             from grokbook.cli import chapters
 

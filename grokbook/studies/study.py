@@ -1,0 +1,290 @@
+"""A study: arms, seeds and an endpoint fixed beforehand, and hundreds of short runs in one table.
+
+A study's rules are a file beside this one, older than its first run. Its table holds one row a run:
+what was trained, when the endpoint came, and a thin curve. A run that did not come so far by its
+limit is censored, and kept. The table is written anew after every run, so that a kill costs no more
+than the runs under way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+
+from grokbook._support.errors import InputError, MissingRunError, RunError, StaleRunError, reason
+from grokbook._support.provenance import provenance
+from grokbook.experiments.schema import Experiment
+from grokbook.store.records import default_root, find_record, read_record, write_record
+from grokbook.studies.reproduce import say_time
+from grokbook.training.loop import train
+
+CURVE_POINTS = 60
+"""Points of the thin curve in each row, at most."""
+
+CURVE = ("train_accuracy", "test_accuracy", "test_accuracy_unmirrored", "weight_norm")
+"""Columns of a log that the thin curve keeps, where they are there."""
+
+
+class Planned(NamedTuple):
+    """One run of a study."""
+
+    arm: str
+    seed: int
+    recipe: Experiment
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's rules and its runs.
+
+    Parameters
+    ----------
+    name : str
+        Of its rules, ``rules/<name>.toml``, and its table, ``runs/studies/<name>``.
+    plan : callable
+        Given the table so far, returns every run that is wanted by now; those of a search come
+        first, and what rests on its outcome once it is there.
+    """
+
+    name: str
+    plan: Callable[[pd.DataFrame], list[Planned]]
+
+    @cached_property
+    def rules(self) -> dict[str, Any]:
+        """What was fixed before the first run."""
+        return tomllib.loads(self._text.decode())
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 of the rules' file: a table of other rules is stale."""
+        return hashlib.sha256(self._text).hexdigest()
+
+    @cached_property
+    def _text(self) -> bytes:
+        return files("grokbook.studies").joinpath(f"rules/{self.name}.toml").read_bytes()
+
+    def limit(self, arm: str) -> int:
+        """Return the steps after which a run of an arm is censored."""
+        return int(self.rules.get("limits", {}).get(arm, self.rules["setting"]["limit"]))
+
+    def column(self, arm: str) -> str:
+        """Return the column of the endpoint in an arm's log."""
+        return str(self.rules.get("columns", {}).get(arm, self.rules["endpoint"]["column"]))
+
+    def load(self, root: Path | None = None) -> pd.DataFrame:
+        """Return the table, one row a run; see :func:`run_one` for its columns.
+
+        Raises
+        ------
+        RunError
+            If it is missing, damaged, or was written by other rules.
+        """
+        found, manifest = read_record(
+            find_record(f"studies/{self.name}", root),
+            f"the study {self.name}",
+            lambda again: f"`grokbook study {self.name}`",
+        )
+        if manifest["rules_sha256"] != self.checksum:
+            raise StaleRunError(
+                f"The table of the study {self.name} was written by other rules than today's;"
+                f" move {self.name}.json away to record it anew with `grokbook study {self.name}`."
+            )
+        return found
+
+
+def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int) -> dict[str, Any]:
+    """Train until ``tail`` steps after the endpoint, or to the limit, and return one row.
+
+    Parameters
+    ----------
+    recipe : Experiment
+        What to train; its steps are at least ``limit``.
+    column, level
+        The endpoint: the first logged step at which the column is at least the level.
+    limit, tail : int
+        Steps.
+
+    Returns
+    -------
+    dict
+        ``status`` ("reached", "censored", "diverged"), ``endpoint`` (steps, NaN if censored),
+        ``steps``, ``seconds``, ``train_100`` (first logged step of training accuracy 1),
+        ``final_<column>`` for every logged column, ``curve_step`` and ``curve_<column>``, lists;
+        ``experiment`` (JSON), ``id``, and the provenance of a run's manifest.
+    """
+    reached: list[float] = []
+
+    def look(row: dict[str, float]) -> None:
+        if not reached and row[column] >= level:
+            reached.append(row["step"])
+
+    def enough(step: int) -> bool:
+        return step >= limit or (bool(reached) and step >= reached[0] + tail)
+
+    run = train(recipe, on_log=look, stop=enough, compiled=False)
+    log = run.log
+    learned = log["step"][log["train_accuracy"] >= 1]
+    thin = np.unique(np.linspace(0, len(log) - 1, min(len(log), CURVE_POINTS)).round().astype(int))
+    diverged = run.manifest["status"] == "diverged"
+    return {
+        "status": "reached" if reached else "diverged" if diverged else "censored",
+        "endpoint": float(reached[0]) if reached else np.nan,
+        "steps": run.manifest["steps"],
+        "seconds": run.manifest["seconds"],
+        "train_100": float(learned.iloc[0]) if len(learned) else np.nan,
+        **{f"final_{name}": float(log[name].iloc[-1]) for name in log if name != "step"},
+        "curve_step": log["step"].iloc[thin].astype(int).tolist(),
+        **{f"curve_{name}": log[name].iloc[thin].tolist() for name in CURVE if name in log},
+        "experiment": json.dumps(run.manifest["experiment"]),
+        **{name: run.manifest[name] for name in ("id", *provenance(torch.device("cpu")))},
+    }
+
+
+def record(
+    study: Study,
+    *,
+    arms: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    jobs: int = 1,
+    root: Path | None = None,
+    submit: Callable[[Callable[..., Any], list[tuple[Any, ...]]], Iterator[Any]] | None = None,
+) -> Iterator[str]:
+    """Record the runs that are missing, and say after each how long the rest will take.
+
+    Parameters
+    ----------
+    study : Study
+        What to record.
+    arms, seeds
+        These alone; all if none is named.
+    jobs : int
+        Processes; the processor's threads are divided among them.
+    root : Path, optional
+        The folder of runs; :func:`grokbook.store.records.default_root` if not given.
+    submit : callable, optional
+        Runs a function on argument tuples elsewhere, as on a cluster, and yields results as they
+        come.
+
+    Raises
+    ------
+    InputError
+        On an unknown arm or seed, or ``jobs`` below 1.
+    RunError
+        If another process is recording this study, its table is of other rules, or it cannot be
+        written.
+    """
+    if jobs < 1:
+        raise InputError(f"jobs is {jobs}, but must be at least 1.")
+    path = (default_root() if root is None else root) / "studies" / study.name
+    table = _so_far(study, root)
+    _require_known(study, table, arms, seeds)
+    level, tail = float(study.rules["endpoint"]["level"]), int(study.rules["setting"]["tail"])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0)
+        with lock:
+            while missing := _missing(study, table, arms, seeds):
+                yield f"{len(table)} runs of {study.name} are recorded; {len(missing)} to come."
+                began = time.perf_counter()
+                tasks = [
+                    (one, study.column(one.arm), level, study.limit(one.arm), tail)
+                    for one in missing
+                ]
+                results = submit(_run, tasks) if submit else _in_processes(tasks, jobs)
+                for count, row in enumerate(results, start=1):
+                    table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+                    _keep(study, path, table)
+                    each = (time.perf_counter() - began) / count
+                    left = say_time(each * (len(missing) - count))
+                    yield (
+                        f"{count} of {len(missing)}: {row['arm']}, seed {row['seed']}"
+                        f" {row['status']} at step {row['endpoint']:.0f}; about {left} left"
+                    )
+    except Timeout:
+        raise RunError(f"The study {study.name} is being recorded by another process.") from None
+    except OSError as error:
+        raise RunError(
+            f"The study {study.name} cannot be kept in {path.parent} ({reason(error)}); name"
+            " another folder in GROKBOOK_RUNS."
+        ) from error
+
+
+def _run(one: Planned, column: str, level: float, limit: int, tail: int) -> dict[str, Any]:
+    """Train one run and return its row; this is what a process or a cluster's worker does."""
+    row = run_one(one.recipe, column, level, limit, tail)
+    return {"arm": one.arm, "seed": one.seed, **row}
+
+
+def _in_processes(tasks: list[tuple[Any, ...]], jobs: int) -> Iterator[dict[str, Any]]:
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+
+    def work(*task: Any) -> dict[str, Any]:
+        if jobs > 1:
+            torch.set_num_threads(threads)
+        return _run(*task)
+
+    rows: Iterator[dict[str, Any]] = joblib.Parallel(
+        n_jobs=min(jobs, len(tasks)), return_as="generator_unordered"
+    )(joblib.delayed(work)(*task) for task in tasks)
+    return rows
+
+
+def _so_far(study: Study, root: Path | None) -> pd.DataFrame:
+    try:
+        return study.load(default_root() if root is None else root)
+    except MissingRunError:
+        return pd.DataFrame({"arm": pd.Series(dtype=str), "seed": pd.Series(dtype=int)})
+
+
+def _missing(
+    study: Study, table: pd.DataFrame, arms: Sequence[str], seeds: Sequence[int]
+) -> list[Planned]:
+    there = set(zip(table["arm"], table["seed"], strict=True))
+    return [
+        one
+        for one in study.plan(table)
+        if (one.arm, one.seed) not in there
+        and (not arms or one.arm in arms)
+        and (not seeds or one.seed in seeds)
+    ]
+
+
+def _require_known(
+    study: Study, table: pd.DataFrame, arms: Sequence[str], seeds: Sequence[int]
+) -> None:
+    planned = study.plan(table)
+    known: Mapping[str, Any] = dict.fromkeys([*study.rules["arms"], *(one.arm for one in planned)])
+    for arm in arms:
+        if arm not in known:
+            raise InputError(
+                f"There is no arm {arm!r} in the study {study.name}; known are {', '.join(known)}."
+            )
+    for seed in seeds:
+        if seed not in {one.seed for one in planned}:
+            raise InputError(f"seed {seed} is none of the study {study.name}; see its rules.")
+
+
+def _keep(study: Study, path: Path, table: pd.DataFrame) -> None:
+    manifest = {
+        "study": study.name,
+        "rules_sha256": study.checksum,
+        "runs": len(table),
+        "commits": sorted({str(commit) for commit in table["git_commit"]}),
+        "git_dirty": bool(table["git_dirty"].fillna(True).any()),
+    }
+    write_record(path, table, manifest)

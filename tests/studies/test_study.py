@@ -1,0 +1,155 @@
+"""Studies: every arm has a recipe, the table survives a kill, and other rules make it stale."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grokbook import InputError, RunError, experiment
+from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
+from grokbook.studies import mechanism, norm
+from grokbook.studies.study import Planned, Study, record, run_one
+
+STUDIES = [mechanism.STUDY, norm.STUDY]
+
+
+def small(arm: str, seed: int) -> Experiment:
+    recipe = experiment("mnist-standard", "smoke", seed)
+    return replace(
+        recipe, steps=60, log=LogSchedule("linear", 12), measurements=Measurements(("accuracy",)),
+    )  # fmt: skip
+
+
+class Small(Study):
+    """The rules of a real study, and networks that take a second."""
+
+    @property
+    def rules(self) -> dict:  # type: ignore[override]
+        return {
+            "arms": {"a": "one", "b": "another"},
+            "setting": {"limit": 60, "tail": 10},
+            "endpoint": {"column": "test_accuracy", "level": 0.05},
+        }
+
+
+SMALL = Small("norm", lambda table: [Planned(a, s, small(a, s)) for s in (100, 101) for a in "ab"])
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+def test_every_arm_of_the_rules_has_a_recipe_that_differs_from_the_others(study: Study) -> None:
+    empty = pd.DataFrame({"arm": [], "seed": []})
+    planned = study.plan(empty)
+    arms = {one.arm for one in planned}
+    assert set(study.rules["arms"]) - arms <= {"l1"}, "which waits for its search"
+    first = [one for one in planned if one.seed == study.rules["setting"]["seeds"][0]]
+    assert len({one.recipe.id for one in first}) == len(first)
+    for one in planned:
+        assert one.recipe.steps >= study.limit(one.arm)
+        assert one.seed in {*study.rules["setting"]["seeds"], 90, 91}
+
+
+def test_the_seeds_of_an_arm_share_split_and_initial_weights_with_the_others() -> None:
+    free, noisy = (mechanism.recipe(arm, 100) for arm in ("add-free", "add-free-noise"))
+    assert free.dataset == noisy.dataset and free.seed == noisy.seed and free.model == noisy.model
+
+
+def test_the_search_of_the_norm_s_study_takes_the_soonest_then_the_best() -> None:
+    coefficients = norm.STUDY.rules["search"]["coefficients"]
+    rows = [
+        {"arm": f"l1 at {c:g}", "seed": s, "endpoint": np.nan, "final_test_accuracy": 0.1 + c / 100}
+        for c in coefficients
+        for s in (90, 91)
+    ]
+    table = pd.DataFrame(rows)
+    assert norm.best_coefficient(table.iloc[:-1]) is None
+    assert norm.best_coefficient(table) == coefficients[-1]
+    table.loc[table["arm"] == "l1 at 0.1", "endpoint"] = 5000.0
+    assert norm.best_coefficient(table) == 0.1
+    assert {one.arm for one in norm.plan(table)} >= {"l1"}
+
+
+def test_a_run_ends_at_the_tail_or_is_censored_at_the_limit() -> None:
+    recipe = small("a", 100)
+    row = run_one(recipe, "train_accuracy", 0.2, 60, 10)
+    assert row["status"] == "reached" and row["steps"] == row["endpoint"] + 10
+    assert row["curve_step"][-1] <= row["steps"] and row["id"] == recipe.id
+    never = run_one(recipe, "test_accuracy", 1.1, 60, 10)
+    assert (never["status"], never["steps"]) == ("censored", 60) and np.isnan(never["endpoint"])
+
+
+def test_what_is_recorded_is_not_trained_again(tmp_path: Path) -> None:
+    lines = list(record(SMALL, root=tmp_path, arms=["a"]))
+    assert lines[0] == "0 runs of norm are recorded; 2 to come." and len(lines) == 3
+    lines = list(record(SMALL, root=tmp_path))
+    assert lines[0] == "2 runs of norm are recorded; 2 to come."
+    assert list(record(SMALL, root=tmp_path)) == []
+    table = SMALL.load(tmp_path)
+    assert sorted(zip(table["arm"], table["seed"], strict=True)) == [
+        ("a", 100), ("a", 101), ("b", 100), ("b", 101),
+    ]  # fmt: skip
+    assert json.loads(table["experiment"].iloc[0])["type"] == "Experiment"
+
+
+_VICTIM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_study import SMALL
+from grokbook.studies.study import record
+for line in record(SMALL, root=Path(sys.argv[1])):
+    print(line, flush=True)
+"""
+
+
+def test_a_killed_study_goes_on_from_its_last_run(tmp_path: Path) -> None:
+    victim = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", _VICTIM, str(tmp_path), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+    )
+    assert victim.stdout is not None
+    while b"1 of 4" not in victim.stdout.readline():
+        assert victim.poll() is None
+    time.sleep(0.05)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    kept = len(SMALL.load(tmp_path))
+    assert 1 <= kept <= 4
+    list(record(SMALL, root=tmp_path))
+    assert len(SMALL.load(tmp_path)) == 4
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"arms": ["c"]}, r"There is no arm 'c' in the study norm; known are a, b\."),
+        ({"seeds": [7]}, r"seed 7 is none of the study norm"),
+        ({"jobs": 0}, r"jobs is 0, but must be at least 1\."),
+    ],
+)
+def test_what_a_study_does_not_know_is_one_sentence(how: dict, words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        list(record(SMALL, root=tmp_path, **how))
+
+
+def test_a_table_of_other_rules_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
+    list(record(SMALL, root=tmp_path, arms=["a"], seeds=[100]))
+    manifest = tmp_path / "studies" / "norm.json"
+    text = manifest.read_text()
+    manifest.write_text(re.sub('"rules_sha256": "..', '"rules_sha256": "00', text))
+    with pytest.raises(RunError, match="written by other rules"):
+        SMALL.load(tmp_path)
+    with pytest.raises(RunError, match="written by other rules"):
+        list(record(SMALL, root=tmp_path))
+    manifest.write_text(text)
+    table = tmp_path / "studies" / "norm.parquet"
+    table.write_bytes(table.read_bytes()[:-7])
+    with pytest.raises(RunError, match="study norm is damaged"):
+        SMALL.load(tmp_path)
