@@ -78,7 +78,7 @@ def test_the_search_of_the_norm_s_study_takes_the_soonest_then_the_best() -> Non
 
 def test_a_run_ends_at_the_tail_or_is_censored_at_the_limit() -> None:
     recipe = small("a", 100)
-    row = run_one(recipe, "train_accuracy", 0.2, 60, 10)
+    row = run_one(recipe, "train_accuracy", 0.1, 60, 10)
     assert row["status"] == "reached" and row["steps"] == row["endpoint"] + 10
     assert row["curve_step"][-1] <= row["steps"] and row["id"] == recipe.id
     never = run_one(recipe, "test_accuracy", 1.1, 60, 10)
