@@ -172,7 +172,7 @@ def observe(
                 raise InputError(
                     f"{group} needs a network with a continuous input and a first layer, but"
                     f" {type(network).__name__} is a plain module; {', '.join(_OF_ANY_MODULE)} can"
-                    " be measured, or give it as a Network."
+                    " be measured, or give it as ModuleNetwork(module, first_layer=NAME)."
                 )
     device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
     usual = getattr(task, "loss", "cross_entropy")

@@ -12,6 +12,7 @@ from torch import nn
 from grokbook import Digits, InputError, ModularAddition, experiment, measure, train, watch
 from grokbook.analysis.moments import moments
 from grokbook.experiments.schema import GROUPS, LogSchedule, Measurements
+from grokbook.models.modules import ModuleNetwork
 from grokbook.training.measurements import CHEAP, DEAR
 from grokbook.training.measuring import group_of
 
@@ -120,6 +121,13 @@ def test_watching_a_split_and_a_network_of_the_package() -> None:
     logger = watch(network, split, metrics=["information", "perturbation_error"])
     logger.step(0)
     assert {"entropy", "perturbation_error", "test_loss"} <= {*logger.table.columns}
+
+
+def test_a_module_that_names_its_first_layer_has_every_group() -> None:
+    network = ModuleNetwork(nn.Sequential(nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10)),
+                            first_layer="1")  # fmt: skip
+    found = measure(network, Digits(), ["information", "robustness", "theory"])
+    assert found["entropy"] > 0 and found["perturbation_error"] >= 0
 
 
 def sentence(error: pytest.ExceptionInfo) -> str:
