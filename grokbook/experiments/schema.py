@@ -298,7 +298,8 @@ class Experiment:
         InputError
             If a model of the user's own does not fit the data or is no function of them.
         """
-        shape = shape_of(split.train_x, split.test_x, split.classes)
+        pairs = self.task.inputs_kind == "pairs"
+        shape = shape_of(split.train_x, split.test_x, split.classes, tokens=pairs)
         network = self.build_model(shape.inputs, shape.classes, shape.tokens)
         if type(self.model) not in MODELS:
             require_fit(network, type(self.model).__name__, split.train_x[:8].cpu(), split.classes)

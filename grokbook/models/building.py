@@ -11,9 +11,9 @@ from grokbook.models.base import DataShape, ModelConfig, Network
 from grokbook.models.modules import ModuleNetwork
 
 
-def shape_of(train_x: Tensor, test_x: Tensor, classes: int) -> DataShape:
-    """Return what a network for these data is built for; whole numbers are tokens."""
-    if train_x.is_floating_point():
+def shape_of(train_x: Tensor, test_x: Tensor, classes: int, *, tokens: bool) -> DataShape:
+    """Return what a network for these data is built for; ``tokens`` says that they are these."""
+    if not tokens:
         return DataShape(train_x.flatten(1).shape[1], classes)
     largest = max(int(x.max()) for x in (train_x, test_x) if x.numel())
     # Tokens that no sample has, as 0 under division, count where they are labels.

@@ -184,7 +184,7 @@ def test_the_paper_s_schedules() -> None:
         (lambda: experiment("mnist-standard", seed=-1), "seed is -1"),
         (lambda: replace(experiment("mnist-standard"), steps=0), "steps is 0"),
         (lambda: replace(experiment("mnist-standard"), batch_size=0), "batch_size is 0"),
-        (lambda: replace(experiment("mnist-standard"), dataset=ModularAddition()), "MLPConfig"),
+        (lambda: replace(MODADD, dataset=Digits()), "TransformerConfig cannot read Digits"),
         (
             lambda: replace(experiment("mnist-standard"), strategy=AbelianRegularized()),
             "AbelianRegularized needs pairs",
@@ -218,7 +218,7 @@ def test_the_paper_s_schedules() -> None:
         (lambda: Measurements(information_sigma=-1), "information_sigma is -1"),
         (lambda: Measurements(information_batch=0), "information_batch is 0"),
         (lambda: Measurements(probes=1), "probes is 1, but must be at least 2"),
-        (lambda: replace(MODADD, loss="hinge"), "loss is 'hinge', but must be 'mse' or 'cross_ent"),  # type: ignore[arg-type]
+        (lambda: replace(MODADD, loss="hinge"), "loss is 'hinge', but must be 'mse', 'cross_e"),  # type: ignore[arg-type]
         (lambda: replace(MODADD, dtype="float16"), "dtype is 'float16', but must be 'float32' or"),  # type: ignore[arg-type]
         (lambda: replace(MODADD, seed=1.5), "seed is 1.5, but must be an integer"),  # type: ignore[arg-type]
         (lambda: replace(MODADD, steps=1e3), "steps is 1000.0, but must be an integer"),  # type: ignore[arg-type]
