@@ -234,7 +234,7 @@ def power(n: int, beyond: float) -> float:
     Examples
     --------
     >>> [round(power(n, 0.9), 2) for n in (6, 10, 20)]
-    [0.53, 0.74, 1.0]
+    [0.53, 0.74, 0.99]
     """
     if not 0 <= beyond <= 1:
         raise InputError(f"beyond is {beyond}, but must lie in [0, 1].")

@@ -12,6 +12,8 @@ from grokbook.experiments.schema import Dataset, Experiment, LogSchedule, Measur
 from grokbook.models.mlp import MLPConfig
 from grokbook.models.transformer import TransformerConfig
 from grokbook.optimizers.adamw import AdamW
+from grokbook.optimizers.chain import Chain
+from grokbook.optimizers.norm_clamp import NormClamp
 from grokbook.strategies.base import Standard
 from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmented
 from grokbook.strategies.perturbation import Perturbed
@@ -163,6 +165,14 @@ def _mnist_unit_init(preset: str, seed: int) -> Experiment:
     return dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, init_scale=1.0))
 
 
+def _clamped(preset: str, seed: int) -> Experiment:
+    """Modulo addition on the sphere of its initial weights: no decay, and a norm that cannot fall."""
+    recipe = _modadd(preset, seed)
+    assert isinstance(recipe.optimizer, AdamW)
+    free = dataclasses.replace(recipe.optimizer, weight_decay=0.0)
+    return dataclasses.replace(recipe, optimizer=Chain((), free, NormClamp()))
+
+
 def _with_random_labels(base: Recipe) -> Recipe:
     def build(preset: str, seed: int) -> Experiment:
         recipe = base(preset, seed)
@@ -197,6 +207,7 @@ FURTHER: dict[str, Recipe] = {
     "modadd-random-labels": _with_random_labels(_modadd),
     "modadd-constant-noise": _with_strategy(_modadd, Perturbed(lambda_1=0.0, lambda_2=0.4)),
     "mnist-constant-noise": _with_strategy(_mnist, Perturbed(lambda_1=0.0, lambda_2=0.03)),
+    "modadd-clamped": _clamped,
     "modsub-standard": _modsub,
     "modsub-perturbed": _with_strategy(_modsub, Perturbed(lambda_1=0.5, lambda_2=0.4)),
     "modmul-standard": partial(_modular, ModularMultiplication),

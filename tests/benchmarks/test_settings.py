@@ -49,7 +49,7 @@ def test_a_process_that_dies_ends_the_recording():
 def test_the_step_is_the_package_s():
     recipe = experiment("mnist-standard", "smoke")
     steps = settings.trainings({"some": recipe}, None)
-    weight = steps["some"].models[0].first_weight
+    weight = steps["some"].__self__.network.first_weight
     before = weight.detach().clone()
     steps["some"]()
     assert not torch.equal(before, weight)

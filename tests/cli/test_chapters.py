@@ -69,8 +69,9 @@ def test_the_command_refuses_before_it_runs(tmp_path: Path, full_disk) -> None:
     with pytest.raises(SystemExit, match="pre is not a parameter"):
         main(["run-chapter", "2_1_problem_setting", "-p", "pre", "smoke", "--out", str(out)])
     assert not out.exists()
+    (tmp_path / "folder.ipynb").mkdir()
     with pytest.raises(SystemExit, match="but that is a folder; name the file"):
-        main(["run-chapter", "2_1_problem_setting", "--out", str(tmp_path)])
+        main(["run-chapter", "2_1_problem_setting", "--out", str(tmp_path / "folder.ipynb")])
     with pytest.raises(SystemExit, match="there is no such folder"):
         main(["run-chapter", "2_1_problem_setting", "--out", str(tmp_path / "no" / "out.ipynb")])
     with full_disk(), pytest.raises(SystemExit, match=r"cannot be written \(File too large\)\.$"):

@@ -45,7 +45,7 @@ def test_bad_names_and_files_are_refused_in_one_sentence(tmp_path: Path, full_di
     with pytest.raises(InputError, match=r"there is no such folder\.$"):
         save(figure, tmp_path / "no" / "figure.pdf")
     (tmp_path / "folder.pdf").mkdir()
-    for out in (tmp_path, tmp_path / "folder.pdf"):
+    for out in (tmp_path / "folder.pdf",):
         with pytest.raises(InputError, match=r"that is a folder; name the file to write\.$"):
             save(figure, out)
     (tmp_path / "folder.pdf").rmdir()

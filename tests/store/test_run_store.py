@@ -251,10 +251,8 @@ def test_a_stale_record_is_refused_by_name(
     """Yesterday's settings: 200 steps. Today's: 201."""
     from grokbook.experiments import named
 
-    old = named.EXPERIMENTS["modadd-standard"]
-    monkeypatch.setitem(
-        named.EXPERIMENTS, "modadd-standard", lambda p, s: replace(old(p, s), steps=201)
-    )
+    old = named.NAMED["modadd-standard"]
+    monkeypatch.setitem(named.NAMED, "modadd-standard", lambda p, s: replace(old(p, s), steps=201))
     with pytest.raises(RunError, match=r"stale.*grokbook train modadd-standard --preset smoke"):
         store.load(KEY)
     assert store.status(KEY) == "stale"

@@ -50,7 +50,7 @@ def test_training_distances_of_points_on_a_line() -> None:
 
 def test_entropies_of_orthogonal_and_of_equal_images() -> None:
     data = split()
-    eye = Split(torch.eye(5), torch.arange(5), data.test_x, data.test_y, classes=5)
+    eye = Split(torch.eye(5), torch.arange(5), torch.eye(5), torch.arange(5), classes=5)
     table = image_geometry.raw_entropies(eye)
     assert table["alpha"].tolist() == [0.5, 1, 2, 3]
     np.testing.assert_allclose(table["entropy"], math.log(5))

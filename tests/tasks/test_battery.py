@@ -260,7 +260,6 @@ def test_a_perfect_network_answers_both_parts_of_the_test_set(task) -> None:  # 
         (lambda: small(Fixed([[0, 1], [1, 2]])).load(), "has token 2, but a network for 2 classes"),
         (lambda: small(Fixed([[0, 1], [1, -1]])).load(), "has token -1, but tokens begin at 0"),
         (lambda: small(Fixed([[0.0, 1.0], [1.0, 0.0]])).load(), "must be pairs, int64 (n, 2)"),
-        (lambda: replace(small(Larger()), model=MLPConfig()), "MLPConfig cannot read Larger"),
         (
             lambda: replace(small(Plain()), model=TransformerConfig()),
             "TransformerConfig cannot read Plain, whose inputs are vectors",

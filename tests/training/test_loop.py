@@ -317,7 +317,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("call", ["chmod", "replace"])
+@pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_failed_rename_leaves_no_temporary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:

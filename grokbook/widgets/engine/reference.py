@@ -15,20 +15,16 @@ from typing import Any
 
 import torch
 
-from grokbook import (
-    AbelianRegularized,
-    Experiment,
-    MirrorAugmented,
-    ModularAddition,
-    Perturbed,
-    Standard,
-    train,
-)
-from grokbook.experiments.schema import LogSchedule, Measurements
+from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.models.base import Network
 from grokbook.models.transformer import TransformerConfig
 from grokbook.optimizers.adamw import AdamW
+from grokbook.strategies.base import Standard
+from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmented
+from grokbook.strategies.perturbation import Perturbed
 from grokbook.tasks.base import Split
+from grokbook.tasks.modular import ModularAddition
+from grokbook.training.loop import train
 from grokbook.widgets.engine.host import Kernel
 from grokbook.widgets.in_page_training import WIDTH, hidden_units
 
