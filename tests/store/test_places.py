@@ -41,7 +41,7 @@ def test_of_an_installed_package_runs_are_kept_in_the_home_wherever_one_is(
     assert RunStore().recorded() == [], "a store that is named stands alone"
 
 
-@pytest.mark.parametrize("compiled", ["auto", True])
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_no_home_and_no_entry_in_the_list_of_users(tmp_path: Path, compiled: object) -> None:
     """As in a container that is started under a number."""
     code = (
