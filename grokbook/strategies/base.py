@@ -55,7 +55,10 @@ class TrainingState:
 
 @runtime_checkable
 class Strategy(Protocol):
-    """The objective that one optimiser step descends; also one of your own, a frozen dataclass."""
+    """The objective that one optimiser step descends; also one of your own, a frozen dataclass.
+
+    A class attribute ``compilable = False`` keeps ``compiled="auto"`` from compiling it.
+    """
 
     def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
         """Draw what ``loss`` needs of randomness; None, at every step, for nothing.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -28,6 +29,8 @@ class JacobianRegularized:
     projections : int
         m.
     """
+
+    compilable: ClassVar[bool] = False  # its second derivatives stay eager
 
     coefficient: float = 1e-3
     projections: int = 1

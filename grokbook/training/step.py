@@ -50,7 +50,11 @@ class Objective:
         self.weights = stacked_weights(models) if len(models) > 1 else None
         self._eager = self._call = of_one if self.weights is None else of_all
         # It gains nothing on the MLP's few products.
-        worth_it = experiment.steps >= COMPILED_STEPS and isinstance(model, Transformer)
+        worth_it = (
+            experiment.steps >= COMPILED_STEPS
+            and isinstance(model, Transformer)
+            and getattr(strategy, "compilable", True)
+        )
         self.is_compiled = worth_it if compiled == "auto" else compiled
         self._graphs = 0
         if self.is_compiled:

@@ -284,3 +284,8 @@ def test_over_many_directions_the_estimate_is_the_frobenius_norm() -> None:
     none = lambda logits, y: logits.new_zeros(())  # noqa: E731
     estimate = float(strategy.loss(model, x, y, directions, none).detach())
     assert estimate == pytest.approx(float(jacobian.norm()), rel=0.06)
+
+
+def test_what_takes_derivatives_of_its_own_is_not_compiled_unasked() -> None:
+    long = dataclasses.replace(small(STRATEGIES["jacobian"]), steps=10_000)
+    assert not Trainer(long, device="cpu").objective.is_compiled
