@@ -12,6 +12,8 @@ from grokbook.experiments.schema import Dataset, Experiment, LogSchedule, Measur
 from grokbook.models.mlp import MLPConfig
 from grokbook.models.transformer import TransformerConfig
 from grokbook.optimizers.adamw import AdamW
+from grokbook.optimizers.chain import Chain
+from grokbook.optimizers.norm_clamp import NormClamp
 from grokbook.strategies.base import Standard
 from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmented
 from grokbook.strategies.perturbation import Perturbed
@@ -153,6 +155,18 @@ def _l1_instead(base: Recipe, coefficient: float) -> Recipe:
     return _with_optimizer(base, change)
 
 
+def _clamped(base: Recipe) -> Recipe:
+    """Keep the norm at its initial value in place of decay."""
+
+    def build(preset: str, seed: int) -> Experiment:
+        recipe = base(preset, seed)
+        assert isinstance(recipe.optimizer, AdamW)
+        chain = Chain((), _no_decay(recipe.optimizer, preset), NormClamp())
+        return dataclasses.replace(recipe, optimizer=chain)
+
+    return build
+
+
 def _no_decay(optimizer: AdamW, preset: str) -> AdamW:
     return dataclasses.replace(optimizer, weight_decay=0.0)
 
@@ -195,6 +209,7 @@ labels in place of the commutative law (section 4.1)."""
 
 FURTHER: dict[str, Recipe] = {
     "modadd-random-labels": _with_random_labels(_modadd),
+    "modadd-clamped": _clamped(_modadd),
     "modadd-constant-noise": _with_strategy(_modadd, Perturbed(lambda_1=0.0, lambda_2=0.4)),
     "mnist-constant-noise": _with_strategy(_mnist, Perturbed(lambda_1=0.0, lambda_2=0.03)),
     "modsub-standard": _modsub,
@@ -204,8 +219,8 @@ FURTHER: dict[str, Recipe] = {
     "s5-standard": _s5,
     "parity-standard": _parity,
 }
-"""Ours, of which the book keeps no runs: labels that cannot be generalised, noise of one strength
-throughout (σ = λ₂, as adaptive noise has at the end), and other tasks."""
+"""Ours, of which the book keeps no runs: labels that cannot be generalised, a norm that cannot
+fall, noise of one strength throughout (σ = λ₂, as adaptive noise has at the end), other tasks."""
 
 NAMED: dict[str, Recipe] = EXPERIMENTS | CONTROLS | FURTHER
 """Every experiment that has a name."""

@@ -22,7 +22,8 @@ CONTROL_NAMES = (
 """Our controls."""
 
 FURTHER_NAMES = (
-    "modadd-random-labels", "modadd-constant-noise", "mnist-constant-noise", "modsub-standard",
+    "modadd-random-labels", "modadd-clamped", "modadd-constant-noise",
+    "mnist-constant-noise", "modsub-standard",
     "modsub-perturbed", "modmul-standard", "moddiv-standard", "s5-standard", "parity-standard",
 )  # fmt: skip
 """Ours, of which the book keeps no runs."""
