@@ -102,8 +102,9 @@ def _s5(preset: str, seed: int) -> Experiment:
 def _parity(preset: str, seed: int) -> Experiment:
     """Return the data of Merrill et al. [2023] in a network of one hidden layer, as theirs.
 
-    The squared loss stops pushing once the training set is learned, as their hinge loss does: under
-    cross-entropy the pilot's margins outgrew the decay, and test accuracy stayed below 60 %.
+    Settings were chosen among five tried at one seed for 10 000 steps: under cross-entropy test
+    accuracy stayed below 60 % at decays 0.5, 2 and 5; under the squared loss it reached 93 % and
+    was rising. The preset ``quick``, twice as long, has not been run to its end.
     """
     n, points = {"paper": (40, 1000), "quick": (40, 1000), "smoke": (10, 100)}[preset]
     dataset = SparseParity(n, 3, points, points, seed)
@@ -155,6 +156,18 @@ def _l1_instead(base: Recipe, coefficient: float) -> Recipe:
     return _with_optimizer(base, change)
 
 
+def _clamped(base: Recipe) -> Recipe:
+    """Keep the norm at its initial value in place of decay."""
+
+    def build(preset: str, seed: int) -> Experiment:
+        recipe = base(preset, seed)
+        assert isinstance(recipe.optimizer, AdamW)
+        chain = Chain((), _no_decay(recipe.optimizer, preset), NormClamp())
+        return dataclasses.replace(recipe, optimizer=chain)
+
+    return build
+
+
 def _no_decay(optimizer: AdamW, preset: str) -> AdamW:
     return dataclasses.replace(optimizer, weight_decay=0.0)
 
@@ -163,14 +176,6 @@ def _mnist_unit_init(preset: str, seed: int) -> Experiment:
     recipe = _mnist(preset, seed)
     assert isinstance(recipe.model, MLPConfig)
     return dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, init_scale=1.0))
-
-
-def _clamped(preset: str, seed: int) -> Experiment:
-    """Modulo addition on the sphere of its initial weights: no decay, and a norm that cannot fall."""
-    recipe = _modadd(preset, seed)
-    assert isinstance(recipe.optimizer, AdamW)
-    free = dataclasses.replace(recipe.optimizer, weight_decay=0.0)
-    return dataclasses.replace(recipe, optimizer=Chain((), free, NormClamp()))
 
 
 def _with_random_labels(base: Recipe) -> Recipe:
@@ -205,9 +210,9 @@ labels in place of the commutative law (section 4.1)."""
 
 FURTHER: dict[str, Recipe] = {
     "modadd-random-labels": _with_random_labels(_modadd),
+    "modadd-clamped": _clamped(_modadd),
     "modadd-constant-noise": _with_strategy(_modadd, Perturbed(lambda_1=0.0, lambda_2=0.4)),
     "mnist-constant-noise": _with_strategy(_mnist, Perturbed(lambda_1=0.0, lambda_2=0.03)),
-    "modadd-clamped": _clamped,
     "modsub-standard": _modsub,
     "modsub-perturbed": _with_strategy(_modsub, Perturbed(lambda_1=0.5, lambda_2=0.4)),
     "modmul-standard": partial(_modular, ModularMultiplication),
@@ -215,8 +220,8 @@ FURTHER: dict[str, Recipe] = {
     "s5-standard": _s5,
     "parity-standard": _parity,
 }
-"""Ours, of which the book keeps no runs: labels that cannot be generalised, noise of one strength
-throughout (σ = λ₂, as adaptive noise has at the end), and other tasks."""
+"""Ours, of which the book keeps no runs: labels that cannot be generalised, a norm that cannot
+fall, noise of one strength throughout (σ = λ₂, as adaptive noise has at the end), other tasks."""
 
 NAMED: dict[str, Recipe] = EXPERIMENTS | CONTROLS | FURTHER
 """Every experiment that has a name."""

@@ -23,7 +23,8 @@ CONTROL_NAMES = (
 
 FURTHER_NAMES = (
     "modadd-random-labels", "modadd-constant-noise", "mnist-constant-noise", "modadd-clamped",
-    "modsub-standard", "modsub-perturbed", "modmul-standard", "moddiv-standard", "s5-standard", "parity-standard",
+    "modsub-standard", "modsub-perturbed", "modmul-standard", "moddiv-standard", "s5-standard",
+    "parity-standard",
 )  # fmt: skip
 """Ours, of which the book keeps no runs."""
 
