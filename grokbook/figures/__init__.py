@@ -3,6 +3,7 @@
 from grokbook.analysis.moments import norm_decay
 from grokbook.figures.page import show
 from grokbook.figures.section_1 import figure_1
+from grokbook.figures.statements import statements_picture
 from grokbook.figures.tables import show_table
 
-__all__ = ["figure_1", "norm_decay", "show", "show_table"]
+__all__ = ["figure_1", "norm_decay", "show", "show_table", "statements_picture"]
