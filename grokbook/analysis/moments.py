@@ -37,8 +37,8 @@ def first_step_staying(runs: pd.DataFrame, column: str, level: float) -> pd.Seri
     Examples
     --------
     >>> run = pd.DataFrame({"seed": 0, "step": [0, 10, 20, 30], "share": [0.9, 0.1, 0.6, 0.7]})
-    >>> first_step_staying(run, "share", 0.5).to_dict(), float(first_step_staying(run, "share", 0.8)[0])
-    ({0: 20.0}, nan)
+    >>> [float(first_step_staying(run, "share", level)[0]) for level in (0.5, 0.8)]
+    [20.0, nan]
     """
     require_columns(runs, ("seed", "step", column), "first_step_staying")
     found = {}

@@ -56,10 +56,10 @@ def test_one_version_and_one_address():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text())
     address = PROJECT["urls"]["Repository"]
-    assert citation["version"] == PROJECT["version"]
+    assert citation["version"] == grokbook.__version__
     assert citation["repository-code"] == config["repository"]["url"] == address
     assert f"git clone {address}" in (ROOT / "README.md").read_text()
-    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"## {grokbook.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_the_reference_lists_every_public_module(book):

@@ -82,7 +82,12 @@ def test_the_command_writes_beside_the_reader_and_not_over_the_book(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
-    monkeypatch.setattr(papermill, "execute_notebook", lambda _, out, **rest: written.append(out))
+
+    def execute(_: str, out: str, **rest: object) -> nbformat.NotebookNode:
+        written.append(out)
+        return nbformat.v4.new_notebook()
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
     monkeypatch.chdir(tmp_path)
     main(["run-chapter", "status"])
     assert written == ["status.ipynb"]
