@@ -98,6 +98,8 @@ def _small_or_falls(runs: Records, name: str, groks: bool) -> Evidence:
     log = runs[name]
     groks_not = grokked(log, task_of(name)).censored
     log = log[log["seed"].map(~groks_not if groks else groks_not)]
+    if log.empty:  # no network of this kind, as where none groks
+        return Shares(pd.Series(dtype=float))
     so = []
     for column in DIFFERENCES.values():
         course = timeliness.early_change(log, column)

@@ -27,7 +27,9 @@ class Table:
 
     def __init__(self, frame: pd.DataFrame, caption: str, topic: str = "") -> None:
         self.caption = caption
-        self.frame = frame.loc[:, [not _empty(frame.iloc[:, i]) for i in range(frame.shape[1])]]
+        filled = [not _empty(frame.iloc[:, i]) for i in range(frame.shape[1])]
+        # Where nothing came at all, as of networks that never grok, that is what the table says.
+        self.frame = frame.loc[:, filled] if any(filled) else frame
         self.topic = topic
         cells = [
             written(self.frame.iloc[:, i], each.kind, NEVER if each.unit == "step" else MISSING)

@@ -125,3 +125,8 @@ def test_words_are_words():
         assert each.words and "_" not in each.words
         assert each.kind in ("", "count", "share", "significant", "label")
     assert words("unheard of") == ("unheard of", "", "")
+
+
+def test_a_table_of_nothing_but_absent_values_says_so() -> None:
+    table = tables.Table(pd.DataFrame({"grokked": [float("nan")] * 2}), "None of them groks.")
+    assert table.html().count("<tr>") == 3 and "None of them groks." in table.text()
