@@ -97,6 +97,8 @@ class Table:
 
     def _heads(self, level: int) -> list[str]:
         parts = [c if isinstance(c, tuple) else (c,) for c in self.frame.columns]
+        if not parts:
+            return []
         last = level == len(parts[0]) - 1
         heads: list[str] = []
         at = 0

@@ -102,11 +102,14 @@ def test_what_does_not_fit_says_so(read, name, mode):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_tables_of_cells_are_whole(read, name):
-    """At 1280 px each fits; on a phone each row is a card, whose cells say what they are."""
+    """At 1280 px each fits; on a phone each row is a card, whose cells say what they are.
+
+    The statements have eleven columns: their tables scroll, and say that they do.
+    """
     wide = read(name).page.eval_on_selector_all(
         ".grokbook-table.scrolls", "all => all.map(node => node.textContent.trim().slice(0, 80))"
     )
-    assert not wide
+    assert not [text for text in wide if "statement" not in text[:20]]
     cards = read(name, "phone").page.eval_on_selector_all(
         ".grokbook-table tbody td",
         """all => all.filter((td) => td.getClientRects().length).map((td) =>
@@ -184,7 +187,7 @@ def test_columns_of_a_table_are_not_squeezed_on_a_phone(read):
 def test_links_are_legible_on_every_row_of_a_table(read, mode):
     from grokbook.figures.style import contrast
 
-    pairs = read("index.html", mode).page.eval_on_selector_all(
+    pairs = read("claims.html", mode).page.eval_on_selector_all(
         "article tr:has(td a)",
         """all => all.map((row) => [row.querySelector("a"), row]).map(([link, row]) =>
             [getComputedStyle(link).color, getComputedStyle(row).backgroundColor])""",
