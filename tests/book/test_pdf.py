@@ -135,7 +135,7 @@ def test_links_lead_inside_or_to_the_site(printed, book):
     home = yaml.safe_load((book / "_config.yml").read_text())["html"]["baseurl"]
     first = {title: page for _, title, page in outline(printed, printed.outline)}
     figure, chapter, section, paper, index = targets(printed, 0)
-    assert "Fig. 1 " in printed.pages[figure].extract_text() and figure > first["1 The phenomenon"]
+    assert "Figure 1 " in printed.pages[figure].extract_text() and figure > first["1 The phenomenon"]
     assert chapter == first["1 The phenomenon"] and section == first["What to try"]
     assert paper == "https://arxiv.org/abs/2311.06597"
     assert index == f"{home}genindex.html", "not in the PDF"
@@ -148,5 +148,5 @@ def test_links_lead_inside_or_to_the_site(printed, book):
 def test_a_figure_and_its_caption_share_a_page(printed):
     """The figure is drawn, so that its words are in the PDF."""
     texts = [page.extract_text() for page in printed.pages]
-    (text,) = [text for text in texts if "Fig. 1 " in text and "train accuracy" in text]
+    (text,) = [text for text in texts if "Figure 1 " in text and "train accuracy" in text]
     assert "(a) MNIST" in text and "(b) Modulo addition" in text and "weight norm" in text
