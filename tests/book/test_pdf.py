@@ -135,7 +135,9 @@ def test_links_lead_inside_or_to_the_site(printed, book):
     home = yaml.safe_load((book / "_config.yml").read_text())["html"]["baseurl"]
     first = {title: page for _, title, page in outline(printed, printed.outline)}
     figure, chapter, section, paper, index = targets(printed, 0)
-    assert "Figure 1 " in printed.pages[figure].extract_text() and figure > first["1 The phenomenon"]
+    assert (
+        "Figure 1 " in printed.pages[figure].extract_text() and figure > first["1 The phenomenon"]
+    )
     assert chapter == first["1 The phenomenon"] and section == first["What to try"]
     assert paper == "https://arxiv.org/abs/2311.06597"
     assert index == f"{home}genindex.html", "not in the PDF"

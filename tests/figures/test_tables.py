@@ -130,3 +130,8 @@ def test_words_are_words():
 def test_a_table_of_nothing_but_absent_values_says_so() -> None:
     table = tables.Table(pd.DataFrame({"grokked": [float("nan")] * 2}), "None of them groks.")
     assert table.html().count("<tr>") == 3 and "None of them groks." in table.text()
+
+
+def test_a_table_without_a_row_is_a_sentence() -> None:
+    shown = tables.tables(pd.DataFrame(), "Runs of searches.")
+    assert shown["text/plain"] == "Runs of searches. There is nothing to show."
