@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from grokbook import metrics
@@ -16,7 +15,7 @@ from grokbook.experiments.schema import Experiment
 from grokbook.optimizers.adamw import AdamW
 from grokbook.optimizers.chain import Chain
 from grokbook.optimizers.norm_clamp import NormClamp
-from grokbook.studies.study import Planned, Study
+from grokbook.studies.study import Planned, Study, soonest
 from grokbook.studies.workhorse import workhorse
 from grokbook.tasks.random_labels import RandomLabels
 
@@ -65,14 +64,10 @@ def plan(table: pd.DataFrame) -> list[Planned]:
 
 def best_coefficient(table: pd.DataFrame) -> float | None:
     """Return the ℓ₁ coefficient that the rules choose, None while the search is not over."""
-    search, scores = STUDY.rules["search"], {}
-    for coefficient in search["coefficients"]:
-        runs = table[table["arm"] == f"l1 at {coefficient:g}"]
-        if len(runs) < len(search["seeds"]):
-            return None
-        times = np.log(runs["endpoint"].fillna(STUDY.limit("l1")))
-        scores[coefficient] = (times.mean(), -runs["final_test_accuracy"].mean())
-    return min(scores, key=lambda coefficient: scores[coefficient])
+    search = STUDY.rules["search"]
+    arms = {f"l1 at {value:g}": value for value in search["coefficients"]}
+    best = soonest(table, list(arms), search["seeds"], STUDY.limit("l1"))
+    return None if best is None else arms[best]
 
 
 STUDY = Study("norm", plan)

@@ -20,8 +20,8 @@ def workhorse(
     Parameters
     ----------
     setting : mapping
-        The table ``setting`` of the study's rules: ``p``, ``d``, ``mlp``, ``log_every`` and, if not
-        given here, ``train_fraction``.
+        The table ``setting`` of the study's rules: ``p``, ``d``, ``mlp``, ``lr``, ``log_every``
+        and, if not given here, ``train_fraction``.
     seed : int
         Of split, initial weights and noise.
     """
@@ -31,7 +31,7 @@ def workhorse(
         model=TransformerConfig(d=setting["d"], mlp=setting["mlp"]),
         strategy=Standard(),
         loss="cross_entropy",
-        optimizer=AdamW(weight_decay=1.0, betas=(0.9, 0.98), warmup_steps=10),
+        optimizer=AdamW(lr=setting["lr"], weight_decay=1.0, betas=(0.9, 0.98), warmup_steps=10),
         steps=limit,
         log=LogSchedule("linear", points=limit // setting["log_every"]),
         measurements=Measurements(("accuracy", "norms", "commutativity")),

@@ -48,7 +48,8 @@ def test_every_arm_of_the_rules_has_a_recipe_that_differs_from_the_others(study:
     empty = pd.DataFrame({"arm": [], "seed": []})
     planned = study.plan(empty)
     arms = {one.arm for one in planned}
-    assert set(study.rules["arms"]) - arms <= {"l1"}, "which waits for its search"
+    waiting = {arm for arm in study.rules["arms"] if arm == "l1" or arm.endswith("noise")}
+    assert set(study.rules["arms"]) - arms == waiting, "for their search"
     first = [one for one in planned if one.seed == study.rules["setting"]["seeds"][0]]
     assert len({one.recipe.id for one in first}) == len(first)
     for one in planned:
@@ -57,7 +58,7 @@ def test_every_arm_of_the_rules_has_a_recipe_that_differs_from_the_others(study:
 
 
 def test_the_seeds_of_an_arm_share_split_and_initial_weights_with_the_others() -> None:
-    free, noisy = (mechanism.recipe(arm, 100) for arm in ("add-free", "add-free-noise"))
+    free, noisy = (mechanism.recipe("add-free", 100, strength) for strength in (0.0, 0.1))
     assert free.dataset == noisy.dataset and free.seed == noisy.seed and free.model == noisy.model
 
 
@@ -74,6 +75,22 @@ def test_the_search_of_the_norm_s_study_takes_the_soonest_then_the_best() -> Non
     table.loc[table["arm"] == "l1 at 0.1", "endpoint"] = 5000.0
     assert norm.best_coefficient(table) == 0.1
     assert {one.arm for one in norm.plan(table)} >= {"l1"}
+
+
+def test_the_search_of_the_mechanism_s_study_sets_the_noise_of_every_arm_with_noise() -> None:
+    rows = [
+        {"arm": f"noise at {v:g}", "seed": s, "endpoint": 3000.0 + v, "final_test_accuracy": 1.0}
+        for v in mechanism.STUDY.rules["search"]["lambda_2"]
+        for s in (90, 91)
+    ]
+    table = pd.DataFrame(rows)
+    assert len(mechanism.plan(table)) > len(mechanism.plan(table.iloc[:-1]))
+    table.loc[table["arm"] == "noise at 0.2", "endpoint"] = 1000.0
+    planned = mechanism.plan(table)
+    noisy = [one for one in planned if one.arm.endswith("noise")]
+    assert {one.arm for one in planned} >= set(mechanism.STUDY.rules["arms"])
+    assert {one.recipe.strategy.lambda_2 for one in noisy} == {0.2}  # type: ignore[attr-defined]
+    assert len({one.recipe.id for one in planned}) == len(planned)
 
 
 def test_a_run_ends_at_the_tail_or_is_censored_at_the_limit() -> None:
