@@ -69,7 +69,8 @@ class Records:
     preset : str
         The preset they were trained at.
     logs : mapping of str to DataFrame
-        Their logs by experiment.
+        Their logs by experiment; of a study's arm, as in "norm/random-labels", its rows of the
+        study's table.
     """
 
     preset: str
@@ -111,7 +112,7 @@ class Statement:
     measure : callable, optional
         From the runs to the evidence; None as long as nothing that it could read is recorded.
     needs : tuple of str
-        Experiments whose runs it is judged by.
+        Experiments whose runs it is judged by, or arms of studies, as in "norm/random-labels".
     columns : tuple of str
         Columns that each of them has to log, where not all do.
     lacks : str
@@ -144,7 +145,9 @@ class Statement:
             return self.lacks
         for name in self.needs:
             if not runs.has([name]):
-                return f"No run of {name} is recorded; record it with `grokbook train {name}`."
+                study, arm, _ = name.partition("/")
+                command = f"study {study}" if arm else f"train {name}"
+                return f"No run of {name} is recorded; record it with `grokbook {command}`."
             for column in self.columns:
                 if column not in runs[name] or runs[name][column].isna().all():
                     return f"The runs of {name} do not log {column}."

@@ -14,6 +14,7 @@ from grokbook.claims import section_1, section_3_1, section_3_2, section_4, sect
 from grokbook.claims.rules import Claim, Judgement, Records, Statement
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS
 from grokbook.store.reading import load_runs
+from grokbook.studies.tables import load_study
 
 _SECTIONS = (section_1, section_3_1, section_3_2, section_4, sections_5_and_6)
 
@@ -33,7 +34,7 @@ STATEMENTS: dict[str, Statement] = {
 
 
 def records(preset: str = "paper", seeds: Sequence[int] | None = None) -> Records:
-    """Return the runs of every experiment and control; those without a recorded run are left out.
+    """Return the runs of every experiment, control and arm of a study that are recorded.
 
     Parameters
     ----------
@@ -51,7 +52,21 @@ def records(preset: str = "paper", seeds: Sequence[int] | None = None) -> Record
             found[name] = load_runs(name, preset, seeds)
         except MissingRunError:
             continue
-    return Records(preset, found)
+    return Records(preset, found | (_arms() if preset == "paper" else {}))
+
+
+def _arms() -> dict[str, pd.DataFrame]:
+    """Rows of every arm of a study that a statement needs and that has a run."""
+    named = {need for each in STATEMENTS.values() for need in each.needs if "/" in need}
+    found: dict[str, pd.DataFrame] = {}
+    for study in sorted({name.split("/")[0] for name in named}):
+        try:
+            table = load_study(study)
+        except MissingRunError:
+            continue
+        rows = {f"{study}/{arm}": part for arm, part in table.groupby("arm")}
+        found |= {name: part for name, part in rows.items() if name in named}
+    return found
 
 
 def evaluate(

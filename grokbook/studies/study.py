@@ -8,15 +8,12 @@ than the runs under way.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +23,12 @@ import pandas as pd
 import torch
 from filelock import FileLock, Timeout
 
-from grokbook._support.errors import InputError, MissingRunError, RunError, StaleRunError, reason
+from grokbook._support.errors import InputError, MissingRunError, RunError, reason
 from grokbook._support.provenance import provenance
 from grokbook.experiments.schema import Experiment
-from grokbook.store.records import default_root, find_record, read_record, write_record
+from grokbook.store.records import default_root, write_record
 from grokbook.studies.reproduce import say_time
+from grokbook.studies.tables import load_study, rules_checksum, study_rules
 from grokbook.training.loop import train
 
 CURVE_POINTS = 60
@@ -67,16 +65,12 @@ class Study:
     @cached_property
     def rules(self) -> dict[str, Any]:
         """What was fixed before the first run."""
-        return tomllib.loads(self._text.decode())
+        return study_rules(self.name)
 
     @cached_property
     def checksum(self) -> str:
         """SHA-256 of the rules' file: a table of other rules is stale."""
-        return hashlib.sha256(self._text).hexdigest()
-
-    @cached_property
-    def _text(self) -> bytes:
-        return files("grokbook.studies").joinpath(f"rules/{self.name}.toml").read_bytes()
+        return rules_checksum(self.name)
 
     def limit(self, arm: str) -> int:
         """Return the steps after which a run of an arm is censored."""
@@ -85,26 +79,6 @@ class Study:
     def column(self, arm: str) -> str:
         """Return the column of the endpoint in an arm's log."""
         return str(self.rules.get("columns", {}).get(arm, self.rules["endpoint"]["column"]))
-
-    def load(self, root: Path | None = None) -> pd.DataFrame:
-        """Return the table, one row a run; see :func:`run_one` for its columns.
-
-        Raises
-        ------
-        RunError
-            If it is missing, damaged, or was written by other rules.
-        """
-        found, manifest = read_record(
-            find_record(f"studies/{self.name}", root),
-            f"the study {self.name}",
-            lambda again: f"`grokbook study {self.name}`",
-        )
-        if manifest["rules_sha256"] != self.checksum:
-            raise StaleRunError(
-                f"The table of the study {self.name} was written by other rules than today's;"
-                f" move {self.name}.json away to record it anew with `grokbook study {self.name}`."
-            )
-        return found
 
 
 def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int) -> dict[str, Any]:
@@ -273,7 +247,7 @@ def _in_processes(tasks: list[tuple[Any, ...]], jobs: int) -> Iterator[dict[str,
 
 def _so_far(study: Study, root: Path | None) -> pd.DataFrame:
     try:
-        return study.load(default_root() if root is None else root)
+        return load_study(study.name, default_root() if root is None else root)
     except MissingRunError:
         return pd.DataFrame({"arm": pd.Series(dtype=str), "seed": pd.Series(dtype=int)})
 

@@ -17,6 +17,7 @@ from grokbook import InputError, RunError, experiment
 from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.studies import mechanism, norm
 from grokbook.studies.study import Planned, Study, record, run_one
+from grokbook.studies.tables import load_study
 
 STUDIES = [mechanism.STUDY, norm.STUDY]
 
@@ -108,7 +109,7 @@ def test_what_is_recorded_is_not_trained_again(tmp_path: Path) -> None:
     lines = list(record(SMALL, root=tmp_path))
     assert lines[0] == "2 runs of norm are recorded; 2 to come."
     assert list(record(SMALL, root=tmp_path)) == []
-    table = SMALL.load(tmp_path)
+    table = load_study("norm", tmp_path)
     assert sorted(zip(table["arm"], table["seed"], strict=True)) == [
         ("a", 100), ("a", 101), ("b", 100), ("b", 101),
     ]  # fmt: skip
@@ -137,10 +138,10 @@ def test_a_killed_study_goes_on_from_its_last_run(tmp_path: Path) -> None:
     time.sleep(0.05)
     victim.send_signal(signal.SIGKILL)
     victim.wait()
-    kept = len(SMALL.load(tmp_path))
+    kept = len(load_study("norm", tmp_path))
     assert 1 <= kept <= 4
     list(record(SMALL, root=tmp_path))
-    assert len(SMALL.load(tmp_path)) == 4
+    assert len(load_study("norm", tmp_path)) == 4
 
 
 @pytest.mark.parametrize(
@@ -162,11 +163,11 @@ def test_a_table_of_other_rules_and_a_damaged_one_are_refused(tmp_path: Path) ->
     text = manifest.read_text()
     manifest.write_text(re.sub('"rules_sha256": "..', '"rules_sha256": "00', text))
     with pytest.raises(RunError, match="written by other rules"):
-        SMALL.load(tmp_path)
+        load_study("norm", tmp_path)
     with pytest.raises(RunError, match="written by other rules"):
         list(record(SMALL, root=tmp_path))
     manifest.write_text(text)
     table = tmp_path / "studies" / "norm.parquet"
     table.write_bytes(table.read_bytes()[:-7])
     with pytest.raises(RunError, match="study norm is damaged"):
-        SMALL.load(tmp_path)
+        load_study("norm", tmp_path)

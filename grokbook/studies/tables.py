@@ -1,0 +1,83 @@
+"""What a study's rules say and its table holds, for whoever reads them.
+
+A study's rules are a file, ``rules/<name>.toml``, older than its first run; its table is the record
+``runs/studies/<name>``, one row a run. The table keeps the checksum of the rules it was written by.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from grokbook._support.errors import InputError, StaleRunError
+from grokbook.store.records import find_record, read_record
+
+
+def study_names() -> list[str]:
+    """Return the studies that have rules."""
+    folder = files("grokbook.studies").joinpath("rules")
+    return sorted(each.name.removesuffix(".toml") for each in folder.iterdir())
+
+
+def study_rules(name: str) -> dict[str, Any]:
+    """Return what was fixed before a study's first run.
+
+    Raises
+    ------
+    InputError
+        If there is no such study.
+    """
+    return tomllib.loads(_text(name).decode())
+
+
+def rules_checksum(name: str) -> str:
+    """Return the SHA-256 of a study's rules: a table of other rules is stale."""
+    return hashlib.sha256(_text(name)).hexdigest()
+
+
+def load_study(name: str, root: Path | None = None) -> pd.DataFrame:
+    """Return a study's table, one row a run.
+
+    Parameters
+    ----------
+    name : str
+        Of the study, such as "mechanism".
+    root : Path, optional
+        The folder of runs; where a record is looked for if not given.
+
+    Returns
+    -------
+    DataFrame
+        With ``arm``, ``seed`` and the columns of :func:`grokbook.studies.study.run_one`.
+
+    Raises
+    ------
+    InputError
+        If there is no such study.
+    RunError
+        If the table is missing, damaged, or was written by other rules.
+
+    """
+    expected = rules_checksum(name)
+    found, manifest = read_record(
+        find_record(f"studies/{name}", root),
+        f"the study {name}",
+        lambda again: f"`grokbook study {name}`",
+    )
+    if manifest["rules_sha256"] != expected:
+        raise StaleRunError(
+            f"The table of the study {name} was written by other rules than today's;"
+            f" move {name}.json away to record it anew with `grokbook study {name}`."
+        )
+    return found
+
+
+def _text(name: str) -> bytes:
+    if name not in study_names():
+        raise InputError(f"There is no study {name!r}; known are {', '.join(study_names())}.")
+    return files("grokbook.studies").joinpath(f"rules/{name}.toml").read_bytes()
