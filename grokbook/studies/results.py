@@ -1,0 +1,230 @@
+"""What the studies of mechanism and norm answer, by the rules fixed before their first run.
+
+Each answer is "yes", "no" or "undecided", with the numbers it rests on in one sentence. Where runs
+are missing it is undecided, and says how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from grokbook.analysis.by_seed import at_end, train_100, value_at
+from grokbook.analysis.censored import (
+    arm_log,
+    arm_times,
+    log_ratios,
+    ratio_interval,
+    slope_interval,
+)
+from grokbook.analysis.intervals import FEWEST, Interval
+from grokbook.studies.tables import study_rules
+
+Outcome = Literal["yes", "no", "undecided"]
+
+NOISE = {
+    "law to be learned": ("add-free-noise", "add-free"),
+    "law built in": ("add-built-noise", "add-built"),
+    "no such law: subtraction": ("sub-free-noise", "sub-free"),
+}
+"""The pairs of arms with and without noise."""
+
+WAYS = {
+    "built in": ("add-built", "add-free"),
+    "abelian degrok": ("add-abelian", "add-free"),
+    "mirror images with labels": ("add-mirrored", "add-free"),
+    "built in and mirror images": ("add-built-mirrored", "add-free"),
+    "abelian degrok, against built in": ("add-abelian", "add-built"),
+    "abelian degrok, against mirror images": ("add-abelian", "add-mirrored"),
+}
+"""The pairs of arms that compare ways to know the law."""
+
+
+class Answer(NamedTuple):
+    """What a study answers to one question, and why."""
+
+    outcome: Outcome
+    words: str
+
+
+def ratios(table: pd.DataFrame, pairs: dict[str, tuple[str, str]]) -> pd.DataFrame:
+    """Return the ratio of first passages of each pair of arms, with its interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A study's.
+    pairs : dict
+        Arms by name, the first over the second; pairs of which fewer than six seeds are recorded
+        are left out.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``comparison``; ``ratio``, ``low``, ``high`` (95 %), ``seeds``, and ``censored``,
+        runs that did not get there.
+    """
+    rows = []
+    for name, arms in pairs.items():
+        seeds = _common(table, arms)
+        if len(seeds) < FEWEST:
+            continue
+        times = [arm_times(table, arm) for arm in arms]
+        found = ratio_interval(log_ratios([(times[0], times[1])]))
+        censored = sum(int(each.censored[seeds].sum()) for each in times)
+        rows.append((name, found.estimate[0], found.low, found.high, len(seeds), censored))
+    columns = ["comparison", "ratio", "low", "high", "seeds", "censored"]
+    return pd.DataFrame(rows, columns=columns).set_index("comparison")
+
+
+def mediated(table: pd.DataFrame) -> Interval | None:
+    """Return the share of the noise's effect that the law mediates, 1 − β(built in) / β(free).
+
+    None where the interval of exp(β(free)) holds 1, or runs are missing.
+    """
+    free, built = list(NOISE.values())[:2]
+    if len(_common(table, (*free, *built))) < FEWEST:
+        return None
+    effects = log_ratios([(arm_times(table, a), arm_times(table, b)) for a, b in (free, built)])
+    whole = ratio_interval(effects)
+    if whole.low <= 1 <= whole.high:
+        return None
+    share = 1 - effects.resampled[:, 1] / effects.resampled[:, 0]
+    low, high = np.quantile(share, [0.025, 0.975])
+    estimate = float(1 - effects.estimate[1] / effects.estimate[0])
+    return Interval(float(low), float(high), (estimate, estimate))
+
+
+def speeds_up(table: pd.DataFrame) -> Answer:
+    """Answer whether noise speeds up grokking where the law is to be learned."""
+    found = ratios(table, NOISE)
+    name = "law to be learned"
+    if name not in found.index:
+        return _missing(table, NOISE[name])
+    low, high = _ends(found, name)
+    margin = _margin()
+    outcome: Outcome = (
+        "yes" if high < 1 else "no" if low > 1 or _none(low, high, margin) else "undecided"
+    )
+    return Answer(outcome, f"With noise it takes {_said(found, name)} times the steps.")
+
+
+def because_of_the_law(table: pd.DataFrame) -> Answer:
+    """Answer whether it does so because it teaches the commutative law."""
+    sooner, found, margin = speeds_up(table), ratios(table, NOISE), _margin()
+    others = [name for name in NOISE if name != "law to be learned"]
+    for name in others:
+        if name not in found.index:
+            return _missing(table, NOISE[name])
+    ends = [_ends(found, name) for name in others]
+    if sooner.outcome == "no" or any(high < 1 / margin for _, high in ends):
+        outcome: Outcome = "no"
+    elif sooner.outcome == "yes" and all(_none(low, high, margin) for low, high in ends):
+        outcome = "yes"
+    else:
+        outcome = "undecided"
+    told = "; ".join(f"{name}, {_said(found, name)} times" for name in NOISE)
+    return Answer(outcome, f"Steps with noise over steps without: {told}.")
+
+
+def sufficient(table: pd.DataFrame) -> Answer:
+    """Answer whether a falling norm is sufficient for grokking."""
+    arm, rules = "random-labels", study_rules("norm")["setting"]
+    if len(_common(table, (arm,))) < FEWEST:
+        return _missing(table, (arm,))
+    log = arm_log(table, arm)
+    fitted = train_100(log).came
+    left = at_end(log, "weight_norm") / value_at(log, "weight_norm", fitted)
+    fell = fitted.notna() & (left <= 0.8)
+    counter = fell & (at_end(log, "test_accuracy") < 2 / rules["p"])
+    count, n = int(counter.sum()), len(counter)
+    outcome: Outcome = "no" if count >= 0.8 * n else "yes" if count == 0 else "undecided"
+    return Answer(
+        outcome,
+        f"On random labels the norm falls by a fifth or more after the training set is fitted, and"
+        f" nothing generalises, in {count} of {n} networks.",
+    )
+
+
+def necessary(table: pd.DataFrame) -> Answer:
+    """Answer whether a falling norm is necessary for grokking."""
+    counts = {}
+    for arm in without_decay(table):
+        log, late = arm_log(table, arm), arm_times(table, arm)
+        then = value_at(log, "weight_norm", late.came)
+        kept = then >= 0.95 * value_at(log, "weight_norm", train_100(log).came)
+        counts[arm] = (int((kept & ~late.censored).sum()), len(late.steps))
+    if not counts:
+        return _missing(table, ("clamp-1.0",))
+    best = max(counts, key=lambda arm: counts[arm][0] / counts[arm][1])
+    count, n = counts[best]
+    outcome: Outcome = (
+        "no"
+        if count >= 0.8 * n
+        else "yes"
+        if not any(each for each, _ in counts.values())
+        else "undecided"
+    )
+    told = ", ".join(f"{arm} {each} of {n}" for arm, (each, n) in counts.items())
+    return Answer(outcome, f"Networks that grok without decay, at their norm: {told}.")
+
+
+def without_decay(table: pd.DataFrame) -> list[str]:
+    """Return the arms without decay of which six runs or more are recorded, as the rules list."""
+    arms = [each for each in study_rules("norm")["arms"] if each.startswith(("clamp", "no-"))]
+    return [arm for arm in arms if len(_common(table, (arm,))) >= FEWEST]
+
+
+def exponent(table: pd.DataFrame) -> tuple[Interval, float]:
+    """Return κ of T ∝ exp(κ ρ) over the clamped radii, and the factor to ρ's published unit.
+
+    Here ρ is a multiple of the initial norm. Where it is one of the norm at which networks with
+    decay grok, κ is to be multiplied by the second number, the median of that norm over the
+    median of the initial one.
+
+    Raises
+    ------
+    InputError
+        If runs are missing.
+    """
+    radii = {
+        float(arm.removeprefix("clamp-")): arm_times(table, arm)
+        for arm in without_decay(table)
+        if arm.startswith("clamp-")
+    }
+    log = arm_log(table, "decay")
+    first = log.sort_values("step").groupby("seed")["weight_norm"].first()
+    then = value_at(log, "weight_norm", arm_times(table, "decay").came)
+    return slope_interval(radii), float(then.median() / first.median())
+
+
+def _common(table: pd.DataFrame, arms: Sequence[str]) -> list[int]:
+    """Seeds that all arms have."""
+    return sorted(set.intersection(*(set(table.loc[table["arm"] == a, "seed"]) for a in arms)))
+
+
+def _margin() -> float:
+    return float(study_rules("mechanism")["statistic"]["margin"])
+
+
+def _none(low: float, high: float, margin: float) -> bool:
+    return 1 / margin < low and high < margin
+
+
+def _ends(found: pd.DataFrame, name: str) -> tuple[float, float]:
+    low, high = (found[end].to_dict()[name] for end in ("low", "high"))
+    return float(low), float(high)
+
+
+def _said(found: pd.DataFrame, name: str) -> str:
+    low, high = _ends(found, name)
+    ratio = float(found["ratio"].to_dict()[name])
+    return f"{ratio:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _missing(table: pd.DataFrame, arms: Sequence[str]) -> Answer:
+    n = len(_common(table, arms))
+    return Answer("undecided", f"It needs {FEWEST} seeds of {' and '.join(arms)} and has {n}.")
