@@ -14,7 +14,7 @@ from grokbook.figures.style import CURVES, ROLES, WIDTH, finish, theme
 
 
 def first_passages(table: pd.DataFrame, panels: Mapping[str, Mapping[str, str]]) -> Figure:
-    """Draw the share of networks that have grokked against training steps (Kaplan and Meier 1958).
+    """Draw the share of networks that have grokked by each step [Kaplan & Meier 1958].
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def first_passages(table: pd.DataFrame, panels: Mapping[str, Mapping[str, str]])
                 middle = times.steps.median()
                 half = f"half by step {middle:,.0f}" if len(steps) > n / 2 else "fewer than half"
                 words.append(f"{title}, {label}: {len(steps)} of {n} grok, {half}")
-            axes.set(xlabel="training step", xscale="log", ylim=(-0.03, 1.03))
+            axes.set(xlabel="training step", xlim=(0, None), ylim=(-0.03, 1.03))
             axes.set_title(f"({letter}) {title}")
-            axes.legend(loc="upper left", fontsize="small")
+            axes.legend(loc="lower right", fontsize="small")
         grid[0].set_ylabel("share that has grokked")
         return finish(figure, f"Share of networks that have grokked, {'; '.join(words)}.")
 
