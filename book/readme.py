@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from grokbook import load_runs
-from grokbook.benchmarks import tables
+from grokbook.benchmarks import record, tables
 from grokbook.claims import markdown_table
 from grokbook.figures import figure_1
 from grokbook.figures.style import png
@@ -26,6 +26,6 @@ if __name__ == "__main__":
     PICTURE.write_bytes(png(figure))
     text = README.read_text(encoding="utf-8")
     text = between(text, "verdicts", markdown_table(book="book/"))
-    text = between(text, "step times", tables.markdown_table(tables.load()))
+    text = between(text, "step times", tables.markdown_table(record.load()))
     README.write_text(text, encoding="utf-8")
     print("README: picture, verdicts and step times are those recorded")

@@ -5,7 +5,8 @@ import itertools
 import pandas as pd
 
 from grokbook import EXPERIMENTS
-from grokbook.benchmarks.tables import LENS, OWN, PACKAGE, PRODUCT, TABLES, Record, usual_way
+from grokbook.benchmarks.record import LENS, OWN, PACKAGE, PRODUCT, TABLES, Record
+from grokbook.benchmarks.tables import usual_way
 
 SIZES = {"p": (59, 113), "d": (64, 128, 256), "n": (1277, 3830), "seeds": (1, 2, 5)}
 SLOPES = {"p": (2.0, 1.5), "d": (1.25, 1.0), "n": (1.0, 0.5), "seeds": (0.5, 1.0)}

@@ -6,7 +6,7 @@ import pytest
 from grokbook import load_runs
 from grokbook.analysis import commutativity
 from grokbook.analysis.moments import moments
-from grokbook.benchmarks import tables
+from grokbook.benchmarks import record, tables
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -37,7 +37,7 @@ def test_every_verb_named_exists():
 
 def test_step_times_are_those_of_the_record():
     shown = re.search(r"<!-- step times -->\n\n(.*?)\n\n<!-- end", README, re.DOTALL)
-    assert shown[1] == tables.markdown_table(tables.load()), "run `make notebooks`"
+    assert shown[1] == tables.markdown_table(record.load()), "run `make notebooks`"
 
 
 def test_the_law_is_worth_more_than_labels_and_labels_more_than_nothing():

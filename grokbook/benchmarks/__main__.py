@@ -16,12 +16,11 @@ import torch
 
 from grokbook._support.provenance import provenance
 from grokbook.benchmarks import ideas, logging_cost, metrics, scaling, settings, training_steps
+from grokbook.benchmarks.record import Record, keep
 from grokbook.benchmarks.tables import (
-    Record,
     arrangement_table,
     as_text,
     idea_table,
-    keep,
     logging_table,
     metric_table,
     scaling_slopes,

@@ -8,7 +8,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from grokbook.benchmarks.tables import PACKAGE
+from grokbook.benchmarks.record import PACKAGE
 from grokbook.figures.style import CURVES, ROLES, WIDTH, finish, theme
 
 VARIED = {

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from grokbook.benchmarks.package import training
-from grokbook.benchmarks.tables import PACKAGE
+from grokbook.benchmarks.record import PACKAGE
 from grokbook.benchmarks.timing import WARM_UP, in_turns, summary
 from grokbook.experiments.named import EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from grokbook.benchmarks.package import training
-from grokbook.benchmarks.tables import OWN
+from grokbook.benchmarks.record import OWN
 from grokbook.benchmarks.timing import in_turns, summary
 from grokbook.experiments.named import EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment

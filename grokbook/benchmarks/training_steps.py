@@ -16,7 +16,7 @@ from grokbook.benchmarks.baselines import (
     transformer_steps,
 )
 from grokbook.benchmarks.package import gflop, training
-from grokbook.benchmarks.tables import LENS, PACKAGE, PLAIN_MLP, PLAIN_TRANSFORMER, PRODUCT
+from grokbook.benchmarks.record import LENS, PACKAGE, PLAIN_MLP, PLAIN_TRANSFORMER, PRODUCT
 from grokbook.benchmarks.timing import in_turns, summary
 from grokbook.experiments.named import EXPERIMENTS, experiment
 from grokbook.experiments.schema import Experiment

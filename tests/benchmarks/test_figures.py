@@ -5,7 +5,7 @@ from benchmark_records import SLOPES, record
 from grokbook import EXPERIMENTS
 from grokbook.benchmarks import tables
 from grokbook.benchmarks.figures import scaling, step_times
-from grokbook.benchmarks.tables import PACKAGE
+from grokbook.benchmarks.record import PACKAGE
 from grokbook.figures.style import png, svg
 
 

@@ -17,7 +17,7 @@ from grokbook.benchmarks import (
     timing,
     training_steps,
 )
-from grokbook.benchmarks.tables import PACKAGE, TABLES
+from grokbook.benchmarks.record import PACKAGE, TABLES, load
 
 NAMES = ("mnist-standard", "modadd-perturbed", "modadd-standard")
 
@@ -47,7 +47,7 @@ def test_what_is_measured_is_printed_kept_and_read(small_sizes, monkeypatch, tmp
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--rounds", "1"])
     command.main()
     printed = capsys.readouterr().out
-    record = tables.load(tmp_path)
+    record = load(tmp_path)
     assert record.made["rounds"] == 1 and set(record.tables) == set(TABLES)
     for title, table in command.PRINTED.items():
         assert title in printed

@@ -7,19 +7,20 @@ import pytest
 from benchmark_records import SLOPES, record
 
 from grokbook import EXPERIMENTS, InputError, RunError
+from grokbook.benchmarks import record as recording
 from grokbook.benchmarks import tables
-from grokbook.benchmarks.tables import LENS, MADE, PACKAGE, TABLES
+from grokbook.benchmarks.record import LENS, MADE, PACKAGE, TABLES
 from grokbook.studies.reproduce import CONTROL_SEEDS, SEEDS
 
 
 @pytest.fixture
 def path(tmp_path):
-    return tables.keep(record(), tmp_path)
+    return recording.keep(record(), tmp_path)
 
 
 def test_it_comes_back_as_it_was_kept(path, tmp_path):
     assert path == tmp_path / "benchmarks" / "benchmarks.json"
-    kept, found = record(), tables.load(tmp_path)
+    kept, found = record(), recording.load(tmp_path)
     assert found.made == kept.made
     for name, table in kept.tables.items():
         pd.testing.assert_frame_equal(
@@ -29,22 +30,22 @@ def test_it_comes_back_as_it_was_kept(path, tmp_path):
 
 def test_the_recorded_one_is_read_where_another_store_has_none(tmp_path, monkeypatch):
     monkeypatch.setenv("GROKBOOK_RUNS", str(tmp_path))
-    shipped = tables.load()
+    shipped = recording.load()
     assert set(MADE) <= set(shipped.made) and shipped.made["cpu"] != "an abacus"
-    tables.keep(record())
-    assert tables.load().made["cpu"] == "an abacus"
+    recording.keep(record())
+    assert recording.load().made["cpu"] == "an abacus"
 
 
 def test_a_missing_record_gives_one_sentence(tmp_path):
     with pytest.raises(RunError) as error:
-        tables.load(tmp_path)
+        recording.load(tmp_path)
     assert str(error.value) == "There is no benchmark record; make it with `make bench`."
 
 
 def signed(whole: dict) -> str:
     """Write a record of another content, its check sum made anew."""
     content = {name: part for name, part in whole.items() if name != "sha256"}
-    return json.dumps(content | {"sha256": tables._sum(content)})
+    return json.dumps(content | {"sha256": recording._sum(content)})
 
 
 def one_sentence(error: pytest.ExceptionInfo) -> str:
@@ -68,7 +69,7 @@ def one_sentence(error: pytest.ExceptionInfo) -> str:
 def test_a_damaged_record_gives_one_sentence(path, tmp_path, damage):
     path.write_text(damage(path.read_text()))
     with pytest.raises(RunError) as error:
-        tables.load(tmp_path)
+        recording.load(tmp_path)
     assert one_sentence(error).startswith("The benchmark record is damaged (benchmarks.json: ")
 
 
@@ -78,12 +79,12 @@ def test_a_record_without_a_table_or_column_gives_one_sentence(path, tmp_path, n
     rows = whole["tables"].pop(name)
     path.write_text(signed(whole))
     with pytest.raises(RunError, match=f"incomplete.*no table {name}") as error:
-        tables.load(tmp_path)
+        recording.load(tmp_path)
     one_sentence(error)
     whole["tables"][name] = [{k: v for k, v in row.items() if "ms" not in k} for row in rows]
     path.write_text(signed(whole))
     with pytest.raises(RunError, match=f"other columns in table {name}") as error:
-        tables.load(tmp_path)
+        recording.load(tmp_path)
     one_sentence(error)
 
 
@@ -93,15 +94,15 @@ def test_a_record_that_does_not_say_how_it_was_made_gives_one_sentence(path, tmp
     del whole["made"][key]
     path.write_text(signed(whole))
     with pytest.raises(RunError, match=f"incomplete.*no {key}") as error:
-        tables.load(tmp_path)
+        recording.load(tmp_path)
     one_sentence(error)
 
 
 def test_a_failed_writing_leaves_the_old_record(path, monkeypatch):
     old = path.read_bytes()
-    monkeypatch.setattr(tables.json, "dumps", lambda *_, **__: "\ud800")  # cannot be encoded
+    monkeypatch.setattr(recording.json, "dumps", lambda *_, **__: "\ud800")  # cannot be encoded
     with pytest.raises(UnicodeEncodeError):
-        tables.keep(record(), path.parents[1])
+        recording.keep(record(), path.parents[1])
     assert path.read_bytes() == old and list(path.parent.iterdir()) == [path]
 
 
