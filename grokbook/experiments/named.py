@@ -119,8 +119,30 @@ def _parity(preset: str, seed: int) -> Experiment:
     )
 
 
+def _other_law(task: type[Modular], preset: str, seed: int) -> Experiment:
+    """Return another operation modulo p; at `quick` on half of the pairs, at three times the rate.
+
+    Where a pair does not tell the answer to its mirror image, more pairs are needed: in a pilot at
+    d = 64 and learning rate 3e-3 (seed 90), subtraction grokked at step 7850 with 40 % of the pairs
+    and at step 1750 with half of them.
+    """
+    recipe = _modular(task, preset, seed)
+    if preset != "quick":
+        return recipe
+    assert isinstance(recipe.optimizer, AdamW)
+    dataset = task(59, 0.5, seed)
+    return dataclasses.replace(
+        recipe,
+        dataset=dataset,  # type: ignore[arg-type]
+        optimizer=dataclasses.replace(recipe.optimizer, lr=3e-3),
+        measurements=dataclasses.replace(
+            recipe.measurements, information_batch=dataset.train_points // 10
+        ),
+    )
+
+
 _modadd: Recipe = partial(_modular, ModularAddition)
-_modsub: Recipe = partial(_modular, ModularSubtraction)
+_modsub: Recipe = partial(_other_law, ModularSubtraction)
 
 _ALL_MNIST = ("accuracy", "norms", "robustness", "sharpness", "information", "theory")
 _ALL_MODADD = (*_ALL_MNIST, "commutativity")
@@ -215,8 +237,8 @@ FURTHER: dict[str, Recipe] = {
     "mnist-constant-noise": _with_strategy(_mnist, Perturbed(lambda_1=0.0, lambda_2=0.03)),
     "modsub-standard": _modsub,
     "modsub-perturbed": _with_strategy(_modsub, Perturbed(lambda_1=0.5, lambda_2=0.4)),
-    "modmul-standard": partial(_modular, ModularMultiplication),
-    "moddiv-standard": partial(_modular, ModularDivision),
+    "modmul-standard": partial(_other_law, ModularMultiplication),
+    "moddiv-standard": partial(_other_law, ModularDivision),
     "s5-standard": _s5,
     "parity-standard": _parity,
 }
