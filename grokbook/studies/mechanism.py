@@ -14,7 +14,8 @@ from grokbook.experiments.schema import Experiment
 from grokbook.models.transformer import TransformerConfig
 from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmented
 from grokbook.strategies.perturbation import Perturbed
-from grokbook.studies.study import Planned, Study, soonest
+from grokbook.studies.study import Planned, Study
+from grokbook.studies.tables import soonest
 from grokbook.studies.workhorse import workhorse
 from grokbook.tasks.subtraction import ModularSubtraction
 

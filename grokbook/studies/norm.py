@@ -15,7 +15,8 @@ from grokbook.experiments.schema import Experiment
 from grokbook.optimizers.adamw import AdamW
 from grokbook.optimizers.chain import Chain
 from grokbook.optimizers.norm_clamp import NormClamp
-from grokbook.studies.study import Planned, Study, soonest
+from grokbook.studies.study import Planned, Study
+from grokbook.studies.tables import soonest
 from grokbook.studies.workhorse import workhorse
 from grokbook.tasks.random_labels import RandomLabels
 

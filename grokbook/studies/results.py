@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from grokbook._support.errors import InputError
 from grokbook.analysis.by_seed import at_end, train_100, value_at
 from grokbook.analysis.censored import (
     arm_log,
@@ -21,7 +22,7 @@ from grokbook.analysis.censored import (
     slope_interval,
 )
 from grokbook.analysis.intervals import FEWEST, Interval
-from grokbook.studies.tables import study_rules
+from grokbook.studies.tables import soonest, study_rules
 
 Outcome = Literal["yes", "no", "undecided"]
 
@@ -199,6 +200,53 @@ def exponent(table: pd.DataFrame) -> tuple[Interval, float]:
     first = log.sort_values("step").groupby("seed")["weight_norm"].first()
     then = value_at(log, "weight_norm", arm_times(table, "decay").came)
     return slope_interval(radii), float(then.median() / first.median())
+
+
+def strength(table: pd.DataFrame) -> float:
+    """Return the λ₂ that the search of the mechanism's study chose for every arm with noise."""
+    rules = study_rules("mechanism")
+    values = {f"noise at {each:g}": float(each) for each in rules["search"]["lambda_2"]}
+    limit = int(rules["setting"]["limit"])
+    best = soonest(table, list(values), rules["search"]["seeds"], limit)
+    if best is None:
+        raise InputError("The search for the strength of the noise is not over.")
+    return values[best]
+
+
+def search_table(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    """Return a search's steps to the endpoint, a row a value and a column a seed; NaN if censored.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A study's.
+    prefix : str
+        What the names of the search's arms begin with, as in "noise at ".
+    """
+    rows = table[table["arm"].str.startswith(prefix)]
+    found = rows.assign(value=rows["arm"].str.removeprefix(prefix).astype(float)).pivot(
+        index="value", columns="seed", values="endpoint"
+    )
+    return found.rename(columns=lambda seed: f"seed {seed}").rename_axis(columns=None)
+
+
+def final_medians(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return medians over the seeds of columns at the end of the runs, a row an arm of the rules.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A study's.
+    columns
+        Of the runs' logs.
+    """
+    arms = [arm for arm in _arms_in_order(table) if " at " not in arm]
+    found = table.groupby("arm")[[f"final_{name}" for name in columns]].median().loc[arms]
+    return found.rename(columns=lambda name: name.removeprefix("final_"))
+
+
+def _arms_in_order(table: pd.DataFrame) -> list[str]:
+    return [str(arm) for arm in table["arm"].drop_duplicates()]
 
 
 def _common(table: pd.DataFrame, arms: Sequence[str]) -> list[int]:

@@ -129,33 +129,6 @@ def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int
     }
 
 
-def soonest(
-    table: pd.DataFrame, arms: Sequence[str], seeds: Sequence[int], limit: int
-) -> str | None:
-    """Return the arm whose search ends first, None while runs of it are missing.
-
-    Arms are ranked by their mean log first passage, where a censored run counts as the limit, and
-    then by their final test accuracy, the higher the better.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Rows of :func:`run_one`, with ``arm`` and ``seed``.
-    arms, seeds
-        What the search compares.
-    limit : int
-        Steps after which its runs are censored.
-    """
-    scores = {}
-    for arm in arms:
-        runs = table[(table["arm"] == arm) & table["seed"].isin(list(seeds))]
-        if len(runs) < len(seeds):
-            return None
-        times = np.log(runs["endpoint"].fillna(limit))
-        scores[arm] = (times.mean(), -runs["final_test_accuracy"].mean())
-    return min(scores, key=lambda arm: scores[arm])
-
-
 def record(
     study: Study,
     *,

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from grokbook._support.errors import InputError, StaleRunError
@@ -75,6 +77,33 @@ def load_study(name: str, root: Path | None = None) -> pd.DataFrame:
             f" move {name}.json away to record it anew with `grokbook study {name}`."
         )
     return found
+
+
+def soonest(
+    table: pd.DataFrame, arms: Sequence[str], seeds: Sequence[int], limit: int
+) -> str | None:
+    """Return the arm whose search ends first, None while runs of it are missing.
+
+    Arms are ranked by their mean log first passage, where a censored run counts as the limit, and
+    then by their final test accuracy, the higher the better.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of :func:`grokbook.studies.study.run_one`, with ``arm`` and ``seed``.
+    arms, seeds
+        What the search compares.
+    limit : int
+        Steps after which its runs are censored.
+    """
+    scores = {}
+    for arm in arms:
+        runs = table[(table["arm"] == arm) & table["seed"].isin(list(seeds))]
+        if len(runs) < len(seeds):
+            return None
+        times = np.log(runs["endpoint"].fillna(limit))
+        scores[arm] = (times.mean(), -runs["final_test_accuracy"].mean())
+    return min(scores, key=lambda arm: scores[arm])
 
 
 def _text(name: str) -> bytes:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from grokbook import InputError
 from grokbook.studies import results
 from grokbook.studies.tables import study_rules
 
@@ -114,3 +115,25 @@ def test_the_delay_s_exponent_and_its_other_unit() -> None:
     assert found.estimate[0] == pytest.approx(2.0) and found.low == pytest.approx(2.0)
     assert 0.9 < factor < 1.0
     assert set(study_rules("norm")["arms"]) >= {"clamp-0.4", "decay", "random-labels"}
+
+
+def searched(value: float, steps: float) -> pd.DataFrame:
+    rows = arm(f"noise at {value:g}", steps).iloc[:2]
+    return rows.assign(seed=[90, 91], final_test_accuracy=1.0)
+
+
+def test_the_search_chooses_the_soonest_strength_and_is_shown() -> None:
+    values = study_rules("mechanism")["search"]["lambda_2"]
+    found = pd.concat([searched(v, 3000 if v == 0.1 else 4000) for v in values])
+    assert results.strength(found) == 0.1
+    shown = results.search_table(found, "noise at ")
+    assert list(shown.index) == values and list(shown.columns) == ["seed 90", "seed 91"]
+    with pytest.raises(InputError, match="The search for the strength of the noise is not over"):
+        results.strength(found.query("arm != 'noise at 0.4'"))
+
+
+def test_final_medians_have_a_row_an_arm_and_none_for_a_search() -> None:
+    found = pd.concat([arm("add-free", 3000), arm("add-built", 1500), searched(0.1, 3000)])
+    found["final_norm_query"] = np.arange(len(found), dtype=float)
+    medians = results.final_medians(found, ["norm_query"])
+    assert medians["norm_query"].to_dict() == {"add-free": 5.5, "add-built": 17.5}
