@@ -9,6 +9,7 @@ cards on a phone, by the labels that its cells carry.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -23,10 +24,16 @@ SEED = "seed"
 
 
 class Table:
-    """A table as a notebook displays it: HTML, and text for readers of text."""
+    """A table as a notebook displays it: HTML, and text for readers of text.
 
-    def __init__(self, frame: pd.DataFrame, caption: str, topic: str = "") -> None:
+    Of ``groups`` there is one a row; rows of one group stand under it.
+    """
+
+    def __init__(
+        self, frame: pd.DataFrame, caption: str, topic: str = "", groups: Sequence[str] = ()
+    ) -> None:
         self.caption = caption
+        self.groups = list(groups) or [""] * len(frame)
         filled = [not _empty(frame.iloc[:, i]) for i in range(frame.shape[1])]
         # Where nothing came at all, as of networks that never grok, that is what the table says.
         self.frame = frame.loc[:, filled] if any(filled) else frame
@@ -55,7 +62,11 @@ class Table:
         lines += ["</thead>", "<tbody>"]
         labels = self._labels()
         before: list[str] = []
-        for key, row in zip(labels, self.cells, strict=True):
+        under = ""
+        for key, row, group in zip(labels, self.cells, self.groups, strict=True):
+            if group != under:
+                lines += [*_group(group, len(heads) + len(row), first=not under)]
+                under = group
             lines.append("<tr>")
             if labelled:
                 lines += self._row_heads(key, heads, before)
@@ -322,6 +333,11 @@ def _unbroken(cell: str) -> str:
     """Return a cell as HTML whose numbers do not break, a range beneath its median."""
     cell = escape(cell).replace(" %", "&nbsp;%").replace(" × ", "&nbsp;×&nbsp;")
     return re.sub(r" (\([^()]+ to [^()]+\))$", r' <span class="range">\1</span>', cell)
+
+
+def _group(name: str, columns: int, *, first: bool) -> list[str]:
+    head = f'<th scope="rowgroup" colspan="{columns}">{escape(name)}</th>'
+    return [*([] if first else ["</tbody>", "<tbody>"]), f'<tr class="group">{head}</tr>']
 
 
 def _corner(head: str, span: str) -> str:
