@@ -25,7 +25,7 @@ if __name__ == "__main__":
     figure = figure_1(load_runs("mnist-standard"), load_runs("modadd-standard"))
     PICTURE.write_bytes(png(figure))
     text = README.read_text(encoding="utf-8")
-    text = between(text, "verdicts", markdown_table(book="book/"))
+    text = between(text, "verdicts", markdown_table(book="book/", brief=True))
     text = between(text, "step times", tables.markdown_table(record.load()))
     README.write_text(text, encoding="utf-8")
     print("README: picture, verdicts and step times are those recorded")

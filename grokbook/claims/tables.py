@@ -203,8 +203,9 @@ def markdown_table(
     *,
     book: str = "",
     runs: Records | None = None,
+    brief: bool = False,
 ) -> str:
-    """Return the outcomes in Markdown, one row a sentence of the paper on one task.
+    """Return the outcomes in Markdown, one row a sentence of the paper.
 
     Readings of one sentence share a row; each claim leads to the chapter with its evidence.
 
@@ -214,11 +215,15 @@ def markdown_table(
         As in :func:`evaluate`.
     book
         Folder of the chapters, with a slash at its end, as seen from where the table stands.
+    brief
+        Without what was measured, and on how many seeds.
     """
-    lines = [
-        "| | the paper says | outcome | measured: estimate (95 % interval), claimed | seeds |",
-        "|---|---|---|---|---:|",
-    ]
+    lines = ["| | the paper says | outcome |", "|---|---|---|"]
+    if not brief:
+        lines = [
+            "| | the paper says | outcome | measured: estimate (95 % interval), claimed | seeds |",
+            "|---|---|---|---|---:|",
+        ]
     sentences: dict[tuple[str, str], list[Judgement]] = {}
     for each in evaluate(None, preset, seeds, runs=runs).values():
         sentences.setdefault((each.statement.claim, each.statement.words), []).append(each)
@@ -229,7 +234,7 @@ def markdown_table(
             _outcomes(readings),
             "<br>".join(map(_measured, readings)),
             " / ".join(dict.fromkeys(str(len(each.seeds)) for each in readings if each.seeds)),
-        )
+        )[: 3 if brief else 5]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -42,9 +42,7 @@ def statement_tables(frame: pd.DataFrame, caption: str) -> dict[str, str]:
         If a column of :func:`grokbook.claims.claim_table` is missing.
     """
     shown = frame[list(SHOWN)].reset_index(drop=True)
-    sentences = [
-        f"{str(name).split('.')[0]}: {words}" for name, words in frame[SENTENCE].items()
-    ]
+    sentences = [f"{str(name).split('.')[0]}: {words}" for name, words in frame[SENTENCE].items()]
     rest = frame.drop(columns=[*SHOWN, SENTENCE])
     middle = Table(shown, caption, groups=sentences)
     folded = Table(rest, f"{FOLDED}.")

@@ -512,6 +512,8 @@ def test_tables_have_a_row_each(so: dict[str, Judgement]) -> None:
     assert claims.summary("C9", runs=runs) == "6 supported"
     lines = claims.markdown_table(runs=runs).splitlines()
     assert {line.count(" | ") for line in lines if "C9" in line} == {4}
+    brief = claims.markdown_table(runs=runs, brief=True).splitlines()
+    assert [line[:-2] for line in brief[2:]] == [" | ".join(x.split(" | ")[:3]) for x in lines[2:]]
     shown = [line for line in lines if line.startswith("| [C3]")]
     assert len(shown) == 1 and shown[0].count("perturbation error") == 5, "readings share a row"
 
@@ -546,4 +548,4 @@ def test_readme_shows_the_outcomes_of_the_recorded_runs() -> None:
     readme = (ROOT / "README.md").read_text()
     shown = re.search(r"<!-- verdicts -->\n\n(.*?)\n\n<!-- end of verdicts -->", readme, re.DOTALL)
     assert shown is not None
-    assert shown[1] == claims.markdown_table(book="book/"), "run `make notebooks`"
+    assert shown[1] == claims.markdown_table(book="book/", brief=True), "run `make notebooks`"
