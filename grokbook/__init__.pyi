@@ -6,6 +6,7 @@ from grokbook._support.errors import GrokbookError as GrokbookError
 from grokbook._support.errors import InputError as InputError
 from grokbook._support.errors import RunError as RunError
 from grokbook._support.version import __version__ as __version__
+from grokbook.analysis.run_tables import as_runs as as_runs
 from grokbook.experiments.named import CONTROLS as CONTROLS
 from grokbook.experiments.named import EXPERIMENTS as EXPERIMENTS
 from grokbook.experiments.named import FURTHER as FURTHER
@@ -14,6 +15,7 @@ from grokbook.experiments.named import experiment as experiment
 from grokbook.experiments.named import task_of as task_of
 from grokbook.experiments.schema import Experiment as Experiment
 from grokbook.models.mlp import MLP as MLP
+from grokbook.models.modules import ModuleNetwork as ModuleNetwork
 from grokbook.models.transformer import Transformer as Transformer
 from grokbook.store.reading import load_manifests as load_manifests
 from grokbook.store.reading import load_network as load_network
@@ -25,6 +27,7 @@ from grokbook.strategies.base import Standard as Standard
 from grokbook.strategies.commutativity import AbelianRegularized as AbelianRegularized
 from grokbook.strategies.commutativity import MirrorAugmented as MirrorAugmented
 from grokbook.strategies.perturbation import Perturbed as Perturbed
+from grokbook.studies.tables import load_study as load_study
 from grokbook.tasks.base import Split as Split
 from grokbook.tasks.base import Task as Task
 from grokbook.tasks.division import ModularDivision as ModularDivision

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from grokbook._support.errors import InputError
 from grokbook.analysis.by_seed import Times, at_end, half_right, last_steps, train_100
+from grokbook.analysis.run_tables import as_runs
 from grokbook.figures.style import CURVES, WIDTH, draw_seeds, finish, theme
 
 MOST = len(CURVES)
@@ -21,7 +22,8 @@ def comparison_figure(runs: Mapping[str, pd.DataFrame]) -> Figure:
     Parameters
     ----------
     runs
-        By name, at most four: columns ``seed``, ``step``, ``train_accuracy``, ``test_accuracy``.
+        By name, at most four: logs as :func:`grokbook.load_runs` returns them, or tables of a loop
+        of one's own, as :func:`grokbook.as_runs` takes them.
 
     Returns
     -------
@@ -32,8 +34,9 @@ def comparison_figure(runs: Mapping[str, pd.DataFrame]) -> Figure:
     Raises
     ------
     InputError
-        If there are more runs than curves can be told apart.
+        If there are more runs than curves can be told apart, or a table is not one of runs.
     """
+    runs = {name: as_runs(some, name) for name, some in runs.items()}
     if len(runs) > MOST:
         raise InputError(f"{len(runs)} runs cannot be told apart in a figure; name at most {MOST}.")
     with theme():
@@ -70,7 +73,13 @@ def comparison_table(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         Text, one row a name: ``seeds``, ``steps``; ``train 100 %`` and ``test 50 %``, the first
         steps from which the accuracies stay there; ``test accuracy`` (%) at the end. Of several
         seeds the median and, in brackets, the range; "not" where the step does not come.
+
+    Raises
+    ------
+    InputError
+        If a table is not one of runs.
     """
+    runs = {name: as_runs(some, name) for name, some in runs.items()}
     rows = {
         name: {
             "seeds": ", ".join(map(str, sorted(some["seed"].unique()))),
