@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
+from grokbook._support.errors import InputError
 from grokbook._support.validation import non_negative, positive, whole
 from grokbook.theory.interpolation import smallest_norm_times_sharpness
 from grokbook.theory.neighbouring_probability import half_normal_radius
@@ -59,10 +60,10 @@ def predicted_radius(
     """
     t = np.asarray(steps, dtype=np.float64)
     if not bool(np.all(t >= 0)):
-        raise ValueError(f"The smallest of the steps is {np.min(t)}, but steps must be at least 0.")
+        raise InputError(f"The smallest of the steps is {np.min(t)}, but steps must be at least 0.")
     for name, value in (("a", a), ("b", b)):
         if not math.isfinite(value):
-            raise ValueError(f"{name} is {value}, but must be finite.")
+            raise InputError(f"{name} is {value}, but must be finite.")
     non_negative("L", L)
     if b == 0:  # 0 * log10(0) would be NaN
         slope = np.full_like(t, max(a, 0.0))
@@ -99,7 +100,7 @@ def predicted_accuracy(
 
     Raises
     ------
-    ValueError
+    InputError
         For negative steps, L or mu, or a parameter that is not finite.
 
     Examples
@@ -166,7 +167,7 @@ def transition_width(
     positive("b", b)
     positive("mu", mu)
     if not 0 < low < high < 1:
-        raise ValueError(f"low and high are {low} and {high}, but 0 < low < high < 1 is needed.")
+        raise InputError(f"low and high are {low} and {high}, but 0 < low < high < 1 is needed.")
     return (1 / half_normal_radius(low, mu) - 1 / half_normal_radius(high, mu)) / b
 
 
@@ -245,18 +246,18 @@ def fit_predicted_accuracy(steps: ArrayLike, accuracy: ArrayLike) -> FittedCurve
 
     Raises
     ------
-    ValueError
+    InputError
         For fewer than four points, unequal lengths, steps below 1 or accuracies outside [0, 1].
     """
     t = np.asarray(steps, dtype=np.float64)
     y = np.asarray(accuracy, dtype=np.float64)
     if t.ndim != 1 or t.shape != y.shape or len(t) < 4:
-        raise ValueError(
+        raise InputError(
             f"The steps and accuracies have shapes {t.shape} and {y.shape}, "
             "but must be two equally long sequences of at least 4 numbers."
         )
     if not bool(np.all(t >= 1)) or not bool(np.all((y >= 0) & (y <= 1))):
-        raise ValueError(
+        raise InputError(
             f"Steps lie in [{t.min()}, {t.max()}] and accuracies in [{y.min()}, {y.max()}], "
             "but steps must be at least 1 and accuracies between 0 and 1."
         )

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from grokbook._support.errors import InputError
 from grokbook.metrics.spectra import unit_features
 from grokbook.theory import (
     interpolation,
@@ -119,11 +120,11 @@ def interpolating_network(
 
     Raises
     ------
-    ValueError
+    InputError
         If the width is below n, or the points drawn cannot be fitted to 1e-6.
     """
     if width < n:
-        raise ValueError(f"width is {width}, but must be at least n = {n} to interpolate.")
+        raise InputError(f"width is {width}, but must be at least n = {n} to interpolate.")
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
@@ -136,7 +137,7 @@ def interpolating_network(
     network = InterpolatingNetwork(W1, b1, readout[:, :-1], readout[:, -1], inputs, labels)
     error = float((network(inputs) - targets).abs().max())
     if error > 1e-6:
-        raise ValueError(f"The network misses a target by {error}, but must fit to 1e-6.")
+        raise InputError(f"The network misses a target by {error}, but must fit to 1e-6.")
     return network
 
 

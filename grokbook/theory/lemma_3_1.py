@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokbook._support.errors import InputError
 from grokbook._support.validation import non_negative, positive
 
 
@@ -86,7 +87,7 @@ def both_sides(
 
     Raises
     ------
-    ValueError
+    InputError
         If `min_input_norm` is not above 0, or a norm is negative.
 
     Examples
@@ -134,11 +135,11 @@ def per_sample(
 
     Raises
     ------
-    ValueError
+    InputError
         If the shapes differ or an input has length zero.
     """
     if not jacobian_norms.shape == first_layer_gradient_norms.shape == input_norms.shape:
-        raise ValueError(
+        raise InputError(
             f"The norms have shapes {tuple(jacobian_norms.shape)}, "
             f"{tuple(first_layer_gradient_norms.shape)} and {tuple(input_norms.shape)}, "
             "but must have one entry a sample each."

@@ -6,6 +6,8 @@ b = b' = 1.
 
 from dataclasses import dataclass
 
+from grokbook._support.errors import InputError
+
 
 @dataclass(frozen=True)
 class Lemma510:
@@ -25,7 +27,7 @@ def both_sides(a: float, b: float, a_prime: float, b_prime: float) -> Lemma510:
     """
     for number in (a, b, a_prime, b_prime):
         if not abs(number) <= 1:
-            raise ValueError(f"One of the numbers is {number}, but all must lie in [-1, 1].")
+            raise InputError(f"One of the numbers is {number}, but all must lie in [-1, 1].")
     return Lemma510(
         left=abs((a - a_prime) * b + a_prime * (b - b_prime)),
         printed=abs(a - a_prime) + abs(b - b_prime),

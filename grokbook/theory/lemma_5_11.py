@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokbook._support.errors import InputError
 from grokbook.theory._representations import (
     distances,
     gram_norm,
@@ -60,13 +61,13 @@ def both_sides(Z1: Tensor, Z2: Tensor, Z1_prime: Tensor, Z2_prime: Tensor) -> Le
 
     Raises
     ------
-    ValueError
+    InputError
         If shapes do not fit or a row has not length one.
     """
     first, first_prime = unit_pair(Z1, Z1_prime)
     second, second_prime = unit_pair(Z2, Z2_prime)
     if len(first) != len(second):
-        raise ValueError(
+        raise InputError(
             f"The two layers have {len(first)} and {len(second)} samples, but must have as many."
         )
     n = len(first)

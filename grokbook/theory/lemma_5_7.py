@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokbook._support.errors import InputError
 from grokbook.theory._representations import length_tolerance
 
 
@@ -36,12 +37,12 @@ def both_sides(a_i: Tensor, a_j: Tensor, b_i: Tensor, b_j: Tensor) -> Lemma57:
     vectors = [vector.to(torch.float64) for vector in (a_i, a_j, b_i, b_j)]
     for vector in vectors:
         if vector.shape != vectors[0].shape or vector.ndim != 1:
-            raise ValueError(
+            raise InputError(
                 f"A vector has shape {tuple(vector.shape)}, "
                 "but all four must be of the same shape (d,)."
             )
         if abs(float(vector.norm()) - 1) > tolerance:
-            raise ValueError(f"A vector has length {float(vector.norm())}, but must have length 1.")
+            raise InputError(f"A vector has length {float(vector.norm())}, but must have length 1.")
     a, c, b, d = vectors
     moved = float((a - b).norm() + (c - d).norm())
     # The difference as the proof writes it keeps its digits where the vectors are close.

@@ -61,7 +61,7 @@ def both_sides(Z: Tensor, Z_prime: Tensor) -> Lemma58:
 
     Raises
     ------
-    ValueError
+    InputError
         If the shapes differ or a row has not length one.
 
     Examples

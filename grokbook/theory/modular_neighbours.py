@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokbook._support.errors import InputError
 from grokbook._support.tensors import require_pairs
 
 
@@ -85,7 +86,7 @@ def reachable_test_pairs(train_mask: Tensor) -> Reachable:
 
     Raises
     ------
-    ValueError
+    InputError
         If the mask is not a square bool matrix or leaves no test pair.
 
     Examples
@@ -97,11 +98,11 @@ def reachable_test_pairs(train_mask: Tensor) -> Reachable:
     0
     """
     if train_mask.ndim != 2 or train_mask.shape[0] != train_mask.shape[1]:
-        raise ValueError(
+        raise InputError(
             f"train_mask has shape {tuple(train_mask.shape)}, but must be a square (p, p) matrix."
         )
     if train_mask.dtype != torch.bool or bool(train_mask.all()):
-        raise ValueError(
+        raise InputError(
             f"train_mask has dtype {train_mask.dtype} and marks {int(train_mask.sum())} of "
             f"{train_mask.numel()} pairs, but must be bool and leave at least one test pair."
         )

@@ -11,6 +11,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
+from grokbook._support.errors import InputError
 from grokbook._support.validation import non_negative
 
 
@@ -39,12 +40,12 @@ def nearest_distances(
     (m,) float64 distances.
     """
     if test_points.ndim != 2 or train_points.ndim != 2 or len(train_points) == 0:
-        raise ValueError(
+        raise InputError(
             f"The points have shapes {tuple(test_points.shape)} and {tuple(train_points.shape)}, "
             "but must be an (m, d) and a non-empty (n, d) matrix."
         )
     if (test_labels is None) != (train_labels is None):
-        raise ValueError("Only one of test_labels and train_labels is given, but both are needed.")
+        raise InputError("Only one of test_labels and train_labels is given, but both are needed.")
     train = train_points.to(torch.float64)
     nearest = []
     for start in range(0, len(test_points), chunk):
@@ -94,7 +95,7 @@ def half_normal(r: Tensor | float, mu: float = 0.01) -> Tensor:
     non_negative("mu", mu)
     radii = torch.as_tensor(r, dtype=torch.float64)
     if bool((radii < 0).any()):
-        raise ValueError(f"The smallest r is {float(radii.min())}, but must be at least 0.")
+        raise InputError(f"The smallest r is {float(radii.min())}, but must be at least 0.")
     if mu == 0:
         return (radii > 0).to(torch.float64)
     return torch.special.erf(radii / math.sqrt(2 * mu))
@@ -109,7 +110,7 @@ def half_normal_radius(q: float, mu: float = 0.01) -> float:
     0.067449
     """
     if not 0 <= q <= 1:
-        raise ValueError(f"q is {q}, but must lie between 0 and 1.")
+        raise InputError(f"q is {q}, but must lie between 0 and 1.")
     non_negative("mu", mu)
     return math.sqrt(2 * mu) * float(special.erfinv(q))
 

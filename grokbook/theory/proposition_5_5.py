@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokbook._support.errors import InputError
+
 
 @dataclass(frozen=True)
 class Proposition55:
@@ -30,7 +32,7 @@ def both_sides(R1: Tensor, R2: Tensor) -> Proposition55:
     """
     R1, R2 = R1.to(torch.float64), R2.to(torch.float64)
     if R1.ndim != 2 or R1.shape[0] != R1.shape[1] or R1.shape != R2.shape:
-        raise ValueError(
+        raise InputError(
             f"R1 and R2 have shapes {tuple(R1.shape)} and {tuple(R2.shape)}, "
             "but must be square matrices of the same size."
         )

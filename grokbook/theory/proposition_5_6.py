@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokbook._support.errors import InputError
+
 
 @dataclass(frozen=True)
 class Proposition56:
@@ -31,10 +33,10 @@ def both_sides(K: Tensor) -> Proposition56:
     """
     K = K.to(torch.float64)
     if K.ndim != 2 or K.shape[0] != K.shape[1]:
-        raise ValueError(f"K has shape {tuple(K.shape)}, but must be a square matrix.")
+        raise InputError(f"K has shape {tuple(K.shape)}, but must be a square matrix.")
     trace = float((K * K.T).sum())
     if not trace > 0:
-        raise ValueError(f"tr(K^2) is {trace}, but must be above 0 for H_2 to exist.")
+        raise InputError(f"tr(K^2) is {trace}, but must be above 0 for H_2 to exist.")
     log_n = math.log(K.shape[0])
     return Proposition56(
         left=2 * log_n - math.log(trace),

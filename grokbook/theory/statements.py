@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from grokbook._support.errors import InputError
+
 Verdict = Literal["true", "true as repaired", "false as printed", "vacuous where used"]
 
 
@@ -213,7 +215,7 @@ def statement(name: str) -> Statement:
     for entry in STATEMENTS:
         if entry.name == name:
             return entry
-    raise ValueError(
+    raise InputError(
         f"There is no statement {name!r}; the paper has "
         f"{', '.join(entry.name for entry in STATEMENTS)}."
     )

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from grokbook._support.errors import InputError
 from grokbook._support.validation import non_negative, positive, whole
 
 
@@ -88,7 +89,7 @@ def certified_radius(jacobian_norms: Tensor | float, lipschitz: float = 0.0) -> 
     """
     norms = torch.as_tensor(jacobian_norms, dtype=torch.float64)
     if not bool((norms >= 0).all()):
-        raise ValueError(
+        raise InputError(
             f"The smallest Jacobian norm is {float(norms.min())}, but norms must be at least 0."
         )
     non_negative("lipschitz", lipschitz)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokbook._support.errors import InputError
 from grokbook.metrics.spectra import unit_features
 from grokbook.theory._representations import gram_norm, hadamard_gram
 from grokbook.theory.theorem_5_9 import clean_and_draws, mean_movement, mean_relative_movement
@@ -47,13 +48,13 @@ def both_sides(
 
     Raises
     ------
-    ValueError
+    InputError
         If the shapes do not fit.
     """
     hidden, hidden_draws = clean_and_draws(hidden, perturbed_hidden)
     outputs, output_draws = clean_and_draws(outputs, perturbed_outputs)
     if len(hidden) != len(outputs) or len(hidden_draws) != len(output_draws):
-        raise ValueError(
+        raise InputError(
             f"The first layer has {len(hidden)} samples and {len(hidden_draws)} draws, the output "
             f"{len(outputs)} and {len(output_draws)}, but they must have as many."
         )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokbook._support.errors import InputError
 from grokbook.metrics.spectra import unit_features
 from grokbook.theory._representations import gram_norm
 
@@ -45,7 +46,7 @@ def both_sides(outputs: Tensor, perturbed_outputs: Tensor) -> Theorem59:
 
     Raises
     ------
-    ValueError
+    InputError
         If the shapes do not fit.
     """
     clean, draws = clean_and_draws(outputs, perturbed_outputs)
@@ -65,7 +66,7 @@ def clean_and_draws(outputs: Tensor, perturbed: Tensor) -> tuple[Tensor, Tensor]
     """Return the outputs (n, K) and the perturbed outputs (draws, n, K), checked, in float64."""
     draws = perturbed.unsqueeze(0) if perturbed.ndim == 2 else perturbed
     if outputs.ndim != 2 or draws.ndim != 3 or draws.shape[1:] != outputs.shape or len(draws) == 0:
-        raise ValueError(
+        raise InputError(
             f"The outputs have shapes {tuple(outputs.shape)} and {tuple(perturbed.shape)}, "
             "but must be (n, K) and (draws, n, K)."
         )

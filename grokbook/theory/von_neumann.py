@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from grokbook._support.errors import InputError
 from grokbook.metrics.information import representation_entropy, representation_mutual_information
 from grokbook.theory._representations import line_angles, sines, unit_pair
 from grokbook.theory.lemma_5_11 import product_angles
@@ -84,7 +85,7 @@ def audenaert(trace_distance: float, rank: int) -> float:
     (0.6931, True)
     """
     if not trace_distance >= 0 or rank < 1:
-        raise ValueError(
+        raise InputError(
             f"The trace distance and rank are {trace_distance} and {rank}, "
             "but must be at least 0 and 1."
         )
