@@ -8,7 +8,8 @@ what Sphinx numbers and links:
   ``([Liu et al., 2022](address); ...)`` one in brackets, if the address is that of
   an entry of the bibliography, or ``references.bib#key`` where it has none;
 - a cell ``<a id="thm-3-2"></a>**Theorem 3.2.** ...`` becomes a theorem, and a cell
-  ``*Proof.* ... $\\square$`` a proof;
+  ``*Proof.* ... $\\square$`` a proof, which stays folded if the cell folds it by
+  ``<details><summary>Proof</summary>``;
 - a cell ``<a id="fig-4"></a>**Figure 4.** ...`` becomes the caption of the figure
   that the code cell before it shows;
 - ``[text](chapter.ipynb#thm-3-2)`` becomes a reference to the theorem, and
@@ -38,6 +39,8 @@ STATEMENT = re.compile(
     re.DOTALL,
 )
 PROOF = re.compile(r"\*Proof\.\*\s*(.*?)\s*\$\\square\$\s*", re.DOTALL)
+FOLD = "<details><summary>Proof</summary>"
+FOLDED = re.compile(rf"{FOLD}\s*(\*Proof\.\* .*?)\s*</details>\s*", re.DOTALL)
 CAPTION = re.compile(
     r'<a id="(fig-[\w-]+)"></a>\*\*Figure \d*\.\*\*\s*(.*)', re.DOTALL
 )
@@ -106,6 +109,8 @@ def with_statement(text: str) -> str:
         label, kind, title, body = match.groups()
         head = f"````{{prf:{kind.lower()}}} {title.strip('()')}"
         return f"{head}\n:label: {label}\n:nonumber:\n\n{body}\n````"
+    if match := FOLDED.fullmatch(text):
+        return f"{FOLD}\n\n{with_statement(match[1])}\n\n</details>"
     if match := PROOF.fullmatch(text):
         return f"````{{prf:proof}}\n{match[1]}\n````"
     return text.replace(TIMES, "```{nb-exec-table}\n```")

@@ -265,13 +265,13 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim("C4", "Sharpness falls throughout training.", "3_1_weight_norm_decay", _C4),
     Claim(
-        "C5", "Lemma 3.1's inequality holds on the trained networks.", "3_1_weight_norm_decay",
+        "C5", "Lemma 3.1's inequality holds on the trained networks.", "3_1_theorem_3_2",
         _C5,
     ),
-    Claim("C6", "Theorem 3.2 explains the rise of test accuracy.", "3_1_weight_norm_decay", _C6),
+    Claim("C6", "Theorem 3.2 explains the rise of test accuracy.", "3_1_theorem_3_2", _C6),
     Claim(
         "C7", "Corollary 3.3's curve matches the measured accuracy of modulo addition.",
-        "3_1_weight_norm_decay", _C7,
+        "3_1_predicted_accuracy", _C7,
     ),
     Claim(
         "C8", "Decay of the ℓ₁ norm brings grokking too, and constrains more than that of the ℓ₂"

@@ -7,7 +7,14 @@ from matplotlib.figure import Figure
 
 from grokbook.analysis.timeliness import early
 from grokbook.experiments.named import PAPER_TASKS
-from grokbook.figures.training_curves import Panel, panels_with_accuracies, with_accuracies
+from grokbook.figures.style import CURVES, LABELS, WIDTH, draw_seeds, finish, theme
+from grokbook.figures.training_curves import (
+    Panel,
+    describe,
+    on_step_axis,
+    panels_with_accuracies,
+    with_accuracies,
+)
 
 
 def figure_8(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
@@ -91,6 +98,45 @@ def figure_11(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
         As :func:`figure_10`.
     """
     return _early_panels("Entropy difference", "entropy_difference", mnist, modadd)
+
+
+def early_with_and_without(decay: pd.DataFrame, none: pd.DataFrame) -> Figure:
+    """Draw MID and ED of modulo addition early in training, with weight decay and without it.
+
+    Parameters
+    ----------
+    decay, none
+        Runs of ``modadd-standard`` and ``modadd-no-decay`` with columns ``seed``, ``step``,
+        ``train_accuracy``, ``test_accuracy``, ``weight_norm``, ``mutual_information_difference``
+        and ``entropy_difference``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels, (a) MID and (b) ED, both trainings in each, until a little after training
+        accuracy reaches 100 %. Its label is its alternative text.
+    """
+    trainings = {"with weight decay": early(decay), "without weight decay": early(none)}
+    words = [
+        "MID and ED on the training set of modulo addition early in training, with weight decay and"
+        " without it, two panels that end a little after train accuracy reaches 100 %."
+    ]
+    with theme():
+        figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
+        grid = figure.subplots(2, 1)
+        for letter, axes, column in zip(
+            "ab", grid, ("mutual_information_difference", "entropy_difference"), strict=True
+        ):
+            for role, (name, every) in zip(CURVES, trainings.items(), strict=False):
+                runs = on_step_axis(axes, every, PAPER_TASKS[1])
+                draw_seeds(axes, runs, column, role=role, label=name)
+                words.append(describe(f"{LABELS[column]}, {name}", runs, (column,), ()))
+            axes.set(xlabel="training step", ylabel=LABELS[column])
+            axes.set_title(f"({letter}) {LABELS[column].split(' (')[0]}")
+        figure.legend(
+            handles=grid[0].get_legend_handles_labels()[0], loc="outside upper center", ncols=2
+        )
+        return finish(figure, " ".join(words))
 
 
 def _early_panels(name: str, column: str, mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:

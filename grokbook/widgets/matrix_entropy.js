@@ -1,5 +1,6 @@
 // Matrix entropy and information of a few vectors that the reader moves.
 // The functions are those of grokbook.metrics and are tested against them.
+import { Address, number, numbers, oneOf } from "./address.js";
 import { element, onceAFrame, Panel, shape } from "./plot.js";
 
 const EPS = 2 ** -52;
@@ -338,13 +339,14 @@ function build(arrangements) {
   );
   const plots = [element("div"), element("div")];
   const curves = element("div", { class: "pair" }, ...plots);
+  const note = element("p", { class: "remark", role: "alert" });
   const root = element("div", { class: "grokbook-widget matrix-entropy" });
-  root.append(toolbar, dials, status, which, inside, keys, curves);
+  root.append(toolbar, note, dials, status, which, inside, keys, curves);
   const controls = { choice, second, fewer, more, count, radios };
-  return { root, ...controls, hosts, matrix, values, tiles, sentence, plots };
+  return { root, ...controls, note, hosts, matrix, values, tiles, sentence, plots };
 }
 
-function render({ model, el }) {
+function render({ model, el, offline }) {
   const [arrangements, noise, orders, sigmas] = ["arrangements", "noise", "orders", "sigmas"].map(
     (name) => model.get(name),
   );
@@ -375,7 +377,25 @@ function render({ model, el }) {
       : oneHot(model.get("labels"), classes),
   ];
 
+  const names = ["alpha", "sigma", "z", "w", "labels", "second"];
+  const angles = numbers(0, 360, fewest, most);
+  const lengths = (values) =>
+    ["z", "w", "labels"].map((name) => (values[name] ?? model.get(name)).length);
+  const address = new Address(
+    "entropy",
+    {
+      alpha: number(...orders),
+      sigma: number(...sigmas),
+      z: angles,
+      w: angles,
+      labels: numbers(0, classes - 1, fewest, most, true),
+      second: oneOf(["circle", "labels"]),
+    },
+    (values) => (new Set(lengths(values)).size > 1 ? "z, w and labels must be as many" : ""),
+  );
+
   const draw = onceAFrame(() => {
+    if (offline) address.keep(Object.fromEntries(names.map((name) => [name, model.get(name)])));
     const [alpha, sigma, second] = ["alpha", "sigma", "second"].map((name) => model.get(name));
     const [z, w, labels] = ["z", "w", "labels"].map((name) => model.get(name));
     const [clean, noisy] = [features(0), features(sigma)];
@@ -505,11 +525,14 @@ function render({ model, el }) {
       draw();
     };
   }
-  const names = ["alpha", "sigma", "z", "w", "labels", "second"];
   for (const name of names) model.on(`change:${name}`, draw);
+  const leave = offline ? address.follow({ set, note: page.note, root: page.root }) : () => {};
   const observer = new ResizeObserver(draw);
   observer.observe(page.root);
-  return () => observer.disconnect();
+  return () => {
+    leave();
+    observer.disconnect();
+  };
 }
 
 export default { render };

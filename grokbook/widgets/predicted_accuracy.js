@@ -1,5 +1,6 @@
 // Corollary 3.3's curve for parameters that the reader moves, over the measured accuracies.
 // The functions are those of grokbook.theory.corollary_3_3 and are tested against them.
+import { Address, flag, number, oneOf } from "./address.js";
 import { element, integer, onceAFrame, Panel, percent, readAlong } from "./plot.js";
 
 /** The error function to the precision of a double. */
@@ -132,6 +133,7 @@ function build(comparisons) {
   const error = tile("RMS error");
   const tiles = [...crossings, error].map(({ node }) => node);
   const [premise, origin] = [0, 1].map(() => element("p", { class: "remark" }));
+  const note = element("p", { class: "remark", role: "alert" });
   const status = element("div", { role: "status" }, premise, element("div", { class: "tiles" }));
   status.lastChild.append(...tiles);
 
@@ -144,12 +146,12 @@ function build(comparisons) {
     element("div", {}, element("p", {}, "The share of test points within it"), hosts[2]),
   );
   const root = element("div", { class: "grokbook-widget predicted-accuracy" });
-  root.append(toolbar, keys, hosts[0], reading, status, origin, chain);
+  root.append(toolbar, note, keys, hosts[0], reading, status, origin, chain);
   const controls = { reset, fit, choice, logarithmic };
-  return { root, ...controls, crossings, error, premise, origin, reading, hosts };
+  return { root, ...controls, note, crossings, error, premise, origin, reading, hosts };
 }
 
-function render({ model, el }) {
+function render({ model, el, offline }) {
   const [runs, comparisons, needed] = ["runs", "comparisons", "needed"].map((k) => model.get(k));
   const last = Math.max(...runs.map(({ steps }) => steps.at(-1)));
   const page = build(comparisons);
@@ -208,9 +210,17 @@ function render({ model, el }) {
     );
   }
 
+  const ranges = Object.entries(model.get("ranges"));
+  const address = new Address("prediction", {
+    ...Object.fromEntries(ranges.map(([name, ends]) => [name, number(...ends)])),
+    logarithmic: flag(),
+    runs: oneOf(comparisons.map(({ label }) => label)),
+  });
+
   const draw = onceAFrame(() => {
     const p = parameters();
     const logarithmic = model.get("logarithmic");
+    if (offline) address.keep({ ...p, logarithmic, runs: compared().label });
     page.logarithmic.checked = logarithmic;
     const { seeds } = compared();
     const first = logarithmic ? 1 : 0;
@@ -262,9 +272,18 @@ function render({ model, el }) {
   page.choice.onchange = draw;
   page.logarithmic.onchange = () => set({ logarithmic: page.logarithmic.checked });
   for (const name of [...NAMES, "logarithmic"]) model.on(`change:${name}`, draw);
+  const take = ({ runs: label, ...values }) => {
+    if (label) page.choice.value = comparisons.findIndex((each) => each.label === label);
+    set(values);
+    draw();
+  };
+  const leave = offline ? address.follow({ set: take, note: page.note, root: page.root }) : () => {};
   const observer = new ResizeObserver(draw);
   observer.observe(page.root);
-  return () => observer.disconnect();
+  return () => {
+    leave();
+    observer.disconnect();
+  };
 }
 
 export default { render };

@@ -36,6 +36,7 @@ class PredictedAccuracy(anywidget.AnyWidget):
     logarithmic = traitlets.Bool(False).tag(sync=True)  # the step axis
 
     paper = traitlets.Dict(PAPER).tag(sync=True)
+    ranges = traitlets.Dict({name: list(ends) for name, ends in RANGES.items()}).tag(sync=True)
     needed = traitlets.Float().tag(sync=True)  # what a - b log10 t is for an interpolating network
     runs: traitlets.List[Any] = traitlets.List().tag(sync=True)  # see `measured_curves`
     comparisons: traitlets.List[Any] = traitlets.List().tag(sync=True)  # see `comparisons`

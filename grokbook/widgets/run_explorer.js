@@ -1,5 +1,6 @@
 // Curves of recorded runs: the reader chooses task, trainings, metrics and seeds.
 // The page holds the runs packed by grokbook.widgets.run_explorer.encode_runs; `curveOf` unpacks.
+import { Address, flag, oneOf, someOf } from "./address.js";
 import { element, integer, onceAFrame, Panel, raised, readAlong, scale, shape } from "./plot.js";
 
 const LEVELS = 2 ** 16 - 1;
@@ -281,7 +282,7 @@ function census(task, trainings) {
   return `${task}, ${count} run${count === 1 ? "" : "s"}: ${each.join(", ")}.`;
 }
 
-function render({ model, el }) {
+function render({ model, el, offline }) {
   const [catalogue, grids, bytes] = ["catalogue", "grids", "values"].map((name) => model.get(name));
   const set = (values) => {
     for (const [name, value] of Object.entries(values)) model.set(name, value);
@@ -323,6 +324,7 @@ function render({ model, el }) {
   const steps = element("label", { class: "pill" }, logarithmic, "logarithmic steps");
   const pills = element("div", { class: "pills" }, steps);
   const status = element("p", { class: "remark", role: "status" });
+  const note = element("p", { class: "remark", role: "alert" });
   const reading = element("p", { class: "reading" }, HINT);
   const rows = element("div", { class: "moments" });
   const sections = element("div");
@@ -338,6 +340,7 @@ function render({ model, el }) {
       choices.seeds.node,
       element("fieldset", {}, element("legend", {}, "Axis"), pills),
     ),
+    note,
     status,
     reading,
     stack,
@@ -438,7 +441,20 @@ function render({ model, el }) {
       .filter(({ curves }) => curves.length);
   }
 
+  const ofTask = (values) => taskOf(values.task ?? model.get("task"));
+  const seedsOf = ({ trainings }) => [
+    ...new Set(trainings.flatMap(({ runs }) => runs.map(({ seed }) => seed))),
+  ];
+  const address = new Address("runs", {
+    task: oneOf(catalogue.map(({ task }) => task)),
+    trainings: someOf((values) => ofTask(values).trainings.map(({ label }) => label)),
+    metrics: someOf((values) => ofTask(values).metrics.map(({ column }) => column)),
+    seeds: someOf((values) => seedsOf(ofTask(values))),
+    logarithmic: flag(),
+  });
+
   const draw = onceAFrame(() => {
+    if (offline) address.keep(Object.fromEntries(names.map((name) => [name, model.get(name)])));
     const choice = chosen();
     const drawn = contents(choice);
     const missing = [
@@ -487,9 +503,13 @@ function render({ model, el }) {
 
   const names = ["task", "trainings", "metrics", "seeds", "logarithmic"];
   for (const name of names) model.on(`change:${name}`, draw);
+  const leave = offline ? address.follow({ set, note, root }) : () => {};
   const observer = new ResizeObserver(draw);
   observer.observe(root);
-  return () => observer.disconnect();
+  return () => {
+    leave();
+    observer.disconnect();
+  };
 }
 
 export default { render };

@@ -1,6 +1,6 @@
 """The curves of recorded runs, chosen by the reader: task, trainings, metrics and seeds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import anywidget
@@ -118,7 +118,12 @@ class RunExplorer(anywidget.AnyWidget):
     values = traitlets.Bytes().tag(sync=True)
 
 
-def recorded_runs_explorer(runs: Mapping[str, pd.DataFrame]) -> ipywidgets.Widget:
+def recorded_runs_explorer(
+    runs: Mapping[str, pd.DataFrame],
+    task: str | None = None,
+    trainings: Sequence[str] | None = None,
+    metrics: Sequence[str] = ("train_accuracy", "test_accuracy", "weight_norm"),
+) -> ipywidgets.Widget:
     """Return the explorer of recorded runs.
 
     Parameters
@@ -127,17 +132,20 @@ def recorded_runs_explorer(runs: Mapping[str, pd.DataFrame]) -> ipywidgets.Widge
         Runs by the name of their experiment, one of `grokbook.experiments.named.NAMED`, such as
         ``records(preset).logs`` of `grokbook.claims`: columns ``seed``, ``step``,
         ``train_accuracy``, ``test_accuracy`` and any of ``METRICS``.
+    task, trainings, metrics
+        What is shown at first, with all seeds: a task by its title, the first if none is given;
+        trainings by their labels, its first two if none are; columns of ``METRICS``.
 
     Returns
     -------
     ipywidgets.Widget
-        Every logged step of every run is part of it, in 16 bits a value (`encode_runs`). It starts
-        with the first task, its first two trainings, all seeds, and accuracies and weight norm.
+        Every logged step of every run is part of it, in 16 bits a value (`encode_runs`). On a page
+        of the book its address keeps what the reader chooses.
 
     Raises
     ------
     ValueError
-        If there is no run, or no experiment has the name.
+        If there is no run, no experiment has the name, or what is to be shown is not there.
 
     Examples
     --------
@@ -149,12 +157,14 @@ def recorded_runs_explorer(runs: Mapping[str, pd.DataFrame]) -> ipywidgets.Widge
     ('Modulo addition', ['standard', 'ℓ₁ decay'], [0])
     """
     catalogue, grids, values = encode_runs(runs)
-    first = catalogue[0]
-    shown = first["trainings"][:2]
+    by_title = {each["task"]: each for each in catalogue}
+    first = by_title[_known("task", [task or catalogue[0]["task"]], list(by_title))[0]]
+    labels = [training["label"] for training in first["trainings"]]
+    columns = [column for group in METRICS.values() for column in group]
     drawing = RunExplorer(
         task=first["task"],
-        trainings=[training["label"] for training in shown],
-        metrics=["train_accuracy", "test_accuracy", "weight_norm"],
+        trainings=_known("training", labels[:2] if trainings is None else trainings, labels),
+        metrics=_known("metric", metrics, columns),
         seeds=sorted({run["seed"] for task in catalogue for run in _runs(task)}),
         logarithmic=first["logarithmic"],
         catalogue=catalogue,
@@ -268,6 +278,13 @@ def _encode_task(
         "metrics": metrics,
         "trainings": trainings,
     }
+
+
+def _known(kind: str, wanted: Sequence[str], there: list[str]) -> list[str]:
+    for name in wanted:
+        if name not in there:
+            raise ValueError(f"There is no {kind} {name!r}; there are {', '.join(there)}.")
+    return list(wanted)
 
 
 def _runs(task: dict[str, Any]) -> list[dict[str, Any]]:

@@ -171,6 +171,10 @@ def test_statements_proofs_and_captions_become_what_sphinx_draws(plain):
     named = '<a id="prop-x"></a>**Property (The curve).** Yes.'
     assert plain.with_statement(named).startswith("````{prf:property} The curve\n")
     assert plain.with_statement("*Proof.* Clear. $\\square$") == "````{prf:proof}\nClear.\n````"
+    folded = "<details><summary>Proof</summary>\n\n*Proof.* Clear. $\\square$\n\n</details>"
+    assert plain.with_statement(folded) == (
+        "<details><summary>Proof</summary>\n\n````{prf:proof}\nClear.\n````\n\n</details>"
+    )
     caption = '<a id="fig-x"></a>**Figure 7.** It rises.'
     cells = [
         {"cell_type": "code", "source": "show(x)", "metadata": {}},

@@ -11,7 +11,7 @@ from grokbook.widgets.predicted_accuracy import PAPER, RANGES
 
 pytestmark = pytest.mark.pages
 
-PAGE = HTML / "explore_prediction.html"
+PAGE = HTML / "3_1_predicted_accuracy.html"
 WITH_WIDGETS = sorted(
     page.name for page in HTML.glob("*.html") if "jupyter.widget-view+json" in page.read_text()
 )

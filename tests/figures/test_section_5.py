@@ -5,7 +5,13 @@ from matplotlib.colors import to_hex
 
 from grokbook.analysis.moments import moments
 from grokbook.analysis.timeliness import early, early_change
-from grokbook.figures.section_5 import figure_8, figure_9, figure_10, figure_11
+from grokbook.figures.section_5 import (
+    early_with_and_without,
+    figure_8,
+    figure_9,
+    figure_10,
+    figure_11,
+)
 from grokbook.figures.style import LABELS, ROLES, png, svg
 
 COLUMNS = {
@@ -159,3 +165,20 @@ def test_early_change_of_a_run_that_never_fits_or_at_once():
     assert early_change(run, "metric").isna().all(axis=None)
     at_once = early_change(run.assign(train_accuracy=1.0), "metric").loc[0]
     assert at_once["left"] == 1 and np.isnan(at_once["falling"])
+
+
+def test_with_and_without_decay_share_a_panel(modadd):
+    none = modadd.assign(
+        entropy_difference=2 * modadd["entropy_difference"],
+        mutual_information_difference=3 * modadd["mutual_information_difference"],
+    )
+    figure = early_with_and_without(modadd, none)
+    for axes, column in zip(
+        figure.axes, ("mutual_information_difference", "entropy_difference"), strict=True
+    ):
+        for name, runs in (("with weight decay", modadd), ("without weight decay", none)):
+            (line,) = [line for line in axes.lines if line.get_label() == name]
+            median = early(runs).dropna(subset=[column]).groupby("step")[column].median()
+            np.testing.assert_allclose(line.get_ydata(), median)
+        assert axes.get_xlabel() and axes.get_ylabel() == LABELS[column]
+    assert figure.get_label().count("without weight decay") == 2

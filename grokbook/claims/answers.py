@@ -1,0 +1,74 @@
+"""The sentences that a chapter begins with: they stand only while the runs bear them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+
+class NotBorneOutError(AssertionError):
+    """A sentence of a chapter is not true of the recorded runs."""
+
+
+def require(sentences: Mapping[str, bool], *, strict: bool) -> str:
+    """Hold a chapter's sentences against the runs, and say in words how they fare.
+
+    Parameters
+    ----------
+    sentences
+        Whether each is true of the runs that the chapter shows; a key says it in a few words.
+    strict
+        Whether a sentence that is not true is an error: so for the recorded runs, all of their
+        seeds. Of other runs, the words say it.
+
+    Raises
+    ------
+    NotBorneOutError
+        If one is not true and ``strict`` is set.
+
+    Examples
+    --------
+    >>> require({"both grok": True, "the norm falls": True}, strict=True)
+    'all 2 hold'
+    >>> require({"both grok": True, "the norm falls": False}, strict=False)
+    '1 of 2 holds; not true of these runs: the norm falls'
+    """
+    wrong = [words for words, holds in sentences.items() if not holds]
+    count = len(sentences)
+    if not wrong:
+        return f"all {count} hold"
+    if strict:
+        raise NotBorneOutError(
+            f"The chapter says what the recorded runs do not bear out: {'; '.join(wrong)}."
+        )
+    good = count - len(wrong)
+    verb = "holds" if good == 1 else "hold"
+    return f"{good} of {count} {verb}; not true of these runs: {'; '.join(wrong)}"
+
+
+def outcomes(checks: pd.DataFrame) -> str:
+    """Count the outcomes of each claim in words.
+
+    Parameters
+    ----------
+    checks
+        As :func:`grokbook.claims.claim_table` returns it.
+
+    Examples
+    --------
+    >>> index = ["C1.mnist", "C1.modadd", "C2.mnist"]
+    >>> outcomes(pd.DataFrame({"outcome": ["supported", "supported", "undecided"]}, index=index))
+    'C1: 2 supported; C2: 1 undecided'
+    """
+    told = []
+    for claim, each in checks["outcome"].groupby(
+        checks.index.map(lambda name: str(name).split(".")[0]), sort=False
+    ):
+        counts = [
+            f"{(each == outcome).sum()} {outcome}"
+            for outcome in ("supported", "contradicted", "undecided")
+            if (each == outcome).any()
+        ]
+        told.append(f"{claim}: {', '.join(counts)}")
+    return "; ".join(told)

@@ -1,0 +1,23 @@
+import pandas as pd
+import pytest
+
+from grokbook.claims.answers import NotBorneOutError, outcomes, require
+
+
+def test_a_sentence_that_is_not_true_stops_a_chapter():
+    with pytest.raises(NotBorneOutError, match=r"do not bear out: the norm falls; it groks\.$"):
+        require({"the norm falls": False, "both fit": True, "it groks": False}, strict=True)
+
+
+def test_of_other_runs_it_is_told():
+    told = require({"the norm falls": False, "it groks": False}, strict=False)
+    assert told == "0 of 2 hold; not true of these runs: the norm falls; it groks"
+    assert require({"it groks": True}, strict=True) == "all 1 hold"
+
+
+def test_outcomes_are_counted_claim_by_claim_in_order():
+    names = ["C9.mnist", "C10.any", "C9.modadd", "C10.height"]
+    checks = pd.DataFrame(
+        {"outcome": ["supported", "undecided", "contradicted", "undecided"]}, index=names
+    )
+    assert outcomes(checks) == "C9: 1 supported, 1 contradicted; C10: 2 undecided"
