@@ -197,10 +197,10 @@ def _field_names(value: object, prefix: str = "") -> list[str]:
 
 def study(command: given.Study) -> None:
     """Record what a study lacks, and say after each run how long the rest will take."""
-    from grokbook.studies import mechanism, norm
+    from grokbook.studies import league, mechanism, norm, prediction
     from grokbook.studies.study import record
 
-    studies = {each.STUDY.name: each.STUDY for each in (mechanism, norm)}
+    studies = {each.STUDY.name: each.STUDY for each in (mechanism, norm, prediction, league)}
     for line in record(
         studies[command.name], arms=command.arms, seeds=command.seeds, jobs=command.jobs
     ):

@@ -21,6 +21,13 @@ from grokbook.metrics.commutativity import (
     mirror_share,
     mirror_split,
 )
+from grokbook.metrics.fourier import (
+    embedding_entropy,
+    excluded_logits,
+    key_frequencies,
+    restricted_logits,
+)
+from grokbook.metrics.gradients import gradient_norm
 from grokbook.metrics.information import (
     Information,
     matrix_entropy,
@@ -30,7 +37,9 @@ from grokbook.metrics.information import (
     representation_label_mutual_information,
     representation_mutual_information,
 )
+from grokbook.metrics.local_complexity import local_complexity
 from grokbook.metrics.norms import layer_norms, logit_scale, spectral_norm, weight_norm
+from grokbook.metrics.oscillation import hjorth_activity, hjorth_mobility
 from grokbook.metrics.perturbed_information import (
     entropy_difference,
     label_mutual_information,
@@ -73,16 +82,23 @@ __all__ = [
     "accuracy_by_mirror",
     "commutes",
     "count_zero_features",
+    "embedding_entropy",
     "entropy_difference",
     "entropy_of_spectrum",
+    "excluded_logits",
     "feature_spectrum",
+    "gradient_norm",
     "gram_eigenvalues",
     "hadamard_spectrum",
+    "hjorth_activity",
+    "hjorth_mobility",
     "hutchinson_sharpness",
     "input_jacobian",
     "input_jacobian_norms",
+    "key_frequencies",
     "label_mutual_information",
     "layer_norms",
+    "local_complexity",
     "logit_scale",
     "matrix_entropy",
     "matrix_mutual_information",
@@ -98,6 +114,7 @@ __all__ = [
     "representation_information",
     "representation_label_mutual_information",
     "representation_mutual_information",
+    "restricted_logits",
     "spectral_norm",
     "unit_features",
     "weight_norm",

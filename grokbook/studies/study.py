@@ -30,6 +30,7 @@ from grokbook.store.records import default_root, write_record
 from grokbook.studies.reproduce import say_time
 from grokbook.studies.tables import load_study, rules_checksum, study_rules
 from grokbook.training.loop import train
+from grokbook.training.run import Run
 
 CURVE_POINTS = 60
 """Points of the thin curve in each row, at most."""
@@ -57,10 +58,14 @@ class Study:
     plan : callable
         Given the table so far, returns every run that is wanted by now; those of a search come
         first, and what rests on its outcome once it is there.
+    run : callable, optional
+        Trains one run and returns its row: :func:`run_one`, or what takes and returns the same and
+        more.
     """
 
     name: str
     plan: Callable[[pd.DataFrame], list[Planned]]
+    run: Callable[..., dict[str, Any]] | None = None
 
     @cached_property
     def rules(self) -> dict[str, Any]:
@@ -110,7 +115,11 @@ def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int
     def enough(step: int) -> bool:
         return step >= limit or (bool(reached) and step >= reached[0] + tail)
 
-    run = train(recipe, on_log=look, stop=enough, compiled=False)
+    return row_of(train(recipe, on_log=look, stop=enough, compiled=False), reached)
+
+
+def row_of(run: Run, reached: Sequence[float]) -> dict[str, Any]:
+    """Return the row of a run, given the steps at which it came to its endpoint, if it did."""
     log = run.log
     learned = log["step"][log["train_accuracy"] >= 1]
     thin = np.unique(np.linspace(0, len(log) - 1, min(len(log), CURVE_POINTS)).round().astype(int))
@@ -176,7 +185,10 @@ def record(
                 yield f"{len(table)} runs of {study.name} are recorded; {len(missing)} to come."
                 began = time.perf_counter()
                 tasks = [
-                    (one, study.column(one.arm), level, study.limit(one.arm), tail)
+                    (
+                        study.run or run_one,
+                        *(one, study.column(one.arm), level, study.limit(one.arm), tail),
+                    )
                     for one in missing
                 ]
                 results = submit(_run, tasks) if submit else _in_processes(tasks, jobs)
@@ -198,9 +210,16 @@ def record(
         ) from error
 
 
-def _run(one: Planned, column: str, level: float, limit: int, tail: int) -> dict[str, Any]:
+def _run(
+    run: Callable[..., dict[str, Any]],
+    one: Planned,
+    column: str,
+    level: float,
+    limit: int,
+    tail: int,
+) -> dict[str, Any]:
     """Train one run and return its row; this is what a process or a cluster's worker does."""
-    row = run_one(one.recipe, column, level, limit, tail)
+    row = run(one.recipe, column, level, limit, tail)
     return {"arm": one.arm, "seed": one.seed, **row}
 
 

@@ -15,11 +15,11 @@ import pytest
 
 from grokbook import InputError, RunError, experiment
 from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
-from grokbook.studies import mechanism, norm
+from grokbook.studies import mechanism, norm, prediction
 from grokbook.studies.study import Planned, Study, record, run_one
 from grokbook.studies.tables import load_study
 
-STUDIES = [mechanism.STUDY, norm.STUDY]
+STUDIES = [mechanism.STUDY, norm.STUDY, prediction.STUDY]
 
 
 def small(arm: str, seed: int) -> Experiment:

@@ -1,0 +1,114 @@
+"""The study of prediction in one picture: every early signal by how well it foretells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from grokbook.analysis.prediction import best_moments, moments, scores
+from grokbook.figures.style import ROLES, WIDTH, finish, theme
+
+SHORT = {
+    "mid": "MID",
+    "ed": "ED",
+    "mid_or_ed": "MID or ED, small or falling",
+    "weight_norm": "weight norm",
+    "weight_norm_rate": "rate of the weight norm",
+    "train_loss": "training loss",
+    "hjorth_mobility": "Hjorth mobility of the loss",
+    "hjorth_activity": "Hjorth activity of the loss",
+    "gradient_norm": "gradient norm",
+    "sharpness": "sharpness",
+    "perturbation_error": "perturbation error",
+    "input_jacobian": "input Jacobian",
+    "local_complexity": "local complexity",
+    "restricted_loss": "restricted loss",
+    "excluded_loss": "excluded loss",
+    "spectral_entropy": "entropy of the embedding",
+    "test_loss": "test loss",
+}
+"""How the signals are written in figures and tables."""
+
+_PAPER, _RIVAL, _SHOWN = ROLES["test_accuracy"], ROLES["train_accuracy"], ROLES["quiet"]
+
+
+def moment_words(moment: str) -> str:
+    """Return a moment as words.
+
+    >>> moment_words("50"), moment_words("train_100")
+    ('step 50', 'training accuracy 100 %')
+    """
+    return "training accuracy 100 %" if moment == "train_100" else f"step {moment}"
+
+
+def ranking(table: pd.DataFrame, rules: Mapping[str, Any]) -> Figure:
+    """Draw the AUROC of every signal on the held-out runs, the best on top.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the study of prediction, one row a run.
+    rules : mapping
+        Of the study.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One row a signal: a mark with its 95 % interval at the signal's best moment, small marks at
+        the others. The paper's signals are squares, rivals discs, what is not ranked a diamond.
+        Its label is its alternative text.
+    """
+    scored = scores(table, rules)
+    best = best_moments(scored)
+    bound = rules["decision"]["bound"]
+    with theme():
+        figure = Figure(figsize=(WIDTH, 1.5 + 0.27 * max(len(best), 4)), layout="constrained")
+        axes = figure.subplots()
+        for place, row in enumerate(best.itertuples()):
+            role, marker, kind = _look(bool(row.paper), bool(row.ranked))
+            all_of_it = scored[scored["signal"] == row.signal]
+            others = all_of_it[all_of_it["moment"] != row.moment]
+            axes.plot(
+                others["auroc"], [place] * len(others), "|", color=role.light, ms=6, alpha=0.7
+            )
+            axes.plot([row.low, row.high], [place, place], color=role.light, lw=1.6)
+            axes.plot(row.auroc, place, marker, color=role.light, ms=6, label=kind)
+        for level in (0.5, bound):
+            axes.axvline(level, color=_SHOWN.light, lw=0.9, ls=":")
+        axes.set_yticks(range(len(best)), [SHORT.get(name, name) for name in best["signal"]])
+        axes.set_ylim(len(best) - 0.4, -0.6)
+        axes.set_xlim(-0.02, 1.02)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("AUROC, held-out runs")
+        axes.set_title("Will it grok?")
+        handles, labels = axes.get_legend_handles_labels()
+        first = {label: handle for handle, label in zip(handles, labels, strict=True)}
+        if first:
+            figure.legend(list(first.values()), list(first), loc="outside lower center", ncols=1)
+        return finish(figure, _words(best, rules))
+
+
+def _look(paper: bool, ranked: bool) -> tuple[Any, str, str]:
+    if not ranked:
+        return _SHOWN, "D", "reads test labels: shown, not ranked"
+    return (_PAPER, "s", "signal of the paper") if paper else (_RIVAL, "o", "rival")
+
+
+def _words(best: pd.DataFrame, rules: Mapping[str, Any]) -> str:
+    if not len(best):
+        return "Early signals by how well they foretell grokking: no run is recorded yet."
+    parts = [
+        f"{SHORT.get(str(row.signal), str(row.signal))} {row.auroc:.2f} ({row.low:.2f} to"
+        f" {row.high:.2f}) at {moment_words(str(row.moment))}"
+        f"{'' if row.ranked else ', not ranked'}"
+        for row in best.itertuples()
+    ]
+    runs = best.iloc[0]
+    return (
+        f"Early signals by how well they tell {runs['will_grok']:.0f} held-out runs that will grok"
+        f" from {runs['random']:.0f} on random labels, AUROC with its 95 % interval at the best of"
+        f" {len(moments(rules))} moments: {'; '.join(parts)}."
+    )

@@ -1,0 +1,164 @@
+"""What a network on pairs knows of sums modulo p, in the Fourier basis.
+
+Nanda et al. 2023 (arXiv:2301.05217, "Progress measures for grokking via mechanistic
+interpretability"): a network that has grokked adds by cos and sin of 2πk(a + b)/p for a few key
+frequencies k. Their restricted loss is that of the logits with nothing else left, their excluded
+loss that of the logits without it. Logits are a table, (a, b) by label, and labels play no part in
+the choice of frequencies.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from grokbook._support.errors import InputError
+from grokbook._support.tensors import require_tensor
+from grokbook._support.validation import whole
+from grokbook.metrics._checks import require_finite, require_matrix
+from grokbook.metrics.spectra import entropy_of_spectrum
+
+
+def key_frequencies(table: Tensor, count: int = 5) -> list[int]:
+    r"""Return the frequencies whose waves in a + b hold the most of the logits, the largest first.
+
+    .. math:: E_k = \sum_c \bigl|\sum_{a,b} (L_{abc} - \bar L_{ab}) e^{-2\pi i k(a+b)/p}\bigr|^2
+
+    with the mean over the labels taken off, which no softmax sees.
+
+    Parameters
+    ----------
+    table
+        Logits (p, p, K), those of the pair (a, b) at [a, b].
+    count
+        How many, from 1 to ⌊p/2⌋; Nanda et al. find 5 at p = 113.
+
+    Raises
+    ------
+    InputError
+        If the table is not a finite, real (p, p, K), or there are not so many frequencies.
+
+    Examples
+    --------
+    >>> a = torch.arange(7)
+    >>> wave = torch.cos(2 * torch.pi * 3 * (a[:, None] + a) / 7)
+    >>> key_frequencies(torch.stack((wave, -wave), dim=2), 1)
+    [3]
+    """
+    p = _modulus(table)
+    if whole("count", count, least=1) > p // 2:
+        raise InputError(f"count is {count}, but there are {p // 2} frequencies at p = {p}.")
+    logits = table.detach().to(torch.float64)
+    waves = torch.fft.rfft(_by_sum(logits - logits.mean(dim=2, keepdim=True)), dim=0)
+    energy = waves.abs().square().sum(dim=1)[1:]
+    if p % 2 == 0:
+        energy[-1] /= 2  # each other frequency stands for itself and its mirror image
+    return (energy.argsort(descending=True, stable=True)[:count] + 1).tolist()
+
+
+def restricted_logits(table: Tensor, frequencies: Sequence[int]) -> Tensor:
+    """Return the logits' constant and their waves in a + b of these frequencies: nothing else.
+
+    Parameters
+    ----------
+    table
+        Logits (p, p, K).
+    frequencies
+        Each from 1 to ⌊p/2⌋.
+
+    Returns
+    -------
+    Tensor
+        float64, (p, p, K): the orthogonal projection on the span, label by label.
+
+    Raises
+    ------
+    InputError
+        If the table is not a finite, real (p, p, K), or a frequency is none of it.
+    """
+    return _waves(table, [0, *_checked(table, frequencies)])
+
+
+def excluded_logits(table: Tensor, frequencies: Sequence[int]) -> Tensor:
+    """Return the logits without their waves in a + b of these frequencies; the constant stays.
+
+    The arguments, result and errors are those of `restricted_logits`.
+
+    Examples
+    --------
+    >>> table = torch.arange(18.0).reshape(3, 3, 2).double()
+    >>> both = restricted_logits(table, [1]) + excluded_logits(table, [1])
+    >>> torch.allclose(both, table + table.mean(dim=(0, 1)))
+    True
+    """
+    return table.detach().to(torch.float64) - _waves(table, _checked(table, frequencies))
+
+
+def embedding_entropy(embedding: Tensor) -> float:
+    r"""Return the entropy of the Fourier spectrum of an embedding of 0 … p - 1, in nats.
+
+    .. math:: -\sum_{k=1}^{\lfloor p/2 \rfloor} q_k \log q_k, \qquad
+              q_k \propto \Bigl\|\sum_a e^{-2\pi i k a/p} W_a\Bigr\|^2 \text{ (once for } \pm k)
+
+    At most log ⌊p/2⌋. Nanda et al. show the same spectrum's Gini coefficient.
+
+    Parameters
+    ----------
+    embedding
+        Shape (p, d), p at least 2; the row of a number at its place. What is no number, as "=",
+        has to be left out.
+
+    Raises
+    ------
+    InputError
+        If it is not a real, finite matrix of at least 2 rows, or all its rows are the same.
+
+    Examples
+    --------
+    >>> a = torch.arange(7)
+    >>> round(embedding_entropy(torch.cos(2 * torch.pi * 2 * a / 7)[:, None]), 6)
+    0.0
+    """
+    require_matrix(embedding, "embedding")
+    p = len(embedding)
+    if p < 2:
+        raise InputError(f"embedding has {p} row, but must have at least 2.")
+    numbers = embedding.detach().to(torch.float64)
+    if bool((numbers == numbers[0]).all()):
+        raise InputError("embedding has the same row for every number, but must tell them apart.")
+    energy = torch.fft.rfft(numbers, dim=0).abs().square().sum(dim=1)[1:]
+    if p % 2 == 0:
+        energy[-1] /= 2
+    return float(entropy_of_spectrum(energy))
+
+
+def _modulus(table: Tensor) -> int:
+    require_tensor(table, "table")
+    if table.ndim != 3 or table.shape[0] != table.shape[1] or 0 in table.shape:
+        raise InputError(f"table has shape {tuple(table.shape)}, but must be (p, p, K), not empty.")
+    require_finite(table, "table")
+    return len(table)
+
+
+def _checked(table: Tensor, frequencies: Sequence[int]) -> list[int]:
+    p = _modulus(table)
+    for k in frequencies:
+        if not 1 <= whole("a frequency", k, least=1) <= p // 2:
+            raise InputError(f"a frequency is {k}, but must be from 1 to {p // 2} at p = {p}.")
+    return list(frequencies)
+
+
+def _by_sum(table: Tensor) -> Tensor:
+    """Return the mean over the pairs of each sum, (p, K): all of the table that a + b tells."""
+    numbers = torch.arange(len(table), device=table.device)
+    return table[numbers[:, None], (numbers - numbers[:, None]) % len(table)].mean(dim=0)
+
+
+def _waves(table: Tensor, frequencies: Sequence[int]) -> Tensor:
+    """Return the projection (p, p, K) of logits on waves in a + b; frequency 0 is the constant."""
+    p = len(table)
+    waves = torch.fft.rfft(_by_sum(table.detach().to(torch.float64)), dim=0)
+    kept = torch.zeros_like(waves)
+    kept[list(frequencies)] = waves[list(frequencies)]
+    numbers = torch.arange(p, device=table.device)
+    return torch.fft.irfft(kept, n=p, dim=0)[(numbers[:, None] + numbers) % p]

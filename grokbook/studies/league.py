@@ -1,0 +1,213 @@
+"""League of ways to grok sooner: each is tuned as long as plain AdamW is, then runs on other seeds.
+
+Rules are in ``rules/league.toml``. In the table an arm is a method's name for the tuned runs;
+"adamw as published" for those at the published settings; "adamw, lr 0.001, weight_decay 1" for one
+configuration of the tuning; "adamw at p = 113" and "adamw on division" for what confirms. What
+rests on an outcome is planned once it is there: the methods with a strength of their own are tuned
+at AdamW's best learning rate and decay, the best of twelve goes on, and the best four confirm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grokbook.experiments.schema import Experiment
+from grokbook.models.transformer import TransformerConfig
+from grokbook.optimizers.adamw import AdamW
+from grokbook.optimizers.chain import Chain
+from grokbook.optimizers.grokfast import GrokfastEMA, GrokfastMA
+from grokbook.optimizers.muon import Muon
+from grokbook.optimizers.norm_clamp import NormClamp
+from grokbook.optimizers.orthogonal_gradient import OrthogonalGradient
+from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmented
+from grokbook.strategies.jacobian import JacobianRegularized
+from grokbook.strategies.perturbation import Perturbed
+from grokbook.studies.norm import initial_norm
+from grokbook.studies.study import Planned, Study
+from grokbook.studies.workhorse import workhorse
+from grokbook.tasks.division import ModularDivision
+
+Config = dict[str, float]
+"""Settings of a method by name, such as ``{"lr": 1e-3, "weight_decay": 1.0}``."""
+
+AT_ADAMWS_BEST = ("perturbed", "abelian", "grokalign", "grokfast-ema", "grokfast-ma", "muon")
+"""Methods whose grid leaves a learning rate to AdamW's best."""
+
+
+def recipe(method: str, seed: int, config: Mapping[str, float], task: str = "") -> Experiment:
+    """Return what a run of a method trains.
+
+    Parameters
+    ----------
+    method : str
+        An arm of the rules.
+    seed : int
+        Of split, initial weights and noise.
+    config : mapping
+        Its settings: ``lr`` and ``weight_decay``, and those of its own in the rules' grid.
+    task : str
+        "" for the workhorse, else one of the rules' ``confirm.tasks``.
+    """
+    rules = STUDY.rules
+    setting = rules["setting"] | (rules["confirm"] if task == "at p = 113" else {})
+    base = workhorse(setting, seed, limit=STUDY.limit(method))
+    assert isinstance(base.optimizer, AdamW)
+    if task == "on division":
+        division = ModularDivision(setting["p"], setting["train_fraction"], seed)
+        base = replace(base, dataset=division)
+    adamw = replace(base.optimizer, lr=config["lr"], weight_decay=config.get("weight_decay", 0.0))
+    base = replace(base, optimizer=adamw)
+    match method:
+        case "adamw":
+            return base
+        case "perturbed":
+            noise = Perturbed(lambda_1=1.25 * config["strength"], lambda_2=config["strength"])
+            return replace(base, strategy=noise)
+        case "abelian":
+            return replace(base, strategy=AbelianRegularized(config["strength"]))
+        case "mirrored":
+            return replace(base, strategy=MirrorAugmented())
+        case "built-in":
+            sizes = {"d": setting["d"], "mlp": setting["mlp"]}
+            return replace(base, model=TransformerConfig(**sizes, shared_positions=True))
+        case "grokfast-ema":
+            slow_part = GrokfastEMA(config["alpha"], config["strength"])
+            return replace(base, optimizer=Chain((slow_part,), adamw))
+        case "grokfast-ma":
+            mean = GrokfastMA(int(config["window"]), config["strength"])
+            return replace(base, optimizer=Chain((mean,), adamw))
+        case "orthograd":
+            across = Chain((OrthogonalGradient(),), adamw)
+            return replace(base, optimizer=across, loss="stablemax")
+        case "muon":
+            muon = Muon(
+                lr=config["lr"], weight_decay=config["weight_decay"], adamw_lr=config["adamw_lr"],
+                adamw_betas=adamw.betas, warmup_steps=adamw.warmup_steps,
+            )  # fmt: skip
+            return replace(base, optimizer=muon)
+        case "grokalign":
+            return replace(base, strategy=JacobianRegularized(config["strength"]))
+        case "clamp":
+            radius = config["radius"] * initial_norm(base)
+            return replace(base, optimizer=Chain((), adamw, NormClamp(radius)))
+    raise AssertionError(f"{method} has no recipe")
+
+
+def grid(method: str, adamws_best: Config | None) -> list[Config] | None:
+    """Return the twelve configurations of a method, None while AdamW's best is not known.
+
+    Parameters
+    ----------
+    method : str
+        An arm of the rules.
+    adamws_best : dict, optional
+        AdamW's best learning rate and decay.
+    """
+    tuning = STUDY.rules["tuning"]
+    own = tuning["own"].get(method, tuning["grid"])
+    axes = {name: _points(values) for name, values in own.items()}
+    found = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    if method not in AT_ADAMWS_BEST:
+        return found
+    if adamws_best is None:
+        return None
+    if method == "muon":
+        return [config | {"adamw_lr": adamws_best["lr"]} for config in found]
+    return [adamws_best | config for config in found]
+
+
+def _points(values: Any) -> list[float]:
+    """Return the points of an axis: a list, or so many at equal ratios."""
+    if isinstance(values, list):
+        return values
+    ends = np.geomspace(values["from"], values["to"], values["points"])
+    return [float(f"{value:.3g}") for value in ends]
+
+
+def label(method: str, config: Config) -> str:
+    """Return the arm of one configuration of the tuning.
+
+    >>> label("adamw", {"lr": 0.003, "weight_decay": 1.0})
+    'adamw, lr 0.003, weight_decay 1'
+    """
+    return ", ".join([method, *(f"{name} {value:g}" for name, value in config.items())])
+
+
+def plan(table: pd.DataFrame) -> list[Planned]:
+    """Return what is wanted by now: the tuning, then what rests on it."""
+    rules = STUDY.rules
+    methods, tuning_seeds = list(rules["arms"]), rules["setting"]["tuning_seeds"]
+    adamws_best = best("adamw", grid("adamw", None), table)
+    wanted, tuned = [], {}
+    for method in methods:
+        configs = grid(method, adamws_best)
+        wanted += [
+            Planned(label(method, config), seed, recipe(method, seed, config))
+            for config in configs or ()
+            for seed in tuning_seeds
+        ]
+        if (found := best(method, configs, table)) is not None:
+            tuned[method] = found
+    for seed in rules["setting"]["seeds"]:
+        for method in methods:
+            published = recipe(method, seed, rules["published"][method])
+            wanted.append(Planned(f"{method} as published", seed, published))
+            if method in tuned:
+                wanted.append(Planned(method, seed, recipe(method, seed, tuned[method])))
+    for task in rules["confirm"]["tasks"]:
+        wanted += [
+            Planned(f"{method} {task}", seed, recipe(method, seed, tuned[method], task))
+            for method in confirmed(table, task)
+            for seed in rules["confirm"]["seeds"]
+        ]
+    return wanted
+
+
+def best(method: str, configs: list[Config] | None, table: pd.DataFrame) -> Config | None:
+    """Return the configuration that the rules choose, None while its tuning is not over."""
+    seeds = STUDY.rules["setting"]["tuning_seeds"]
+    scores = []
+    for config in configs or ():
+        runs = table[(table["arm"] == label(method, config)) & table["seed"].isin(seeds)]
+        if len(runs) < len(seeds):
+            return None
+        scores.append(_score(runs, method))
+    return configs[int(np.argmin(scores))] if configs else None
+
+
+def _score(runs: pd.DataFrame, method: str) -> float:
+    """Return the mean log first passage; a run that is not there has that of the limit, and more.
+
+    What is added is its distance to an accuracy of 1.
+    """
+    accuracy = runs[f"final_{STUDY.column(method)}"].fillna(0.0)
+    late = np.log(STUDY.limit(method)) + 1 - accuracy
+    return float(np.log(runs["endpoint"]).fillna(late).mean())
+
+
+def confirmed(table: pd.DataFrame, task: str) -> list[str]:
+    """Return AdamW and the best methods, once the test of all is over; else none.
+
+    The best have the smallest restricted mean time. On division only methods count that take no law
+    for granted.
+    """
+    rules = STUDY.rules
+    seeds = rules["setting"]["seeds"]
+    means = {}
+    for method in rules["arms"]:
+        runs = table[(table["arm"] == method) & table["seed"].isin(seeds)]
+        if len(runs) < len(seeds):
+            return []
+        means[method] = float(runs["endpoint"].fillna(STUDY.limit(method)).mean())
+    allowed = rules["confirm"]["law_free"] if task == "on division" else list(means)
+    rivals = sorted((m for m in allowed if m != "adamw"), key=lambda method: means[method])
+    return ["adamw", *rivals[: rules["confirm"]["best"]]]
+
+
+STUDY = Study("league", plan)

@@ -1,0 +1,156 @@
+"""The league: every method has twelve configurations, and what rests on an outcome waits for it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grokbook.experiments.schema import Experiment
+from grokbook.optimizers.adamw import AdamW
+from grokbook.optimizers.chain import Chain
+from grokbook.optimizers.muon import Muon
+from grokbook.strategies.perturbation import Perturbed
+from grokbook.studies import league, norm
+from grokbook.studies.study import Study, record
+
+RULES = league.STUDY.rules
+METHODS = list(RULES["arms"])
+BEST = {"lr": 3e-3, "weight_decay": 1.0}
+NOTHING = pd.DataFrame({"arm": [], "seed": [], "endpoint": []})
+
+
+def outcomes(planned: list, endpoint: dict[str, float], usual: float = 5000.0) -> pd.DataFrame:
+    """A table of what was planned, each arm with the endpoint given or the usual one."""
+    return pd.DataFrame(
+        [
+            {
+                "arm": one.arm, "seed": one.seed, "endpoint": endpoint.get(one.arm, usual),
+                "final_test_accuracy_unmirrored": 1.0,
+            }
+            for one in planned
+        ]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_method_is_tuned_over_twelve_different_experiments(method: str) -> None:
+    configs = league.grid(method, BEST)
+    assert configs is not None and len(configs) == 12
+    recipes = [league.recipe(method, 90, config) for config in configs]
+    assert len({recipe.id for recipe in recipes}) == 12
+    assert len({league.label(method, config) for config in configs}) == 12
+    published = league.recipe(method, 100, RULES["published"][method])
+    assert published.steps == RULES["setting"]["limit"]
+
+
+def test_what_has_a_strength_of_its_own_is_tuned_at_adamw_s_best() -> None:
+    assert league.grid("perturbed", None) is None
+    configs = league.grid("perturbed", BEST)
+    assert configs is not None and {c["lr"] for c in configs} == {3e-3}
+    assert (configs[0]["strength"], configs[-1]["strength"]) == (0.01, 0.6)
+    noise = league.recipe("perturbed", 90, configs[-1]).strategy
+    assert noise == Perturbed(lambda_1=0.75, lambda_2=0.6)
+    muon = league.grid("muon", BEST)
+    assert muon is not None
+    optimizer = league.recipe("muon", 90, muon[0]).optimizer
+    assert isinstance(optimizer, Muon) and optimizer.adamw_lr == 3e-3
+    clamp = league.grid("clamp", None)
+    assert clamp is not None
+    recipe = league.recipe("clamp", 90, clamp[0])
+    assert isinstance(recipe.optimizer, Chain) and isinstance(recipe.optimizer.optimizer, AdamW)
+    assert recipe.optimizer.optimizer.weight_decay == 0
+    assert recipe.optimizer.constraint is not None
+    expected = 0.3 * norm.initial_norm(league.recipe("adamw", 90, BEST))
+    assert recipe.optimizer.constraint.radius == pytest.approx(expected)
+
+
+def test_a_tuning_and_what_rests_on_it_come_one_after_the_other() -> None:
+    first = league.plan(NOTHING)
+    arms = {one.arm for one in first}
+    assert league.label("adamw", BEST) in arms and "adamw as published" in arms
+    assert not arms & {*METHODS} and not any(arm.startswith("perturbed, ") for arm in arms)
+    table = outcomes(first, {league.label("adamw", BEST): 1000.0})
+    second = league.plan(table)
+    arms = {one.arm for one in second}
+    assert {"adamw", "mirrored", "clamp"} <= arms and "perturbed" not in arms
+    strengths = [one for one in second if one.arm.startswith("perturbed, ")]
+    assert len(strengths) == 24
+    assert all(
+        isinstance(one.recipe.optimizer, AdamW) and one.recipe.optimizer.lr == BEST["lr"]
+        for one in strengths
+    )
+    tuned = next(one for one in second if one.arm == "adamw" and one.seed == 100)
+    assert tuned.recipe == league.recipe("adamw", 100, BEST)
+    table = outcomes(second, {league.label("adamw", BEST): 1000.0})
+    third = league.plan(table)
+    assert {*METHODS} <= {one.arm for one in third}
+    assert not any("division" in one.arm for one in third)
+    ends = {"abelian": 500.0, "mirrored": 600.0, "muon": 700.0, "clamp": 800.0, "perturbed": 900.0}
+    table = outcomes(third, {league.label("adamw", BEST): 1000.0} | ends)
+    assert league.confirmed(table, "at p = 113") == [
+        "adamw",
+        "abelian",
+        "mirrored",
+        "muon",
+        "clamp",
+    ]
+    assert league.confirmed(table, "on division")[:4] == ["adamw", "muon", "clamp", "perturbed"]
+    last = {one.arm: one.recipe for one in league.plan(table)}
+    large = last["abelian at p = 113"]
+    assert large.dataset.p == 113 and large.model.d == 128  # type: ignore[union-attr]
+    assert league.STUDY.column("muon on division") == "test_accuracy"
+
+
+def test_the_best_configuration_is_the_soonest_and_without_any_the_most_accurate() -> None:
+    configs = league.grid("adamw", None)
+    assert configs is not None
+    rows = [
+        {
+            "arm": league.label("adamw", config), "seed": seed, "endpoint": np.nan,
+            "final_test_accuracy_unmirrored": 0.05 * place,
+        }
+        for place, config in enumerate(configs)
+        for seed in RULES["setting"]["tuning_seeds"]
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    assert league.best("adamw", configs, table.iloc[:-1]) is None
+    assert league.best("adamw", configs, table) == configs[-1]
+    table.loc[table["arm"] == league.label("adamw", configs[3]), "endpoint"] = 9000.0
+    assert league.best("adamw", configs, table) == configs[3]
+    table.loc[[2, 3], "endpoint"] = [8000.0, np.nan]
+    assert league.best("adamw", configs, table) == configs[3], "one of two seeds is late"
+
+
+class Tiny(Study):
+    """The league's own rules, with two methods, two configurations and small networks."""
+
+    @property
+    def rules(self) -> dict:  # type: ignore[override]
+        short = {"p": 7, "d": 8, "mlp": 16, "limit": 20, "tail": 5, "log_every": 5}
+        seeds = {"seeds": [100, 101], "tuning_seeds": [90]}
+        small = {"p": 11, "d": 8, "mlp": 16, "seeds": [100], "best": 1}
+        tuning = RULES["tuning"] | {"grid": {"lr": [1e-3, 1e-2], "weight_decay": [1.0]}}
+        tuning["own"] = {"grokfast-ema": {"alpha": [0.9], "strength": [1.0, 2.0]}}
+        return RULES | {
+            "setting": RULES["setting"] | short | seeds,
+            "arms": {name: RULES["arms"][name] for name in ("adamw", "grokfast-ema")},
+            "tuning": tuning,
+            "confirm": RULES["confirm"] | small,
+        }
+
+
+def test_it_goes_on_by_itself_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = Tiny("league", league.plan)
+    monkeypatch.setattr(league, "STUDY", study)
+    list(record(study, root=tmp_path))
+    table = study.load(tmp_path)
+    # 2 configurations and 2 times 2 seeds of each of two methods, and 1 seed of both on 2 tasks.
+    assert len(table) == 2 * (2 + 2 * 2) + 2 * 2
+    assert {"adamw on division", "grokfast-ema at p = 113"} <= set(table["arm"])
+    assert list(record(study, root=tmp_path)) == []
+    ids = table.set_index(["arm", "seed"])["id"]
+    tuned = league.best("adamw", league.grid("adamw", None), table)
+    assert tuned is not None
+    expected: Experiment = league.recipe("adamw", 101, tuned)
+    assert ids["adamw", 101] == expected.id
