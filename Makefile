@@ -27,8 +27,9 @@ $(STAMP): requirements.txt pyproject.toml setup.py
 book: $(STAMP) ## build the book into book/_build/html; every warning is an error
 	$(BIN)/jupyter-book build -W --keep-going book/
 
-pdf: $(STAMP) ## print the built book into book/_build/grokbook.pdf (after make book; needs Chromium)
+pdf: $(STAMP) ## print the built book and a short report as PDF (after make book; needs Chromium)
 	$(BIN)/python book/pdf.py
+	$(BIN)/python book/report.py
 
 engine: ## compile the kernel of the page that trains a network (needs clang 14 and lld)
 	$(MAKE) -C grokbook/widgets/engine

@@ -1,0 +1,104 @@
+"""Print a short article about what was reproduced and what holds (`make pdf`).
+
+    python book/report.py          into _build/grokbook-report.pdf and .html
+
+Every number in it is computed here, from the recorded runs.
+"""
+
+import shutil
+import sys
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+from grokbook import __version__, claims, load_manifests
+from grokbook.experiments.named import CONTROLS, EXPERIMENTS
+from grokbook.figures import figure_1, statements_picture
+from grokbook.figures.style import svg
+from grokbook.theory.statements import STATEMENTS
+
+BOOK = Path(__file__).resolve().parent
+ASSETS = BOOK / "assets"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def report() -> str:
+    """Return the article as HTML."""
+    runs = claims.records()
+    judged = claims.evaluate(runs=runs)
+    outcomes = Counter(each.outcome for each in judged.values())
+    verdicts = Counter(each.verdict for each in STATEMENTS)
+    text = (
+        (ASSETS / "report.txt")
+        .read_text(encoding="utf-8")
+        .format(
+            version=__version__,
+            sentences=len({each.statement.words for each in judged.values()}),
+            statements=len(judged),
+            supported=outcomes["supported"],
+            contradicted=outcomes["contradicted"],
+            undecided=outcomes["undecided"],
+            mathematics=len(STATEMENTS),
+            true=sum(n for verdict, n in verdicts.items() if verdict == "true"),
+            runs=recorded(),
+            table=claims.markdown_table(runs=runs, book="", brief=True),
+            figure=drawn(
+                svg(figure_1(runs["mnist-standard"], runs["modadd-standard"])),
+                "Standard training: training accuracy reaches 100 % early, test accuracy"
+                " follows long after. Medians over the seeds, with ranges.",
+            ),
+            picture=drawn(
+                svg(statements_picture(judged, runs)),
+                "A row is a sentence, a dot a statement; right of the line is for the"
+                " sentence, left against it. Full lines are 95 % intervals; dotted lines,"
+                " ranges over too few seeds, decide nothing.",
+            ),
+        )
+    )
+    body = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    style = (ASSETS / "report.css").read_text(encoding="utf-8")
+    title = "<title>grokbook: what holds</title>"
+    head = f'<head><meta charset="utf-8">{title}<style>{style}</style></head>'
+    return f'<!doctype html><html lang="en">{head}<body>{body}</body></html>'
+
+
+def recorded() -> str:
+    """Return a table of the recorded runs in Markdown."""
+    lines = ["| experiment | steps | seeds |", "|---|---:|---:|"]
+    for name in (*EXPERIMENTS, *CONTROLS):
+        made = load_manifests(name)
+        steps = max(int(each["steps"]) for each in made)
+        lines.append(f"| {name} | {steps:,} | {len(made)} |")
+    return "\n".join(lines)
+
+
+def drawn(picture: str, caption: str) -> str:
+    """Return a figure with its caption, on one line, as Markdown wants it."""
+    flat = " ".join(picture.split("\n"))
+    return f"<figure>{flat}<figcaption>{caption}</figcaption></figure>"
+
+
+def main() -> None:
+    """Write the article as HTML, and print it where there is a Chromium."""
+    out = BOOK / "_build" / "grokbook-report.html"
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(report(), encoding="utf-8")
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None or find_spec("playwright") is None:
+        sys.exit(f"{out} is there; a PDF needs Chromium and grokbook[test].")
+    from playwright.sync_api import sync_playwright
+
+    pdf = out.with_suffix(".pdf")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser)
+        page = chromium.new_page(color_scheme="light")
+        page.goto(out.as_uri())
+        page.pdf(path=pdf, prefer_css_page_size=True, print_background=True)
+        chromium.close()
+    print(f"{pdf}: {pdf.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
