@@ -5,12 +5,14 @@
 Every number in it is computed here, from the recorded runs.
 """
 
+import re
 import shutil
 import sys
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
+import yaml
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
@@ -41,7 +43,7 @@ def report() -> str:
         mathematics=len(STATEMENTS),
         true=sum(each.verdict == "true" for each in STATEMENTS),
         runs=recorded(),
-        table=claims.markdown_table(runs=runs, brief=True),
+        table=on_the_page(claims.markdown_table(runs=runs, brief=True)),
         figure=flat(figure_1(runs["mnist-standard"], runs["modadd-standard"])),
         picture=flat(statements_picture(judged, runs)),
     )
@@ -60,6 +62,14 @@ def recorded() -> str:
         steps = max(int(each["steps"]) for each in made)
         lines.append(f"| {name} | {steps:,} | {len(made)} |")
     return "\n".join(lines)
+
+
+def on_the_page(table: str) -> str:
+    """Return a table whose links lead to the chapters of the published book."""
+    config = yaml.safe_load((BOOK / "_config.yml").read_text(encoding="utf-8"))
+    return re.sub(
+        r"\((\w+)\.ipynb\)", rf"({config['html']['baseurl']}\1.html)", table
+    )
 
 
 def flat(figure: Figure) -> str:

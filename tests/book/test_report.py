@@ -1,0 +1,57 @@
+"""The report says what the recorded runs say, on about six pages."""
+
+import importlib.util
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pypdf
+import pytest
+from bs4 import BeautifulSoup
+
+from grokbook import claims
+
+
+@pytest.fixture(scope="module")
+def report():
+    path = Path(claims.__file__).parents[2] / "book" / "report.py"
+    spec = importlib.util.spec_from_file_location("book_report", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def page(report) -> BeautifulSoup:
+    return BeautifulSoup(report.report(), "html.parser")
+
+
+def test_its_counts_and_rows_are_those_of_the_claims(page):
+    judged = claims.evaluate()
+    counts = Counter(each.outcome for each in judged.values())
+    text = " ".join(page.text.split())
+    for outcome in ("supported", "contradicted", "undecided"):
+        assert re.search(rf"\b{counts[outcome]} (statements )?are {outcome}", text), outcome
+    rows = page.find_all("table")[1].find_all("tr")
+    assert len(rows) - 1 == len(
+        {(each.statement.claim, each.statement.words) for each in judged.values()}
+    )
+    assert all(
+        a["href"].startswith("https://") and ".ipynb" not in a["href"] for a in page.find_all("a")
+    )
+
+
+def test_its_pictures_are_labelled(page):
+    pictures = page.find_all("svg")
+    assert len(pictures) == 2 and all(each.get("aria-label") for each in pictures)
+
+
+@pytest.mark.pages
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no Chromium")
+def test_it_prints_on_about_six_pages(report, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "BOOK", tmp_path)
+    (tmp_path / "_config.yml").write_text("html: {baseurl: 'https://book.example/'}")
+    report.main()
+    pages = len(pypdf.PdfReader(tmp_path / "_build" / "grokbook-report.pdf").pages)
+    assert 4 <= pages <= 8
