@@ -111,7 +111,8 @@ class _Early:
                 self.learned = float(step)
             if self._due(step):
                 self.steps.append(step)
-                found = measure(seed.experiment, model, split, self.settings, step)
+                dear = step in self._moments or step % self.settings["dear_every"] == 0
+                found = measure(seed.experiment, model, split, self.settings, step, dear=dear)
                 for name, value in found.items():
                     self.curves.setdefault(name, []).append(value)
             over = step >= self.settings["dense_until"] and not math.isnan(self.learned)
@@ -124,6 +125,10 @@ class _Early:
             self.settings[name] for name in ("every_step_until", "then_every", "dense_until")
         )
         return step == self.learned or step <= every_until or (step <= until and step % every == 0)
+
+    @property
+    def _moments(self) -> tuple[float, ...]:
+        return (*self.settings["moments"], self.learned)
 
     def row(self) -> dict[str, Any]:
         """Return the columns of the early steps."""

@@ -67,6 +67,7 @@ def test_a_moment_holds_what_was_measured_at_that_very_step(tiny: Tiny) -> None:
     for moment in ("5", "10"):
         at = row["look_step"].index(int(moment))
         assert row[f"mid_at_{moment}"] == row["look_mid"][at]
+        assert math.isfinite(row[f"sharpness_at_{moment}"])
         assert row[f"train_loss_at_{moment}"] == pytest.approx(row["early_loss"][int(moment)])
     assert len(row["early_loss"]) == 11
     trainer = Trainer(recipe, compiled=False)
