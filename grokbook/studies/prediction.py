@@ -106,6 +106,8 @@ class _Early:
             with torch.no_grad():
                 logits = model(split.train_x)
             self.losses.append(float(loss(logits, split.train_y)))
+            if not math.isfinite(self.losses[-1]):  # diverged, and nothing can be measured
+                return
             self.norms.append(metrics.weight_norm(model, 2))
             if math.isnan(self.learned) and bool((logits.argmax(dim=1) == split.train_y).all()):
                 self.learned = float(step)

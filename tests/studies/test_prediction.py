@@ -11,6 +11,7 @@ from grokbook.experiments.schema import Experiment
 from grokbook.optimizers.adamw import AdamW
 from grokbook.studies import prediction
 from grokbook.studies.study import Study, record
+from grokbook.studies.tables import load_study
 from grokbook.tasks.random_labels import RandomLabels
 from grokbook.training.trainer import Trainer
 
@@ -109,6 +110,6 @@ def test_random_labels_end_soon_after_the_last_moment_and_others_at_the_tail(tin
 def test_its_rows_are_scored(tiny: Tiny, tmp_path: Path) -> None:
     arms = ["grok-40", "random-40"]
     assert len(list(record(tiny, root=tmp_path, arms=arms))) == 3
-    table = tiny.load(tmp_path)
+    table = load_study("prediction", tmp_path)
     found = scores(table, tiny.rules)
     assert len(found) == len(RULES["signals"]) * len(moments(tiny.rules))

@@ -15,7 +15,8 @@ from grokbook.studies.workhorse import workhorse
 SETTINGS = prediction.STUDY.rules["measurement"] | {
     "samples": 6, "information_batch": 10, "directions": 3, "frequencies": 2, "radius": 0.1,
 }  # fmt: skip
-RECIPE = workhorse({"p": 7, "d": 8, "mlp": 16, "log_every": 50}, 0, limit=50, train_fraction=0.5)
+SIZES = {"p": 7, "d": 8, "mlp": 16, "lr": 1e-3, "log_every": 50}
+RECIPE = workhorse(SIZES, 0, limit=50, train_fraction=0.5)
 
 
 def test_one_look_is_every_measured_signal_of_the_rules_and_repeats_to_the_bit() -> None:
