@@ -241,7 +241,8 @@ def _against_rivals(
 ) -> dict[str, Any]:
     """Return the row of the question whether the paper's best signal beats every rival."""
     at = scored[(scored["moment"] == own["moment"]) & scored["ranked"] & ~scored["paper"]]
-    beaten, beating = [], []
+    beaten: list[str] = []
+    beating: list[str] = []
     for rival in at.dropna(subset=["auroc"]).to_dict("records"):
         found = compare(own, rival, table, rules)
         if found.p_value < 1 - CONFIDENCE:

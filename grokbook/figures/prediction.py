@@ -67,15 +67,15 @@ def ranking(table: pd.DataFrame, rules: Mapping[str, Any]) -> Figure:
     with theme():
         figure = Figure(figsize=(WIDTH, 1.5 + 0.27 * max(len(best), 4)), layout="constrained")
         axes = figure.subplots()
-        for place, row in enumerate(best.itertuples()):
-            role, marker, kind = _look(bool(row.paper), bool(row.ranked))
-            all_of_it = scored[scored["signal"] == row.signal]
-            others = all_of_it[all_of_it["moment"] != row.moment]
+        for place, row in enumerate(best.to_dict("records")):
+            role, marker, kind = _look(row["paper"], row["ranked"])
+            all_of_it = scored[scored["signal"] == row["signal"]]
+            others = all_of_it[all_of_it["moment"] != row["moment"]]
             axes.plot(
                 others["auroc"], [place] * len(others), "|", color=role.light, ms=6, alpha=0.7
             )
-            axes.plot([row.low, row.high], [place, place], color=role.light, lw=1.6)
-            axes.plot(row.auroc, place, marker, color=role.light, ms=6, label=kind)
+            axes.plot([row["low"], row["high"]], [place, place], color=role.light, lw=1.6)
+            axes.plot(row["auroc"], place, marker, color=role.light, ms=6, label=kind)
         for level in (0.5, bound):
             axes.axvline(level, color=_SHOWN.light, lw=0.9, ls=":")
         axes.set_yticks(range(len(best)), [SHORT.get(name, name) for name in best["signal"]])

@@ -57,11 +57,12 @@ def recipe(method: str, seed: int, config: Mapping[str, float], task: str = "") 
     rules = STUDY.rules
     setting = rules["setting"] | (rules["confirm"] if task == "at p = 113" else {})
     base = workhorse(setting, seed, limit=STUDY.limit(method))
-    assert isinstance(base.optimizer, AdamW)
+    optimizer, model = base.optimizer, base.model
+    assert isinstance(optimizer, AdamW) and isinstance(model, TransformerConfig)
     if task == "on division":
         division = ModularDivision(setting["p"], setting["train_fraction"], seed)
         base = replace(base, dataset=division)
-    adamw = replace(base.optimizer, lr=config["lr"], weight_decay=config.get("weight_decay", 0.0))
+    adamw = replace(optimizer, lr=config["lr"], weight_decay=config.get("weight_decay", 0.0))
     base = replace(base, optimizer=adamw)
     match method:
         case "adamw":
@@ -74,8 +75,7 @@ def recipe(method: str, seed: int, config: Mapping[str, float], task: str = "") 
         case "mirrored":
             return replace(base, strategy=MirrorAugmented())
         case "built-in":
-            sizes = {"d": setting["d"], "mlp": setting["mlp"]}
-            return replace(base, model=TransformerConfig(**sizes, shared_positions=True))
+            return replace(base, model=replace(model, shared_positions=True))
         case "grokfast-ema":
             slow_part = GrokfastEMA(config["alpha"], config["strength"])
             return replace(base, optimizer=Chain((slow_part,), adamw))
@@ -206,7 +206,10 @@ def confirmed(table: pd.DataFrame, task: str) -> list[str]:
             return []
         means[method] = float(runs["endpoint"].fillna(STUDY.limit(method)).mean())
     allowed = rules["confirm"]["law_free"] if task == "on division" else list(means)
-    rivals = sorted((m for m in allowed if m != "adamw"), key=lambda method: means[method])
+    rivals = sorted(
+        (method for method in means if method in allowed and method != "adamw"),
+        key=lambda method: means[method],
+    )
     return ["adamw", *rivals[: rules["confirm"]["best"]]]
 
 

@@ -106,12 +106,15 @@ class _Early:
             with torch.no_grad():
                 logits = model(split.train_x)
             self.losses.append(float(loss(logits, split.train_y)))
+            if not math.isfinite(self.losses[-1]):  # diverged, and nothing can be measured
+                return
             self.norms.append(metrics.weight_norm(model, 2))
             if math.isnan(self.learned) and bool((logits.argmax(dim=1) == split.train_y).all()):
                 self.learned = float(step)
             if self._due(step):
                 self.steps.append(step)
-                found = measure(seed.experiment, model, split, self.settings, step)
+                dear = step in self._moments or step % self.settings["dear_every"] == 0
+                found = measure(seed.experiment, model, split, self.settings, step, dear=dear)
                 for name, value in found.items():
                     self.curves.setdefault(name, []).append(value)
             over = step >= self.settings["dense_until"] and not math.isnan(self.learned)
@@ -124,6 +127,10 @@ class _Early:
             self.settings[name] for name in ("every_step_until", "then_every", "dense_until")
         )
         return step == self.learned or step <= every_until or (step <= until and step % every == 0)
+
+    @property
+    def _moments(self) -> tuple[float, ...]:
+        return (*self.settings["moments"], self.learned)
 
     def row(self) -> dict[str, Any]:
         """Return the columns of the early steps."""

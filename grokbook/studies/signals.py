@@ -25,8 +25,18 @@ RATE_STEPS = 20
 """Steps over which the rate of the weight norm is taken."""
 
 
+DEAR = ("sharpness", "perturbation_error", "input_jacobian", "local_complexity")
+"""Signals that cost more than all others together, and are measured more seldom."""
+
+
 def measure(
-    recipe: Experiment, model: Transformer, split: Split, settings: Mapping[str, Any], step: int
+    recipe: Experiment,
+    model: Transformer,
+    split: Split,
+    settings: Mapping[str, Any],
+    step: int,
+    *,
+    dear: bool = True,
 ) -> dict[str, float]:
     """Measure every signal that one look at the network tells.
 
@@ -40,6 +50,8 @@ def measure(
         Table ``measurement`` of the study's rules.
     step : int
         Names the noise.
+    dear : bool
+        Also those in ``DEAR``, which are NaN else.
 
     Returns
     -------
@@ -49,9 +61,6 @@ def measure(
     loss = criterion(recipe.loss)
     x, y = split.train_x, split.train_y
 
-    def noise(purpose: str) -> torch.Generator:
-        return generator(recipe.seed, f"signals {purpose}", x.device)
-
     def of(logits: Tensor, pairs: Tensor, labels: Tensor) -> float:
         return float(loss(logits[pairs[:, 0], pairs[:, 1]], labels))
 
@@ -59,11 +68,10 @@ def measure(
         inputs = model.inputs(x)
         numbers = torch.arange(model.p, device=x.device)
         table = model(torch.cartesian_prod(numbers, numbers)).unflatten(0, (model.p, model.p))
-    few = inputs[torch.randperm(len(x), generator=noise("sample"))[: settings["samples"]]]
     information = [
         metrics.perturbed_information(
             model.first_layer, model.logits, inputs, sigma, 1.0, settings["information_batch"],
-            generator=noise(f"information {step}"),
+            generator=_noise(recipe, split, f"information {step}"),
         )
         for sigma in (0.0, settings["information_sigma"])
     ]  # fmt: skip
@@ -75,24 +83,45 @@ def measure(
         "weight_norm": metrics.weight_norm(model, 2),
         "train_loss": of(table, x, y),
         "gradient_norm": metrics.gradient_norm(model, loss, x, y),
+        **dict.fromkeys(DEAR, math.nan),
+        **(_dear(recipe, model, split, settings, step) if dear else {}),
+        "restricted_loss": of(metrics.restricted_logits(table, keys), x, y),
+        "excluded_loss": of(metrics.excluded_logits(table, keys), x, y),
+        "spectral_entropy": metrics.embedding_entropy(model.embedding[: model.p]),
+        "test_loss": of(table, split.test_x, split.test_y),
+    }  # fmt: skip
+
+
+def _dear(
+    recipe: Experiment, model: Transformer, split: Split, settings: Mapping[str, Any], step: int
+) -> dict[str, float]:
+    loss, x, y = criterion(recipe.loss), split.train_x, split.train_y
+    with torch.no_grad():
+        inputs = model.inputs(x)
+    order = torch.randperm(len(x), generator=_noise(recipe, split, "sample"), device=inputs.device)
+    few = inputs[order[: settings["samples"]]]
+    return {
         "sharpness": metrics.hutchinson_sharpness(
-            model, loss, x, y, settings["probes"], generator=noise(f"sharpness {step}")
+            model, loss, x, y, settings["probes"],
+            generator=_noise(recipe, split, f"sharpness {step}"),
         ).estimate,
         "perturbation_error": metrics.perturbation_error(
-            model.logits, inputs, settings["error_sigma"], generator=noise(f"error {step}")
+            model.logits, inputs, settings["error_sigma"],
+            generator=_noise(recipe, split, f"error {step}"),
         ),
         "input_jacobian": float(
             metrics.input_jacobian(model.logits, few).double().square().sum(dim=(1, 2)).mean()
         ),
         "local_complexity": metrics.local_complexity(
             lambda rows: model.first_layer(rows) @ model.mlp_in + model.mlp_in_bias,
-            few, settings["radius"], settings["directions"], generator=noise("directions"),
+            few, settings["radius"], settings["directions"],
+            generator=_noise(recipe, split, "directions"),
         ),
-        "restricted_loss": of(metrics.restricted_logits(table, keys), x, y),
-        "excluded_loss": of(metrics.excluded_logits(table, keys), x, y),
-        "spectral_entropy": metrics.embedding_entropy(model.embedding[: model.p]),
-        "test_loss": of(table, split.test_x, split.test_y),
     }  # fmt: skip
+
+
+def _noise(recipe: Experiment, split: Split, purpose: str) -> torch.Generator:
+    return generator(recipe.seed, f"signals {purpose}", split.train_x.device)
 
 
 def derived(

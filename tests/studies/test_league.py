@@ -13,6 +13,8 @@ from grokbook.optimizers.muon import Muon
 from grokbook.strategies.perturbation import Perturbed
 from grokbook.studies import league, norm
 from grokbook.studies.study import Study, record
+from grokbook.studies.tables import load_study
+from grokbook.training.trainer import Trainer
 
 RULES = league.STUDY.rules
 METHODS = list(RULES["arms"])
@@ -42,6 +44,16 @@ def test_each_method_is_tuned_over_twelve_different_experiments(method: str) -> 
     assert len({league.label(method, config) for config in configs}) == 12
     published = league.recipe(method, 100, RULES["published"][method])
     assert published.steps == RULES["setting"]["limit"]
+
+
+@pytest.mark.parametrize(
+    ("method", "task"),
+    [*((m, "") for m in METHODS), *((m, "on division") for m in RULES["confirm"]["law_free"])],
+)
+def test_each_method_takes_a_step_on_each_task_that_it_is_for(method: str, task: str) -> None:
+    trainer = Trainer(league.recipe(method, 90, RULES["published"][method], task), compiled=False)
+    before = float(trainer.step())
+    assert np.isfinite([before, float(trainer.step())]).all()
 
 
 def test_what_has_a_strength_of_its_own_is_tuned_at_adamw_s_best() -> None:
@@ -144,7 +156,7 @@ def test_it_goes_on_by_itself_to_the_end(tmp_path: Path, monkeypatch: pytest.Mon
     study = Tiny("league", league.plan)
     monkeypatch.setattr(league, "STUDY", study)
     list(record(study, root=tmp_path))
-    table = study.load(tmp_path)
+    table = load_study("league", tmp_path)
     # 2 configurations and 2 times 2 seeds of each of two methods, and 1 seed of both on 2 tasks.
     assert len(table) == 2 * (2 + 2 * 2) + 2 * 2
     assert {"adamw on division", "grokfast-ema at p = 113"} <= set(table["arm"])

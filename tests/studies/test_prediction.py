@@ -11,6 +11,7 @@ from grokbook.experiments.schema import Experiment
 from grokbook.optimizers.adamw import AdamW
 from grokbook.studies import prediction
 from grokbook.studies.study import Study, record
+from grokbook.studies.tables import load_study
 from grokbook.tasks.random_labels import RandomLabels
 from grokbook.training.trainer import Trainer
 
@@ -67,6 +68,7 @@ def test_a_moment_holds_what_was_measured_at_that_very_step(tiny: Tiny) -> None:
     for moment in ("5", "10"):
         at = row["look_step"].index(int(moment))
         assert row[f"mid_at_{moment}"] == row["look_mid"][at]
+        assert math.isfinite(row[f"sharpness_at_{moment}"])
         assert row[f"train_loss_at_{moment}"] == pytest.approx(row["early_loss"][int(moment)])
     assert len(row["early_loss"]) == 11
     trainer = Trainer(recipe, compiled=False)
@@ -108,6 +110,6 @@ def test_random_labels_end_soon_after_the_last_moment_and_others_at_the_tail(tin
 def test_its_rows_are_scored(tiny: Tiny, tmp_path: Path) -> None:
     arms = ["grok-40", "random-40"]
     assert len(list(record(tiny, root=tmp_path, arms=arms))) == 3
-    table = tiny.load(tmp_path)
+    table = load_study("prediction", tmp_path)
     found = scores(table, tiny.rules)
     assert len(found) == len(RULES["signals"]) * len(moments(tiny.rules))

@@ -9,13 +9,14 @@ import torch
 from grokbook import metrics
 from grokbook.strategies.losses import cross_entropy
 from grokbook.studies import prediction
-from grokbook.studies.signals import derived, measure, small_or_falling
+from grokbook.studies.signals import DEAR, derived, measure, small_or_falling
 from grokbook.studies.workhorse import workhorse
 
 SETTINGS = prediction.STUDY.rules["measurement"] | {
     "samples": 6, "information_batch": 10, "directions": 3, "frequencies": 2, "radius": 0.1,
 }  # fmt: skip
-RECIPE = workhorse({"p": 7, "d": 8, "mlp": 16, "log_every": 50}, 0, limit=50, train_fraction=0.5)
+SIZES = {"p": 7, "d": 8, "mlp": 16, "lr": 1e-3, "log_every": 50}
+RECIPE = workhorse(SIZES, 0, limit=50, train_fraction=0.5)
 
 
 def test_one_look_is_every_measured_signal_of_the_rules_and_repeats_to_the_bit() -> None:
@@ -26,6 +27,9 @@ def test_one_look_is_every_measured_signal_of_the_rules_and_repeats_to_the_bit()
     assert {*found, *told} == set(prediction.STUDY.rules["signals"])
     assert all(math.isfinite(value) for value in found.values())
     assert found == measure(RECIPE, model, split, SETTINGS, 3)
+    cheap = measure(RECIPE, model, split, SETTINGS, 3, dear=False)
+    assert [name for name in cheap if math.isnan(cheap[name])] == [*DEAR]
+    assert {name: found[name] for name in cheap if name not in DEAR}.items() <= cheap.items()
 
 
 def test_a_look_agrees_with_the_plain_routes() -> None:
