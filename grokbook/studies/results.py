@@ -245,6 +245,26 @@ def final_medians(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return found.rename(columns=lambda name: name.removeprefix("final_"))
 
 
+def unrecorded(table: pd.DataFrame, study: str) -> str:
+    """Say in words which arms of a study have fewer runs than its rules ask for.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The study's.
+    study : str
+        Its name.
+    """
+    rules = study_rules(study)
+    wanted = set(rules["setting"]["seeds"])
+    lacking = []
+    for arm in rules["arms"]:
+        missing = wanted - set(table.loc[table["arm"] == arm, "seed"])
+        if missing:
+            lacking.append(f"{arm} ({len(missing)} of {len(wanted)})")
+    return ", ".join(lacking) or "none"
+
+
 def _arms_in_order(table: pd.DataFrame) -> list[str]:
     return [str(arm) for arm in table["arm"].drop_duplicates()]
 

@@ -137,3 +137,14 @@ def test_final_medians_have_a_row_an_arm_and_none_for_a_search() -> None:
     found["final_norm_query"] = np.arange(len(found), dtype=float)
     medians = results.final_medians(found, ["norm_query"])
     assert medians["norm_query"].to_dict() == {"add-free": 5.5, "add-built": 17.5}
+
+
+def test_what_is_not_recorded_is_named_with_its_count() -> None:
+    rules = study_rules("norm")
+    arms = list(rules["arms"])
+    every = pd.DataFrame(
+        [{"arm": arm, "seed": seed} for arm in arms for seed in rules["setting"]["seeds"]]
+    )
+    assert results.unrecorded(every, "norm") == "none"
+    some = every[~((every["arm"] == arms[0]) & (every["seed"] > 106)) & (every["arm"] != arms[1])]
+    assert results.unrecorded(some, "norm") == f"{arms[0]} (3 of 10), {arms[1]} (10 of 10)"
