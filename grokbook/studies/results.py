@@ -179,6 +179,20 @@ def without_decay(table: pd.DataFrame) -> list[str]:
     return [arm for arm in arms if len(_common(table, (arm,))) >= FEWEST]
 
 
+def radii(table: pd.DataFrame) -> dict[float, str]:
+    """Return the arms with a clamped norm by radius, in multiples of the initial norm."""
+    arms = [arm for arm in without_decay(table) if arm.startswith("clamp-")]
+    return {float(arm.removeprefix("clamp-")): arm for arm in arms}
+
+
+def held(table: pd.DataFrame) -> dict[str, str]:
+    """Return at most four of these arms by their words for a legend: the smallest, the largest."""
+    found = {f"{radius:g} of the initial": arm for radius, arm in radii(table).items()}
+    names = list(found)
+    chosen = names if len(names) <= 4 else [names[0], *names[-3:]]
+    return {name: found[name] for name in chosen}
+
+
 def exponent(table: pd.DataFrame) -> tuple[Interval, float]:
     """Return κ of T ∝ exp(κ ρ) over the clamped radii, and the factor to ρ's published unit.
 
@@ -191,15 +205,11 @@ def exponent(table: pd.DataFrame) -> tuple[Interval, float]:
     InputError
         If runs are missing.
     """
-    radii = {
-        float(arm.removeprefix("clamp-")): arm_times(table, arm)
-        for arm in without_decay(table)
-        if arm.startswith("clamp-")
-    }
+    times = {radius: arm_times(table, arm) for radius, arm in radii(table).items()}
     log = arm_log(table, "decay")
     first = log.sort_values("step").groupby("seed")["weight_norm"].first()
     then = value_at(log, "weight_norm", arm_times(table, "decay").came)
-    return slope_interval(radii), float(then.median() / first.median())
+    return slope_interval(times), float(then.median() / first.median())
 
 
 def strength(table: pd.DataFrame) -> float:
