@@ -8,6 +8,7 @@ from grokbook.benchmarks import record, tables
 from grokbook.claims import markdown_table
 from grokbook.figures import figure_1
 from grokbook.figures.style import png
+from grokbook.studies.summary import answers
 
 BOOK = Path(__file__).parent
 PICTURE = BOOK / "assets" / "figure_1.png"
@@ -26,6 +27,7 @@ if __name__ == "__main__":
     PICTURE.write_bytes(png(figure))
     text = README.read_text(encoding="utf-8")
     text = between(text, "verdicts", markdown_table(book="book/", brief=True))
+    text = between(text, "studies", answers(book="book/"))
     text = between(text, "step times", tables.markdown_table(record.load()))
     README.write_text(text, encoding="utf-8")
     print("README: picture, verdicts and step times are those recorded")

@@ -1,0 +1,45 @@
+"""The answers of the studies in one sentence each, as README and the start page tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from grokbook._support.errors import MissingRunError
+from grokbook.studies import results
+from grokbook.studies.tables import load_study
+
+QUESTIONS: dict[str, tuple[str, str, Callable[[pd.DataFrame], results.Answer]]] = {
+    "Does noise make a network grok sooner because it teaches the commutative law?": (
+        "mechanism", "study_mechanism", results.because_of_the_law,
+    ),
+    "Is a falling weight norm sufficient for grokking?": ("norm", "study_norm", results.sufficient),
+    "Is it necessary?": ("norm", "study_norm", results.necessary),
+}  # fmt: skip
+"""By question: the study, its chapter, and what answers it."""
+
+
+def answers(book: str = "") -> str:
+    """Return the questions with their answers as a list in Markdown.
+
+    Parameters
+    ----------
+    book
+        Folder of the chapters, with a slash at its end, as seen from where the list stands.
+
+    Raises
+    ------
+    RunError
+        If a study's table is damaged, or was written by other rules.
+    """
+    lines = []
+    for question, (study, chapter, answer) in QUESTIONS.items():
+        try:
+            found = answer(load_study(study))
+        except MissingRunError:
+            told = f"not recorded yet; `grokbook study {study}` records it."
+        else:
+            told = f"**{found.outcome}**. {found.words} ([study]({book}{chapter}.ipynb))"
+        lines.append(f"- {question} {told[0].upper()}{told[1:]}")
+    return "\n".join(lines)
