@@ -47,7 +47,7 @@ def networks(
     dense.append((f"{classes} logits", _OTHER, "f(x, W)"))
     plural = "s" if transformer.layers > 1 else ""
     read = [
-        ("tokens\na   b   =", _QUIET, ""),
+        ("tokens\na, b, =", _QUIET, ""),
         (f"embed\n3 × {transformer.d}", _QUIET, "noise Δ is\nadded here"),
         (f"attention\n{transformer.heads} heads", _FIRST, "first layer,\nf(x, W₁), at ="),
         (f"{transformer.mlp} ReLU", _QUIET, f"{transformer.layers} layer{plural}"),

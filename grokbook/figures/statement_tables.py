@@ -41,8 +41,11 @@ def statement_tables(frame: pd.DataFrame, caption: str) -> dict[str, str]:
     KeyError
         If a column of :func:`grokbook.claims.claim_table` is missing.
     """
+    told = [f"{str(name).split('.')[0]}: {words}" for name, words in frame[SENTENCE].items()]
+    # A sentence on two tasks stands once: rows follow its first place.
+    order = sorted(range(len(told)), key=lambda row: told.index(told[row]))
+    frame, sentences = frame.iloc[order], [told[row] for row in order]
     shown = frame[list(SHOWN)].reset_index(drop=True)
-    sentences = [f"{str(name).split('.')[0]}: {words}" for name, words in frame[SENTENCE].items()]
     rest = frame.drop(columns=[*SHOWN, SENTENCE])
     middle = Table(shown, caption, groups=sentences)
     folded = Table(rest, f"{FOLDED}.")

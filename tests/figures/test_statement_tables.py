@@ -23,6 +23,7 @@ def statements():
     }
     rows = {
         "C2.mnist.falls": row,
+        "C2.mnist.first": row | {"the paper says": "The norm falls first."},
         "C2.modadd.falls": row | {"task": "modulo addition"},
         "C3.any": row | {"the paper says": "The error falls.", "task": "any", "seeds": ""},
     }
@@ -48,9 +49,10 @@ def test_each_sentence_stands_once_above_its_rows(soup):
     heads = [body.find_all("th", scope="rowgroup") for body in bodies]
     assert [[th.text for th in each] for each in heads] == [
         ["C2: The norm falls."],
+        ["C2: The norm falls first."],
         ["C3: The error falls."],
     ]
-    assert [len(body.find_all("tr")) - 1 for body in bodies] == [2, 1]
+    assert [len(body.find_all("tr")) - 1 for body in bodies] == [2, 1, 1]
     assert {each[0]["colspan"] for each in heads} == {"7"}
 
 
