@@ -1,8 +1,8 @@
 """Where records lie, and the one way in which a table is kept and read.
 
 A record is a table in Parquet, a manifest in JSON with the table's SHA-256 and that of its own
-fields, and what else belongs to it, in files that differ in their endings. It exists exactly when its manifest does: all files
-are replaced or none, and nothing half-written is ever read.
+fields, and what else belongs to it, in files that differ in their endings. It exists exactly when
+its manifest does: all files are replaced or none, and nothing half-written is ever read.
 """
 
 from __future__ import annotations

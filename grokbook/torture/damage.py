@@ -59,8 +59,8 @@ def attack(shared: Whole, stream: random.Random, folder: Path) -> tuple[str, str
     root = folder / "runs"
     shutil.copytree(source, root)
     victim = path(root, name, ending, seed)
-    before, kept = victim.read_bytes(), {}
-    after = before
+    before = after = victim.read_bytes()
+    kept: dict[str, bytes] = {}
     for _ in range(1000):  # a damage that leaves the content as it was is none
         after, kept = (_EDITS | _DAMAGES)[kind](before, stream, source, (name, seed, ending))
         if not _same(before, after, ending):

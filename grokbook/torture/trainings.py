@@ -162,10 +162,10 @@ def difference(root: Path, of: Undisturbed) -> str:
             return f"{ours.name} is not there"
         if ending != ".json" and ours.read_bytes() != theirs.read_bytes():
             return f"{ours.name} has other bytes"
-    ours, theirs = (_lasting(path(each, of.name, ".json")) for each in (root, of.root))
-    for field in sorted({*ours} | {*theirs}):
-        if ours.get(field) != theirs.get(field):
-            return f"{field} is {ours.get(field)!r} in place of {theirs.get(field)!r}"
+    found, wanted = (_lasting(path(each, of.name, ".json")) for each in (root, of.root))
+    for field in sorted({*found} | {*wanted}):
+        if found.get(field) != wanted.get(field):
+            return f"{field} is {found.get(field)!r} in place of {wanted.get(field)!r}"
     left = sorted(each.name for each in path(root, of.name, "").parent.glob(".*.tmp"))
     return f"{left[0]} was left behind" if left else ""
 
