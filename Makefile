@@ -12,7 +12,7 @@ WORKERS ?= auto
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book engine pdf test test-pages test-slow lint format notebooks reproduce describe verify bench clean
+.PHONY: help book engine pdf test test-pages test-slow lint format notebooks reproduce describe verify bench torture clean
 
 help: ## list these verbs
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,9 @@ verify: $(STAMP) ## re-train the first steps of one recorded run of every experi
 
 bench: $(STAMP) ## time steps, metrics and log on this machine, print it all, keep it for the book
 	$(BIN)/python -m grokbook.benchmarks
+
+torture: $(STAMP) ## attack runs, checkpoints and the command for minutes, count what was lost, keep it for the book
+	OMP_NUM_THREADS=1 $(BIN)/python -m grokbook.torture
 
 clean: ## remove what was built (recorded runs and .venv stay)
 	rm -rf book/_build build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .jupyter_cache

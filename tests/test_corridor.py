@@ -18,6 +18,7 @@ FLOORS = (
     ("analysis",),
     ("claims", "figures", "widgets", "studies", "benchmarks"),
     ("cli",),
+    ("torture",),
 )
 """Rooms from the ground up; who lies on the same floor may import each other, but in no circle."""
 

@@ -108,6 +108,7 @@ CATALOGUE: dict[str, Words] = _LABELS | {
     "id": Words("identifier"),
     "data_sha256": Words("checksum of the data"),
     "log_sha256": Words("checksum of the log"),
+    "manifest_sha256": Words("checksum of the manifest"),
     "git_commit": Words("commit"),
     "git_dirty": Words("uncommitted changes"),
     "cpu": Words("processor"),

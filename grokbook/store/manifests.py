@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from grokbook._support.validation import shown
+from grokbook.store.records import OWN_SUM
 
 _MANIFEST: dict[str, tuple[type, ...]] = {
     "experiment": (dict,),
@@ -33,11 +34,15 @@ _LATER_IN_MANIFESTS: dict[str, tuple[type, ...]] = {
     "weights_at": (list,),
     "preset": (str,),
     "name": (str,),
+    OWN_SUM: (str,),
 }
 
 
 def require_fields(manifest: dict[str, Any]) -> None:
-    """Refuse a run's manifest that lacks a field or has one of another type, as a ValueError."""
+    """Refuse a manifest that lacks a field, or has another or of another type, as a ValueError."""
+    for name in manifest:
+        if name not in _MANIFEST and name not in _LATER_IN_MANIFESTS:
+            raise ValueError(f"it has a field {shown(name)}")
     for name, kinds in (_MANIFEST | _LATER_IN_MANIFESTS).items():
         if name not in manifest and name in _LATER_IN_MANIFESTS:
             continue

@@ -1,8 +1,8 @@
 """Where records lie, and the one way in which a table is kept and read.
 
-A record is a table in Parquet, a manifest in JSON with the table's SHA-256, and what else belongs
-to it, in files that differ in their endings. It exists exactly when its manifest does: all files
-are replaced or none, and nothing half-written is ever read.
+A record is a table in Parquet, a manifest in JSON with the table's SHA-256 and that of its own
+fields, and what else belongs to it, in files that differ in their endings. It exists exactly when
+its manifest does: all files are replaced or none, and nothing half-written is ever read.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from grokbook._support.errors import DamagedRunError, InputError, MissingRunErro
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent
+
+OWN_SUM = "manifest_sha256"
+"""A manifest's field for the SHA-256 of its other fields. Those of before it was kept lack it."""
 
 
 def default_root() -> Path:
@@ -101,7 +104,7 @@ def write_record(
     table : DataFrame
         Written as ``.parquet``.
     manifest : mapping
-        Written as ``.json``, with the table's SHA-256 added.
+        Written as ``.json``, with the table's SHA-256 and that of all its fields added.
     sum_name : str
         The manifest's field for it.
     beside : mapping of str to bytes, optional
@@ -116,6 +119,7 @@ def write_record(
     table.to_parquet(buffer, index=False, compression="zstd")
     content = buffer.getvalue()
     whole = {**manifest, sum_name: hashlib.sha256(content).hexdigest()}
+    whole[OWN_SUM] = _sum(whole)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_together(
         {
@@ -161,6 +165,8 @@ def read_record(
     try:
         text = manifest_path.read_bytes()
         manifest = _loaded(text)
+        if OWN_SUM in manifest and manifest[OWN_SUM] != _sum(manifest):
+            raise ValueError("the manifest's SHA-256 is not that of its fields")
         content = _with(path, ".parquet").read_bytes()
         if hashlib.sha256(content).hexdigest() != manifest[sum_name]:
             raise ValueError("the table's SHA-256 is not the manifest's")
@@ -186,6 +192,12 @@ def _loaded(text: bytes) -> dict[str, Any]:
 
     manifest: dict[str, Any] = json.loads(text, object_pairs_hook=once)
     return manifest
+
+
+def _sum(manifest: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a manifest's fields, however its file is laid out."""
+    fields = {name: value for name, value in manifest.items() if name != OWN_SUM}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _with(path: Path, ending: str) -> Path:

@@ -33,6 +33,7 @@ from grokbook import (
 )
 from grokbook.experiments.schema import id_of_fields
 from grokbook.optimizers.adamw import AdamW
+from grokbook.store import records
 from grokbook.store.reading import measure_recorded
 from grokbook.store.run_keys import custom_key
 from grokbook.store.workers import record_all
@@ -58,6 +59,11 @@ def store(recorded: Path, tmp_path: Path) -> RunStore:
 
 def folder(store: RunStore) -> Path:
     return store.root / "smoke" / "modadd-standard"
+
+
+def mended(manifest: dict) -> str:
+    """A manifest's text with a fresh checksum over its fields."""
+    return json.dumps(manifest | {records.OWN_SUM: records._sum(manifest)})
 
 
 def test_a_run_is_kept_as_log_weights_and_manifest_and_nothing_else(store: RunStore) -> None:
@@ -383,7 +389,7 @@ def test_verify_names_a_class_that_it_does_not_know(tmp_path: Path) -> None:
     content = json.loads(manifest.read_text())
     content["experiment"]["strategy"] = {"type": "Standard", "speed": 3}
     content["id"] = id_of_fields(content["experiment"])
-    manifest.write_text(json.dumps(content))
+    manifest.write_text(mended(content))
     with pytest.raises(RunError, match=r"speed.*\.$"):
         verify(MINE, 1, root=tmp_path)
 
@@ -485,7 +491,7 @@ def test_verify_agrees_with_its_own_record(store: RunStore) -> None:
 
 @pytest.mark.parametrize("metric", ["train_loss", "weight_norm", "perturbed_entropy", "sharpness"])
 def test_verify_sees_one_changed_number(metric: str, store: RunStore) -> None:
-    """Someone edits one value of the log by 0.6 % and mends the checksum."""
+    """Someone edits one value of the log by 0.6 % and mends the checksums."""
     import hashlib
     from io import BytesIO
 
@@ -497,7 +503,7 @@ def test_verify_sees_one_changed_number(metric: str, store: RunStore) -> None:
     log_path.write_bytes(buffer.getvalue())
     manifest = json.loads(manifest_path.read_text())
     manifest["log_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
-    manifest_path.write_text(json.dumps(manifest))
+    manifest_path.write_text(mended(manifest))
     table = verify(KEY, 10, root=store.root)
     wrong = table[~table["agrees"]]
     assert wrong[["step", "metric"]].to_numpy().tolist() == [[0, metric]]
@@ -507,7 +513,7 @@ def test_verify_refuses_other_data(store: RunStore) -> None:
     path = folder(store) / "seed-0.json"
     manifest = json.loads(path.read_text())
     manifest["data_sha256"] = "0" * 64
-    path.write_text(json.dumps(manifest))
+    path.write_text(mended(manifest))
     with pytest.raises(RunError, match="not those it was recorded from"):
         verify(KEY, 1, root=store.root)
 
@@ -655,14 +661,43 @@ def _without(name: str):
         (_with(steps=150), "does not end at step 150"),
         (_with(seconds=None), "seconds is None"),
         (_with(name="mnist-standard"), "it is the record of mnist-standard"),
+        (_with(second=1.0), "it has a field 'second'"),
         (lambda manifest: json.dumps(manifest)[:-1] + ', "steps": 200}', "twice"),
     ],
 )
 def test_a_manifest_is_checked_field_by_field(store: RunStore, edit, words: str) -> None:
+    """Also one of before manifests had a checksum of their own."""
     path = folder(store) / "seed-0.json"
-    path.write_text(edit(json.loads(path.read_text())))
+    manifest = json.loads(path.read_text())
+    path.write_text(edit(manifest))
+    with pytest.raises(RunError, match="is damaged "):
+        store.load(KEY)
+    del manifest["manifest_sha256"]
+    path.write_text(edit(manifest))
     with pytest.raises(RunError, match=f"is damaged .*{words}"):
         store.load(KEY)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({name: "other"} for name in ("recorded", "cpu", "git_commit", "torch", "weights_sha256")),
+        {"seconds": 0.5}, {"git_dirty": None}, {"manifest_sha256": ""}, {"threads": 3},
+    ],
+)  # fmt: skip
+def test_no_field_of_a_manifest_can_be_another_unseen(store: RunStore, change: dict) -> None:
+    path = folder(store) / "seed-0.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest, separators=(",", ":")))  # its layout may be another
+    assert store.load(KEY).manifest == manifest
+    path.write_text(json.dumps(manifest | change))
+    with pytest.raises(RunError, match=r"is damaged .*SHA-256 is not that of its fields"):
+        store.load(KEY)
+    assert store.status(KEY) == "damaged"
+    for lost in ("stretches", "preset", "weights_at", "name"):
+        path.write_text(json.dumps({k: v for k, v in manifest.items() if k != lost}))
+        if lost in manifest:
+            assert store.status(KEY) == "damaged"
 
 
 @pytest.mark.parametrize(
@@ -680,7 +715,7 @@ def test_a_log_with_a_fresh_checksum_has_to_be_whole(store: RunStore, spoil, wor
     spoil(pd.read_parquet(path)).to_parquet(path, index=False)
     manifest = json.loads((folder(store) / "seed-0.json").read_text())
     manifest["log_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    (folder(store) / "seed-0.json").write_text(json.dumps(manifest))
+    (folder(store) / "seed-0.json").write_text(mended(manifest))
     with pytest.raises(RunError, match=f"is damaged .*{words}"):
         store.load(KEY)
 
@@ -702,7 +737,7 @@ def test_a_valid_record_in_the_wrong_place_is_refused(tmp_path: Path) -> None:
         manifest = json.loads(store._path(target, ".json").read_text())
         if not named:
             del manifest["name"], manifest["preset"]
-        store._path(target, ".json").write_text(json.dumps(manifest))
+        store._path(target, ".json").write_text(mended(manifest))
 
     for named in (True, False):
         put(keys[1], keys[0], named)

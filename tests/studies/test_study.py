@@ -15,6 +15,7 @@ import pytest
 
 from grokbook import InputError, RunError, experiment
 from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
+from grokbook.store import records
 from grokbook.studies import mechanism, norm, prediction
 from grokbook.studies.study import Planned, Study, record, run_one
 from grokbook.studies.tables import load_study
@@ -161,7 +162,8 @@ def test_a_table_of_other_rules_and_a_damaged_one_are_refused(tmp_path: Path) ->
     list(record(SMALL, root=tmp_path, arms=["a"], seeds=[100]))
     manifest = tmp_path / "studies" / "norm.json"
     text = manifest.read_text()
-    manifest.write_text(re.sub('"rules_sha256": "..', '"rules_sha256": "00', text))
+    other = json.loads(re.sub('"rules_sha256": "..', '"rules_sha256": "00', text))
+    manifest.write_text(json.dumps(other | {records.OWN_SUM: records._sum(other)}))
     with pytest.raises(RunError, match="written by other rules"):
         load_study("norm", tmp_path)
     with pytest.raises(RunError, match="written by other rules"):

@@ -1,0 +1,1 @@
+"""Attacks: ``python -m grokbook.torture`` (`make torture`) makes them and writes one record."""

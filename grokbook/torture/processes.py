@@ -1,0 +1,148 @@
+"""Processes that may be killed: each is forked from one that has imported all and computed nothing.
+
+To import torch takes seconds, to fork takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+_CONTEXT = get_context("forkserver")
+_IMPORTED = [
+    *("grokbook.torture.command_lines", "grokbook.cli.training", "grokbook.cli.reading"),
+    *("grokbook.figures.catalogue", "pyarrow.parquet", "sklearn.datasets", "papermill"),
+]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended.
+
+    Attributes
+    ----------
+    code : int
+        Its exit status; negative is the number of the signal that ended it.
+    said : str
+        What it wrote on standard error.
+    value : object
+        What its function returned, as JSON holds it; None where it did not return.
+    """
+
+    code: int
+    said: str
+    value: Any = None
+
+    def wrong(self) -> str:
+        """Say what no command should end in: a traceback or a signal; empty if it is neither."""
+        if "Traceback (most recent call last)" in self.said:
+            return f"a traceback: {last_line(self.said)}"
+        if self.code < 0:
+            return f"ended by signal {-self.code}"
+        return ""
+
+
+class Process:
+    """A function that runs in a process of its own.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the process writes what it says and returns; no other may use it.
+    function : callable
+        Of a module. What it returns has to be what JSON holds.
+    arguments : object
+        Handed to it.
+    """
+
+    def __init__(self, folder: Path, function: Callable[..., Any], *arguments: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        for name in ("said", "value", "begun"):
+            (folder / name).unlink(missing_ok=True)
+        _CONTEXT.set_forkserver_preload(_IMPORTED)
+        self._process = _CONTEXT.Process(target=_live, args=(str(folder), function, arguments))
+        self._process.start()
+
+    def wait_for_begin(self) -> None:
+        """Wait until the function is called."""
+        while self._process.is_alive() and not (self._folder / "begun").exists():
+            time.sleep(0.001)
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> bool:
+        """Send it a signal; return whether it was still there."""
+        if not self._process.is_alive() or self._process.pid is None:
+            return False
+        try:
+            os.kill(self._process.pid, number)
+        except ProcessLookupError:  # it has ended since
+            return False
+        return True
+
+    def wait(self, seconds: float) -> Ended:
+        """Wait for its end. One that takes longer is asked to stop, as by Ctrl-C, then killed."""
+        self._process.join(seconds)
+        for number in (signal.SIGINT, signal.SIGKILL):
+            if self.kill(number):
+                self._process.join(60)
+        said, value = self._folder / "said", self._folder / "value"
+        code = self._process.exitcode
+        return Ended(
+            -signal.SIGKILL if code is None else code,
+            said.read_text(encoding="utf-8", errors="replace") if said.exists() else "",
+            json.loads(value.read_text(encoding="utf-8")) if value.exists() else None,
+        )
+
+
+def run(folder: Path, function: Callable[..., Any], *arguments: Any, seconds: float = 120) -> Ended:
+    """Call a function in a process of its own and wait for its end, as :class:`Process` does."""
+    return Process(folder, function, *arguments).wait(seconds)
+
+
+def last_line(text: str) -> str:
+    """Return the last line that is not empty, or the empty text."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else ""
+
+
+def _live(folder: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """Be the process: say into a file, heed Ctrl-C, end with the function's status."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job in the background
+    said = os.open(f"{folder}/said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number, descriptor in enumerate((nowhere, nowhere, said)):
+        os.dup2(descriptor, number)
+    # Those that were inherited are those of another process.
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(  # noqa: SIM115
+        2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
+    )
+    torch.set_num_threads(1)
+    code = 0
+    try:
+        Path(folder, "begun").touch()
+        value = function(*arguments)
+        Path(folder, "value").write_text(json.dumps(value), encoding="utf-8")
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # what Python would print
+        traceback.print_exc()
+        code = 1
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    os._exit(code)

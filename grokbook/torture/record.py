@@ -1,0 +1,167 @@
+"""The record of the last exercise: what was attacked, how often, and what was lost.
+
+``runs/torture/torture.json`` holds it, with the code that was attacked and its own checksum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from grokbook._support.atomic_files import write_atomically
+from grokbook._support.errors import RunError, first_line
+from grokbook.store.records import default_root, roots
+from grokbook.torture.cases import Outcome
+
+MADE = ("recorded", "git_commit", "git_dirty", "cpu", "cores", "python", "torch", "seed", "seconds")
+COLUMNS = ("attack", "kind", "cases", "failed", "seconds")
+_AGAIN = "record it anew with `make torture`"
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What came of one whole exercise.
+
+    Attributes
+    ----------
+    made : dict
+        By which code, when, on what machine and from which seed; has the keys ``MADE``.
+    table : DataFrame
+        A row a kind of attack, with the columns ``COLUMNS``. ``seconds`` is the time of all kinds
+        of one attack.
+    failures : list of dict
+        ``attack``, ``case`` and ``failure`` of each case that failed.
+    lacking : dict of str to str
+        By attack that this machine does not allow, why.
+    """
+
+    made: dict[str, Any]
+    table: pd.DataFrame
+    failures: list[dict[str, Any]]
+    lacking: dict[str, str]
+
+
+def record_of(outcomes: Sequence[Outcome], made: dict[str, Any]) -> Record:
+    """Return the record of what came of attacks.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        One an attack.
+    made : dict
+        As in :class:`Record`.
+    """
+    rows = [
+        (outcome.name, kind, cases, failed, round(outcome.seconds))
+        for outcome in outcomes
+        for kind, (cases, failed) in sorted(outcome.kinds.items())
+    ]
+    failures = [
+        {"attack": outcome.name, "case": number, "failure": failure}
+        for outcome in outcomes
+        for number, failure in outcome.failures
+    ]
+    lacking = {outcome.name: outcome.lacking for outcome in outcomes if outcome.lacking}
+    return Record(made, pd.DataFrame(rows, columns=list(COLUMNS)), failures, lacking)
+
+
+def keep(record: Record, root: Path | None = None) -> Path:
+    """Write a record, whole or not at all, and return its file.
+
+    Parameters
+    ----------
+    record : Record
+        What came of an exercise.
+    root : Path, optional
+        The folder of runs; :func:`grokbook.store.records.default_root` if not given.
+    """
+    path = _path(default_root() if root is None else root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "made": record.made,
+        "table": record.table.to_dict("records"),
+        "failures": record.failures,
+        "lacking": record.lacking,
+    }
+    text = json.dumps(content | {"sha256": _sum(content)}, indent=1) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+    return path
+
+
+def load(root: Path | None = None) -> Record:
+    """Read the record.
+
+    Parameters
+    ----------
+    root : Path, optional
+        As in :func:`grokbook.store.records.roots`: another store of runs does not hide the record
+        that the book brings along.
+
+    Raises
+    ------
+    RunError
+        If it is missing or damaged.
+    """
+    paths = [_path(folder) for folder in roots(root)]
+    path = next((each for each in paths if each.exists()), None)
+    if path is None:
+        raise RunError("There is no record of the exercise; make it with `make torture`.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("sha256") != _sum(content):
+            raise ValueError("SHA-256 is not that of the content")
+        for key in MADE:
+            if key not in content["made"]:
+                raise ValueError(f"no {key}")
+        table = pd.DataFrame.from_records(content["table"])[list(COLUMNS)]
+        return Record(content["made"], table, content["failures"], content["lacking"])
+    except Exception as error:  # json, OS, key, type and pandas errors: all mean "not as written"
+        raise RunError(
+            f"The record of the exercise is damaged ({path.name}: {first_line(error)}); {_AGAIN}."
+        ) from error
+
+
+def exercise_table(record: Record) -> pd.DataFrame:
+    """Return the record for readers.
+
+    Parameters
+    ----------
+    record : Record
+        As :func:`load` returns it.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``exercise``, the kind of attack: ``cases`` and ``failed``; ``recorded``, the
+        day; ``git_commit``, with "(changed)" where the code differed from it. What this machine
+        does not allow has no numbers, and says so.
+    """
+    made = record.made
+    commit = str(made["git_commit"])[:7] + (" (changed)" if made["git_dirty"] else "")
+    rows = {
+        row.kind: {
+            "cases": row.cases,
+            "failed": row.failed,
+            "recorded": str(made["recorded"])[:10],
+            "git_commit": commit,
+        }
+        for row in record.table.itertuples()
+    }
+    for attack, why in record.lacking.items():
+        rows[f"{attack}: {why}"] = {"recorded": str(made["recorded"])[:10], "git_commit": commit}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("exercise")
+
+
+def _sum(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of a record's content, however its file is laid out."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _path(root: Path) -> Path:
+    return root / "torture" / "torture.json"
