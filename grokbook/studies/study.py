@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -231,7 +230,7 @@ def _run(one: Planned, column: str, level: float, limit: int, tail: int) -> dict
 
 
 def _in_processes(tasks: list[tuple[Any, ...]], jobs: int) -> Iterator[dict[str, Any]]:
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = max(1, joblib.cpu_count() // jobs)  # of the cores that this process may use
 
     def work(*task: Any) -> dict[str, Any]:
         if jobs > 1:
