@@ -25,6 +25,10 @@ class DamagedRunError(RunError):
     """A record's files are not as they were written, or it lies in another's place."""
 
 
+class UnreadableRunError(RunError):
+    """A record's files are there, but this user may not read them."""
+
+
 class StaleRunError(RunError):
     """A recorded run was made from other settings than today's."""
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
+import joblib
 import torch
 from torch import Tensor, nn
 
@@ -187,7 +187,7 @@ def measure(rounds: int) -> list[dict[str, Any]]:
 
 def measure_processes(rounds: int) -> list[dict[str, Any]]:
     """Rows of the table ``processes``: one process with a thread a core, and one process a core."""
-    cores = os.cpu_count() or 1
+    cores = joblib.cpu_count()  # that this process may use
     return [
         {
             "experiment": name,

@@ -97,7 +97,10 @@ class Reproduce:
 
 @dataclass
 class Runs:
-    """List the recorded runs with their state: finished, diverged, interrupted, stale, damaged."""
+    """List the recorded runs with their state.
+
+    It is finished, diverged, interrupted, stale, damaged, or unreadable to this user.
+    """
 
     names: Annotated[
         tyro.conf.Positional[tuple[str, ...]],

@@ -19,7 +19,14 @@ import pandas as pd
 import platformdirs
 
 from grokbook._support.atomic_files import write_together
-from grokbook._support.errors import DamagedRunError, InputError, MissingRunError, first_line
+from grokbook._support.errors import (
+    DamagedRunError,
+    InputError,
+    MissingRunError,
+    UnreadableRunError,
+    first_line,
+    reason,
+)
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent
@@ -84,7 +91,29 @@ def find_record(place: str, root: Path | None = None) -> Path:
     Where none has it, that in the first.
     """
     paths = [folder / place for folder in roots(root)]
-    return next((path for path in paths if _with(path, ".json").exists()), paths[0])
+    return next((path for path in paths if is_there(_with(path, ".json"))), paths[0])
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file.
+
+    Raises
+    ------
+    UnreadableRunError
+        If its folder may not be looked into.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise unreadable(path.parent, error) from error
+
+
+def unreadable(folder: Path, error: OSError) -> UnreadableRunError:
+    """Return the error of a folder of records that this user may not look into."""
+    return UnreadableRunError(
+        f"{folder} cannot be read ({reason(error)}); give yourself the right to, or name another"
+        " folder in GROKBOOK_RUNS."
+    )
 
 
 def write_record(
@@ -158,9 +187,11 @@ def read_record(
     ------
     MissingRunError, DamagedRunError
         With the command.
+    UnreadableRunError
+        If a file or folder may not be read.
     """
     manifest_path, text = _with(path, ".json"), None
-    if not manifest_path.exists():
+    if not is_there(manifest_path):
         raise MissingRunError(f"There is no record of {what}; make it with {command(False)}.")
     try:
         text = manifest_path.read_bytes()
@@ -172,6 +203,11 @@ def read_record(
             raise ValueError("the table's SHA-256 is not the manifest's")
         table = pd.read_parquet(BytesIO(content))
         check(table, manifest)
+    except PermissionError as error:
+        raise UnreadableRunError(
+            f"The record of {what} cannot be read ({error.filename}: {reason(error)}); give"
+            " yourself the right to."
+        ) from error
     except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
         if _changed(manifest_path, text):  # recorded anew while it was read
             return read_record(path, what, command, sum_name=sum_name, check=check)

@@ -23,11 +23,23 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from grokbook._support.atomic_files import remove_left_over
-from grokbook._support.errors import CheckpointError, RunError, StaleRunError, reason
+from grokbook._support.errors import (
+    CheckpointError,
+    RunError,
+    StaleRunError,
+    UnreadableRunError,
+    reason,
+)
 from grokbook.experiments.schema import Experiment, id_of_fields
 from grokbook.store.manifests import require_fields, require_rows
 from grokbook.store.places import places
-from grokbook.store.records import default_root, read_record, run_roots, write_record
+from grokbook.store.records import (
+    default_root,
+    is_there,
+    read_record,
+    run_roots,
+    write_record,
+)
 from grokbook.store.run_keys import (
     RunKey,
     command_for,
@@ -62,19 +74,23 @@ class RunStore:
     def interrupted(self) -> list[RunKey]:
         """Every run that was begun and not recorded: one that can be resumed, or is under way."""
         begun = [RunKey(*place) for place in places([self.root], "checkpoint")]
-        return [key for key in begun if not self._path(key, ".json").exists()]
+        return [key for key in begun if not is_there(self._path(key, ".json"))]
 
     def status(self, key: RunKey) -> str:
-        """One of finished, diverged, interrupted (resumable), stale, damaged, missing."""
-        if self._found(key, ".json").exists():
-            try:
-                run = self.load(key)
-            except StaleRunError:
-                return "stale"
-            except RunError:
-                return "damaged"
-            return str(run.manifest["status"])
-        return "interrupted" if self._path(key, ".checkpoint").exists() else "missing"
+        """One of finished, diverged, interrupted (resumable), stale, damaged, unreadable, missing.
+
+        Unreadable is what this user may not read.
+        """
+        try:
+            if is_there(self._found(key, ".json")):
+                return str(self.load(key).manifest["status"])
+            return "interrupted" if is_there(self._path(key, ".checkpoint")) else "missing"
+        except StaleRunError:
+            return "stale"
+        except UnreadableRunError:
+            return "unreadable"
+        except RunError:
+            return "damaged"
 
     def record(
         self,
@@ -201,7 +217,7 @@ class RunStore:
             If it is damaged, or a custom one of another experiment: nobody else has that. If it
             was recorded without weights of one of the steps ``weights_at``.
         """
-        if not self._found(key, ".json").exists():
+        if not is_there(self._found(key, ".json")):
             return None
         run = self._read(key)
         if run.manifest["id"] == recipe.id:
@@ -315,7 +331,12 @@ class RunStore:
                 f"The weights of {key} are not here; record them with"
                 f" {command_for(key, again=True)}."
             )
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise UnreadableRunError(
+                f"The weights of {key} cannot be read ({path.name}: {reason(error)})."
+            ) from error
         if hashlib.sha256(content).hexdigest() != run.manifest["weights_sha256"]:
             raise RunError(
                 f"The weights of {key} are damaged ({path.name}: SHA-256 is not the manifest's);"
@@ -333,7 +354,7 @@ class RunStore:
     def _found(self, key: RunKey, suffix: str) -> Path:
         """Return where a run is read: the first folder that has its record, else this store's."""
         file = f"{key.preset}/{key.name}/seed-{key.seed}"
-        having = (root for root in self._roots if (root / f"{file}.json").exists())
+        having = (root for root in self._roots if is_there(root / f"{file}.json"))
         return next(having, self.root) / f"{file}{suffix}"
 
     def _read(self, key: RunKey) -> Run:

@@ -9,7 +9,6 @@ than the runs under way.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -224,7 +223,7 @@ def _run(
 
 
 def _in_processes(tasks: list[tuple[Any, ...]], jobs: int) -> Iterator[dict[str, Any]]:
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = max(1, joblib.cpu_count() // jobs)  # of the cores that this process may use
 
     def work(*task: Any) -> dict[str, Any]:
         if jobs > 1:

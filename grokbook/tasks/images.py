@@ -144,10 +144,13 @@ def _mnist_bytes(name: str) -> bytes:
             # requests, urllib3, ssl and pooch each raise their own kinds; any of them means "next".
             problems.append(f"{mirror} ({type(error).__name__})")
             continue
-        content = _gunzip(path, name)
-        if content is not None and hashlib.sha256(content).hexdigest() == _MNIST_SHA256[name]:
-            return content
-        path.unlink(missing_ok=True)  # damaged: never to be read from the cache again
+        try:
+            content = _gunzip(path, name)
+            if content is not None and hashlib.sha256(content).hexdigest() == _MNIST_SHA256[name]:
+                return content
+            path.unlink(missing_ok=True)  # damaged: never to be read from the cache again
+        except OSError as error:  # a folder in its place, or a file that is not this user's
+            raise DataError(f"{path} cannot be read ({reason(error)}); remove it.") from error
         problems.append(f"{mirror} (wrong SHA-256)")
     raise DataError(
         f"{name}.gz could not be fetched from {' or '.join(problems)}: set GROKBOOK_DATA to a"

@@ -65,7 +65,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises
     ------
     CheckpointError
-        If the file cannot be read or is not as it was written.
+        If the file is not as it was written.
+    RunError
+        If this user may not read it.
     """
     try:
         content = path.read_bytes()
@@ -80,6 +82,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if not (found["step"] >= 0 and math.isfinite(found["seconds"])):
             raise ValueError(f"step {found['step']} after {found['seconds']} seconds")
         _require_log(found["log"], found["step"])
+    except PermissionError as error:
+        raise RunError(
+            f"The checkpoint {path} cannot be read ({reason(error)}); give yourself the right to."
+        ) from error
     except Exception as error:  # zip, pickle, tensor and OS errors share no base class
         raise unreadable(path) from error
     return found
@@ -141,7 +147,7 @@ def step_reached(path: Path) -> int:
     """Return the step of a checkpoint, 0 if there is none that can be read."""
     try:
         return int(read_checkpoint(path)["step"])
-    except CheckpointError:
+    except RunError:
         return 0
 
 

@@ -186,6 +186,18 @@ def test_the_download_cache_is_verified_and_healed(
     assert served == []
 
 
+def test_a_folder_in_the_cache_s_place_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GROKBOOK_DATA", raising=False)
+    monkeypatch.setattr(pooch, "os_cache", lambda _: tmp_path)
+    for name in FILES:
+        (tmp_path / "mnist" / f"{name}.gz").mkdir(parents=True)
+    monkeypatch.setattr(pooch, "retrieve", lambda url, known, fname, path: str(path / fname))
+    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\); remove it\.$"):
+        MNIST().load()
+
+
 def test_digits_are_sklearn_s() -> None:
     split = Digits(200).load()
     assert split.train_y[:10].tolist() == list(range(10))
