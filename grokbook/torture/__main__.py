@@ -2,9 +2,9 @@
 
     python -m grokbook.torture [--seed 0] [--scale 0.05] [--only kills damage] [--case 17]
 
-The whole exercise takes minutes and is kept as one record beside the runs, a part with ``--keep``
-alone. Of a failed case a line
-says how it failed, and the command that makes it again.
+The whole exercise takes minutes and is kept as one record beside the runs; a part is kept where
+``--keep`` asks for it. Of a failed case a line says how it failed, and the command that makes it
+again.
 """
 
 from __future__ import annotations
