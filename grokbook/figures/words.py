@@ -115,6 +115,8 @@ CATALOGUE: dict[str, Words] = _LABELS | {
     "seconds": Words("wall time", "s", "count"),
     "minutes": Words("wall time", "min"),
     "hours": Words("all runs", "h"),
+    "cases": Words("cases", "", "count"),
+    "failed": Words("failed", "", "count"),
     # benchmarks
     "ms": Words("a step", "ms", "significant"),
     "spread": Words("spread between rounds"),

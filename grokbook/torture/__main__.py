@@ -2,8 +2,9 @@
 
     python -m grokbook.torture [--seed 0] [--scale 0.05] [--only kills damage] [--case 17]
 
-The whole exercise takes minutes and is kept as one record beside the runs. Of a failed case a line
-says how it failed, and the command that makes it again.
+The whole exercise takes minutes and is kept as one record beside the runs; a part is kept where
+``--keep`` asks for it. Of a failed case a line says how it failed, and the command that makes it
+again.
 """
 
 from __future__ import annotations
@@ -49,14 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made |= {
         "cores": os.cpu_count(),
         "seed": asked.seed,
+        "scale": asked.scale,
         "seconds": round(time.perf_counter() - began),
     }
     print("\n".join(f"{key}: {value}" for key, value in made.items()))
     _print(outcomes)
-    if asked.scale == 1 and not asked.only and asked.case is None:
+    if asked.keep or (asked.scale == 1 and not asked.only and asked.case is None):
         print(f"\nWritten to {keep(record_of(outcomes, made))}.")
     else:
-        print("\nNot kept: only the whole exercise is.")
+        print("\nNot kept: a part is with --keep alone.")
     return int(any(outcome.failures for outcome in outcomes))
 
 
@@ -68,6 +70,7 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the cases to make")
     parser.add_argument("--only", nargs="+", choices=[*ATTACKS], help="these attacks alone")
     parser.add_argument("--case", type=int, help="this case alone, of the attacks named by --only")
+    parser.add_argument("--keep", action="store_true", help="keep the record of a part, too")
     asked = parser.parse_args(arguments)
     if not 0 < asked.scale <= 1:
         parser.error(f"scale is {asked.scale}, but must be in (0, 1].")

@@ -19,7 +19,10 @@ from grokbook._support.errors import RunError, first_line
 from grokbook.store.records import default_root, roots
 from grokbook.torture.cases import Outcome
 
-MADE = ("recorded", "git_commit", "git_dirty", "cpu", "cores", "python", "torch", "seed", "seconds")
+MADE = (
+    *("recorded", "git_commit", "git_dirty", "cpu", "cores", "python", "torch"),
+    *("seed", "scale", "seconds"),
+)
 COLUMNS = ("attack", "kind", "cases", "failed", "seconds")
 _AGAIN = "record it anew with `make torture`"
 
