@@ -5,7 +5,9 @@ Exact for ReLU networks of linear layers under the theory's loss
 else Hutchinson's estimate with its standard error.
 """
 
+import importlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -292,6 +294,7 @@ def hutchinson_sharpness(
     parameters = _trainable(model)
     require_own_weights(model)
     values = []
+    _load_forward_derivatives()
     with gradients(), twice_differentiable(model):
         require_function(model, x)
         data = [(x.detach().clone(), y.detach().clone())]
@@ -314,6 +317,16 @@ def hutchinson_sharpness(
     products = torch.cat(values)
     require_finite(products, "v^T H v")
     return SharpnessEstimate(float(products.mean()), float(products.std()) / probes**0.5)
+
+
+def _load_forward_derivatives() -> None:
+    """Have what PyTorch differentiates losses forward with; started with -O it loads none itself.
+
+    Older versions of it cannot there, and say so where they need it.
+    """
+    if not __debug__:
+        with suppress(RuntimeError):
+            importlib.import_module("torch._decomp.decompositions_for_jvp")
 
 
 def _trainable(model: Module) -> list[Parameter]:
