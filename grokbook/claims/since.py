@@ -98,6 +98,11 @@ def said(each: Judgement) -> str:
     return f"{estimate(each)} ({interval(each)})"
 
 
+def below(each: Judgement, value: float) -> bool:
+    """Whether a statement's whole interval lies below a value."""
+    return each.interval is not None and each.interval.high < value
+
+
 def late_accuracy(runs: pd.DataFrame) -> Late:
     """Return the largest loss of test accuracy, from a seed's best to its last logged step.
 

@@ -180,8 +180,8 @@ def necessary(table: pd.DataFrame) -> Answer:
         if not any(each for each, _ in counts.values())
         else "undecided"
     )
-    told = ", ".join(f"{arm} {each} of {n}" for arm, (each, n) in counts.items())
-    return Answer(outcome, f"Networks that grok without decay, at their norm: {told}.")
+    told = ", ".join(f"{each} of {n} {_clamped(arm)}" for arm, (each, n) in counts.items())
+    return Answer(outcome, f"Without decay and without a fall of the norm, networks grok: {told}.")
 
 
 def without_decay(table: pd.DataFrame) -> list[str]:
@@ -293,6 +293,11 @@ def _arms_in_order(table: pd.DataFrame) -> list[str]:
 def _common(table: pd.DataFrame, arms: Sequence[str]) -> list[int]:
     """Seeds that all arms have."""
     return sorted(set.intersection(*(set(table.loc[table["arm"] == a, "seed"]) for a in arms)))
+
+
+def _clamped(arm: str) -> str:
+    radius = arm.removeprefix("clamp-")
+    return "with a free norm" if radius == arm else f"held at {radius} of the initial norm"
 
 
 def _margin() -> float:
