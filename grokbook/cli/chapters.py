@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from grokbook._support.errors import InputError, RunError, first_line, reason
+from grokbook._support.validation import shown
 from grokbook.cli.commands import BOOK, chapter_names
 from grokbook.cli.prose import fill
 from grokbook.cli.reading import require_file
@@ -188,10 +189,12 @@ def _read(name: str, text: str, written: str, default: str) -> Any:
         return text
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two: nested deeply
         value = text
     if not _fits(value, written):
-        raise InputError(f"{name} is {text!r}, but must be of type {written}, such as {default}.")
+        raise InputError(
+            f"{name} is {shown(text)}, but must be of type {written}, such as {default}."
+        )
     return value
 
 

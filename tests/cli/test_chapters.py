@@ -29,6 +29,12 @@ def test_every_chapter_takes_only_parameters_of_known_types() -> None:
         ({"seeds": "[0.5]"}, "seeds is '[0.5]', but must be of type list[int]"),
         ({"seeds": "[True]"}, "must be of type list[int]"),
         ({"seeds": "__import__('os')"}, "must be of type list[int]"),
+        (
+            {"seeds": "1" + "-1" * 10_000},
+            "seeds is '1-1-1-1-1-1",
+        ),
+        ({"seeds": "[" * 10_000}, "must be of type list[int]"),
+        ({"seeds": "-" * 100_000 + "1"}, "must be of type list[int]"),
         ({"preset": "big"}, "There is no preset 'big'; known are paper, quick, smoke"),
     ],
 )
@@ -37,6 +43,7 @@ def test_bad_parameters_are_refused_in_one_sentence(given: dict[str, str], words
         chapters.check("1_introduction", given)
     message = str(caught.value)
     assert words in message and "\n" not in message and message.endswith(".")
+    assert len(message) < 200
 
 
 @pytest.mark.parametrize(
