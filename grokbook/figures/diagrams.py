@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from grokbook._support.errors import InputError
 from grokbook.figures.style import ROLES, WIDTH, finish, theme
 from grokbook.models.mlp import MLPConfig
 from grokbook.models.transformer import TransformerConfig
@@ -87,21 +88,21 @@ def split_of_pairs(task: ModularAddition, pair: tuple[int, int]) -> Figure:
 
     Raises
     ------
-    ValueError
+    InputError
         If the pair is none of that kind.
 
     Examples
     --------
-    >>> figure = split_of_pairs(ModularAddition(p=5, train_fraction=0.4), (1, 0))
-    >>> figure.get_label()[-86:]
-    '10 training pairs, 6 test pairs whose mirror image is one of them, 9 other test pairs.'
+    >>> figure = split_of_pairs(ModularAddition(p=5, train_fraction=0.4), (0, 3))
+    >>> figure.get_label()[-87:]
+    '10 training pairs, 4 test pairs whose mirror image is one of them, 11 other test pairs.'
     """
     training = torch.zeros(task.p, task.p, dtype=torch.bool)
     training[tuple(task.load().train_x.T)] = True
     mirrored = training.T & ~training
     a, b = pair
     if not mirrored[b, a]:
-        raise ValueError(
+        raise InputError(
             f"pair is {pair}, but must be a training pair whose mirror image is a test pair."
         )
     counts = (
