@@ -29,7 +29,7 @@ Outcome = Literal["yes", "no", "undecided"]
 NOISE = {
     "law to be learned": ("add-free-noise", "add-free"),
     "law built in": ("add-built-noise", "add-built"),
-    "no such law: subtraction": ("sub-free-noise", "sub-free"),
+    "subtraction": ("sub-free-noise", "sub-free"),
 }
 """The pairs of arms with and without noise."""
 
