@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import time
 from pathlib import Path
 
 from grokbook.store.run_store import RunStore
@@ -14,7 +13,8 @@ from grokbook.torture.processes import Process
 from grokbook.torture.trainings import Undisturbed
 
 _TRIES = 8
-"""A kill by the clock can come too late; then it is tried again at half the time."""
+"""A kill by the clock can come too late, where the machine has less to do than before; then it is
+tried again by the time that it took now."""
 
 
 def attack(shared: dict[str, Undisturbed], stream: random.Random, folder: Path) -> tuple[str, str]:
@@ -71,14 +71,14 @@ def _by_the_clock(of: Undisturbed, moment: float, folder: Path, again: bool) -> 
             folder / "process", trainings.record, str(folder / "runs"), of.name, 0, again
         )
         process.wait_for_begin()
-        time.sleep(pause)
+        taken = process.wait_for_end(pause)
         hit = process.kill()
         ended = process.wait(300)
         if hit and ended.code == -9:
             return ""
         if ended.wrong():
             return ended.wrong()
-        pause /= 2
+        pause = moment * taken
     return ""  # it has nothing left to do, and ends at once
 
 

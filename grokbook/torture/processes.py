@@ -78,6 +78,13 @@ class Process:
         while self._process.is_alive() and not (self._folder / "begun").exists():
             time.sleep(0.001)
 
+    def wait_for_end(self, seconds: float) -> float:
+        """Wait until it has ended, or for so long; return how long that was."""
+        began = time.perf_counter()
+        while self._process.is_alive() and time.perf_counter() - began < seconds:
+            time.sleep(0.001)
+        return time.perf_counter() - began
+
     def kill(self, number: signal.Signals = signal.SIGKILL) -> bool:
         """Send it a signal; return whether it was still there."""
         if not self._process.is_alive() or self._process.pid is None:
