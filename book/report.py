@@ -1,6 +1,7 @@
 """Print a short article about what was reproduced and what holds (`make pdf`).
 
     python book/report.py          into _build/grokbook-report.pdf and .html
+    python book/report.py FOLDER   into another folder
 
 Every number in it is computed here, from the recorded runs.
 """
@@ -79,8 +80,9 @@ def flat(figure: Figure) -> str:
 
 def main() -> None:
     """Write the article as HTML, and print it where there is a Chromium."""
-    out = BOOK / "_build" / "grokbook-report.html"
-    out.parent.mkdir(exist_ok=True)
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else BOOK / "_build"
+    folder.mkdir(exist_ok=True)
+    out = folder.resolve() / "grokbook-report.html"
     out.write_text(report(), encoding="utf-8")
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None or find_spec("playwright") is None:
