@@ -6,17 +6,14 @@ is written whole or not at all, and read only as it was written.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from grokbook._support.atomic_files import write_atomically
-from grokbook._support.errors import RunError, first_line
-from grokbook.store.records import default_root, roots
+from grokbook._support.errors import RunError
+from grokbook.store.json_records import read_json_record, write_json_record
 
 PACKAGE = "grokbook"
 PRODUCT = "large matrix product"
@@ -48,7 +45,8 @@ MADE = (
 instructions, how many turns every variant took, how long all of it took, and the version of
 TransformerLens, None where it was not measured."""
 
-_AGAIN = "record it anew with `make bench`"
+PLACE = "benchmarks/benchmarks.json"
+COMMAND = "`make bench`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,16 +75,11 @@ def keep(record: Record, root: Path | None = None) -> Path:
     root : Path, optional
         The folder of runs; :func:`grokbook.store.records.default_root` if not given.
     """
-    path = _path(default_root() if root is None else root)
-    path.parent.mkdir(parents=True, exist_ok=True)
     tables = {  # JSON has no NaN
         name: table.astype(object).where(table.notna(), None).to_dict("records")
         for name, table in record.tables.items()
     }
-    content = {"made": record.made, "tables": tables}
-    text = json.dumps(content | {"sha256": _sum(content)}, indent=1) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
-    return path
+    return write_json_record(PLACE, {"made": record.made, "tables": tables}, root)
 
 
 def load(root: Path | None = None) -> Record:
@@ -95,46 +88,31 @@ def load(root: Path | None = None) -> Record:
     Parameters
     ----------
     root : Path, optional
-        As in :func:`grokbook.store.records.roots`: another store of runs does not hide the record
-        that the book brings along.
+        As in :func:`grokbook.store.json_records.read_json_record`.
 
     Raises
     ------
     RunError
         If it is missing, damaged or incomplete.
     """
-    paths = [_path(folder) for folder in roots(root)]
-    path = next((each for each in paths if each.exists()), None)
-    if path is None:
-        raise RunError("There is no benchmark record; make it with `make bench`.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content.pop("sha256") != _sum(content):
-            raise ValueError("SHA-256 is not that of the content")
-        made, rows = dict(content["made"]), dict(content["tables"])
-        tables = {name: pd.DataFrame.from_records(each) for name, each in rows.items()}
-        lacking = [f"no {key}" for key in MADE if key not in made]
-        for name, columns in TABLES.items():
-            found = tables.get(name, pd.DataFrame())
-            if found.empty:
-                lacking.append(f"no table {name}")
-            elif set(found) != set(columns):
-                lacking.append(f"other columns in table {name}")
-    except Exception as error:  # json, OS, key, type and pandas errors: all mean "not as written"
-        raise RunError(
-            f"The benchmark record is damaged ({path.name}: {first_line(error)}); {_AGAIN}."
-        ) from error
+    record = read_json_record(PLACE, "benchmark record", COMMAND, _parsed, root)
+    lacking = [f"no {key}" for key in MADE if key not in record.made]
+    for name, columns in TABLES.items():
+        found = record.tables.get(name, pd.DataFrame())
+        if found.empty:
+            lacking.append(f"no table {name}")
+        elif set(found) != set(columns):
+            lacking.append(f"other columns in table {name}")
     if lacking:
         raise RunError(
-            f"The benchmark record is incomplete ({path.name}: {', '.join(lacking)}); {_AGAIN}."
+            f"The benchmark record is incomplete ({Path(PLACE).name}: {', '.join(lacking)}); record"
+            f" it anew with {COMMAND}."
         )
-    return Record(made, {name: tables[name][list(columns)] for name, columns in TABLES.items()})
+    tables = {name: record.tables[name][list(columns)] for name, columns in TABLES.items()}
+    return Record(record.made, tables)
 
 
-def _sum(content: dict[str, Any]) -> str:
-    """Return the SHA-256 of a record's content, however its file is laid out."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _path(root: Path) -> Path:
-    return root / "benchmarks" / "benchmarks.json"
+def _parsed(content: dict[str, Any]) -> Record:
+    rows = dict(content["tables"])
+    tables = {name: pd.DataFrame.from_records(each) for name, each in rows.items()}
+    return Record(dict(content["made"]), tables)

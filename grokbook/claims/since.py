@@ -48,7 +48,7 @@ WORKS = (
     ),
     Work(
         "Wang et al. (2026)", "2605.08237",
-        "Sensitivity to perturbation goes with an early signal of AUROC 0.93.",
+        "A residual that goes with sensitivity to perturbation has an AUROC of about 0.93.",
         ("C14.mnist.pmi.timelier.run", "C14.modadd.pmi.timelier.run"),
     ),
     Work(

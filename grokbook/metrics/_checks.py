@@ -51,6 +51,17 @@ def require_finite(values: Tensor, name: str) -> None:
         )
 
 
+def require_samples(x: Tensor) -> None:
+    """Refuse anything but finite floating-point samples (n, ...)."""
+    require_tensor(x, "x")
+    if not x.is_floating_point() or x.ndim < 2 or x.numel() == 0:
+        raise InputError(
+            f"x has dtype {x.dtype} and shape {tuple(x.shape)}, but must be a floating-point"
+            " (n, ...)."
+        )
+    require_finite(x, "x")
+
+
 def require_matrix(values: Tensor, name: str) -> None:
     """Refuse anything but a real, finite, non-empty matrix."""
     require_tensor(values, name)

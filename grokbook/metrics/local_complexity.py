@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from grokbook._support.errors import InputError
-from grokbook._support.tensors import require_tensor
 from grokbook._support.validation import positive, whole
-from grokbook.metrics._checks import require_finite, require_generator
+from grokbook.metrics._checks import require_generator, require_samples
 from grokbook.metrics._networks import Network, outputs, require_function
 
 ROWS_AT_ONCE = 4096
@@ -61,13 +60,7 @@ def local_complexity(
     >>> local_complexity(unit, x, 0.5, 1, generator=noise)
     0.5
     """
-    require_tensor(x, "x")
-    if not x.is_floating_point() or x.ndim < 2 or x.numel() == 0:
-        raise InputError(
-            f"x has dtype {x.dtype} and shape {tuple(x.shape)}, but must be a floating-point"
-            " (n, ...)."
-        )
-    require_finite(x, "x")
+    require_samples(x)
     positive("radius", radius)
     require_generator(generator)
     n, d = len(x), x[0].numel()

@@ -6,9 +6,13 @@ import torch
 from torch import Tensor
 
 from grokbook._support.errors import InputError
-from grokbook._support.tensors import require_tensor
 from grokbook._support.validation import whole
-from grokbook.metrics._checks import perturbed, require_finite, require_perturbation
+from grokbook.metrics._checks import (
+    perturbed,
+    require_finite,
+    require_perturbation,
+    require_samples,
+)
 from grokbook.metrics._networks import (
     Network,
     gradients,
@@ -137,13 +141,7 @@ def input_jacobian_norms(f: Network, x: Tensor, *, chunk_size: int = 256) -> Jac
 
 def _chunks(f: Network, x: Tensor, chunk_size: int) -> tuple[Tensor, ...]:
     """Return x in chunks, after every check of x and of f that is not of one chunk's outputs."""
-    require_tensor(x, "x")
-    if not x.is_floating_point() or x.ndim < 2 or x.numel() == 0:
-        raise InputError(
-            f"x has dtype {x.dtype} and shape {tuple(x.shape)}, but must be a floating-point "
-            "(n, ...)."
-        )
-    require_finite(x, "x")
+    require_samples(x)
     chunks = x.detach().split(whole("chunk_size", chunk_size, least=1))
     require_own_weights(f)
     require_function(f, chunks[0])

@@ -116,6 +116,20 @@ def unreadable(folder: Path, error: OSError) -> UnreadableRunError:
     )
 
 
+def sum_of_fields(fields: Mapping[str, Any], own: str) -> str:
+    """Return the SHA-256 of fields except their own sum, however their file is laid out.
+
+    Parameters
+    ----------
+    fields : mapping
+        What JSON can hold.
+    own : str
+        The field for the sum.
+    """
+    others = {name: value for name, value in fields.items() if name != own}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+
+
 def write_record(
     path: Path,
     table: pd.DataFrame,
@@ -148,7 +162,7 @@ def write_record(
     table.to_parquet(buffer, index=False, compression="zstd")
     content = buffer.getvalue()
     whole = {**manifest, sum_name: hashlib.sha256(content).hexdigest()}
-    whole[OWN_SUM] = _sum(whole)
+    whole[OWN_SUM] = sum_of_fields(whole, OWN_SUM)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_together(
         {
@@ -196,7 +210,7 @@ def read_record(
     try:
         text = manifest_path.read_bytes()
         manifest = _loaded(text)
-        if OWN_SUM in manifest and manifest[OWN_SUM] != _sum(manifest):
+        if OWN_SUM in manifest and manifest[OWN_SUM] != sum_of_fields(manifest, OWN_SUM):
             raise ValueError("the manifest's SHA-256 is not that of its fields")
         content = _with(path, ".parquet").read_bytes()
         if hashlib.sha256(content).hexdigest() != manifest[sum_name]:
@@ -228,12 +242,6 @@ def _loaded(text: bytes) -> dict[str, Any]:
 
     manifest: dict[str, Any] = json.loads(text, object_pairs_hook=once)
     return manifest
-
-
-def _sum(manifest: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a manifest's fields, however its file is laid out."""
-    fields = {name: value for name, value in manifest.items() if name != OWN_SUM}
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _with(path: Path, ending: str) -> Path:

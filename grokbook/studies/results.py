@@ -101,7 +101,10 @@ def mediated(table: pd.DataFrame) -> Interval | None:
 
 def speeds_up(table: pd.DataFrame) -> Answer:
     """Answer whether noise speeds up grokking where the law is to be learned."""
-    found = ratios(table, NOISE)
+    return _sooner(table, ratios(table, NOISE))
+
+
+def _sooner(table: pd.DataFrame, found: pd.DataFrame) -> Answer:
     name = "law to be learned"
     if name not in found.index:
         return _missing(table, NOISE[name])
@@ -115,7 +118,8 @@ def speeds_up(table: pd.DataFrame) -> Answer:
 
 def because_of_the_law(table: pd.DataFrame) -> Answer:
     """Answer whether it does so because it teaches the commutative law."""
-    sooner, found, margin = speeds_up(table), ratios(table, NOISE), _margin()
+    found, margin = ratios(table, NOISE), _margin()
+    sooner = _sooner(table, found)
     others = [name for name in NOISE if name != "law to be learned"]
     for name in others:
         if name not in found.index:
@@ -261,7 +265,7 @@ def final_medians(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     columns
         Of the runs' logs.
     """
-    arms = [arm for arm in _arms_in_order(table) if " at " not in arm]
+    arms = [arm for arm in table["arm"].drop_duplicates() if " at " not in arm]
     found = table.groupby("arm")[[f"final_{name}" for name in columns]].median().loc[arms]
     return found.rename(columns=lambda name: name.removeprefix("final_"))
 
@@ -284,10 +288,6 @@ def unrecorded(table: pd.DataFrame, study: str) -> str:
         if missing:
             lacking.append(f"{arm} ({len(missing)} of {len(wanted)})")
     return ", ".join(lacking) or "none"
-
-
-def _arms_in_order(table: pd.DataFrame) -> list[str]:
-    return [str(arm) for arm in table["arm"].drop_duplicates()]
 
 
 def _common(table: pd.DataFrame, arms: Sequence[str]) -> list[int]:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from grokbook._support.atomic_files import write_atomically
-from grokbook._support.errors import RunError, first_line
-from grokbook.store.records import default_root, roots
+from grokbook.store.json_records import read_json_record, write_json_record
 from grokbook.torture.cases import Outcome
 
 MADE = (
@@ -24,7 +20,7 @@ MADE = (
     *("seed", "scale", "seconds"),
 )
 COLUMNS = ("attack", "kind", "cases", "failed", "seconds")
-_AGAIN = "record it anew with `make torture`"
+PLACE = "torture/torture.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,17 +80,13 @@ def keep(record: Record, root: Path | None = None) -> Path:
     root : Path, optional
         The folder of runs; :func:`grokbook.store.records.default_root` if not given.
     """
-    path = _path(default_root() if root is None else root)
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "made": record.made,
         "table": record.table.to_dict("records"),
         "failures": record.failures,
         "lacking": record.lacking,
     }
-    text = json.dumps(content | {"sha256": _sum(content)}, indent=1) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
-    return path
+    return write_json_record(PLACE, content, root)
 
 
 def load(root: Path | None = None) -> Record:
@@ -103,31 +95,22 @@ def load(root: Path | None = None) -> Record:
     Parameters
     ----------
     root : Path, optional
-        As in :func:`grokbook.store.records.roots`: another store of runs does not hide the record
-        that the book brings along.
+        As in :func:`grokbook.store.json_records.read_json_record`.
 
     Raises
     ------
     RunError
         If it is missing or damaged.
     """
-    paths = [_path(folder) for folder in roots(root)]
-    path = next((each for each in paths if each.exists()), None)
-    if path is None:
-        raise RunError("There is no record of the exercise; make it with `make torture`.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content.pop("sha256") != _sum(content):
-            raise ValueError("SHA-256 is not that of the content")
-        for key in MADE:
-            if key not in content["made"]:
-                raise ValueError(f"no {key}")
-        table = pd.DataFrame.from_records(content["table"])[list(COLUMNS)]
-        return Record(content["made"], table, content["failures"], content["lacking"])
-    except Exception as error:  # json, OS, key, type and pandas errors: all mean "not as written"
-        raise RunError(
-            f"The record of the exercise is damaged ({path.name}: {first_line(error)}); {_AGAIN}."
-        ) from error
+    return read_json_record(PLACE, "record of the exercise", "`make torture`", _parsed, root)
+
+
+def _parsed(content: dict[str, Any]) -> Record:
+    for key in MADE:
+        if key not in content["made"]:
+            raise ValueError(f"no {key}")
+    table = pd.DataFrame.from_records(content["table"])[list(COLUMNS)]
+    return Record(content["made"], table, content["failures"], content["lacking"])
 
 
 def exercise_table(record: Record) -> pd.DataFrame:
@@ -159,12 +142,3 @@ def exercise_table(record: Record) -> pd.DataFrame:
     for attack, why in record.lacking.items():
         rows[f"{attack}: {why}"] = {"recorded": str(made["recorded"])[:10], "git_commit": commit}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("exercise")
-
-
-def _sum(content: dict[str, Any]) -> str:
-    """Return the SHA-256 of a record's content, however its file is laid out."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _path(root: Path) -> Path:
-    return root / "torture" / "torture.json"

@@ -10,6 +10,8 @@ from grokbook import EXPERIMENTS, InputError, RunError
 from grokbook.benchmarks import record as recording
 from grokbook.benchmarks import tables
 from grokbook.benchmarks.record import LENS, MADE, PACKAGE, TABLES
+from grokbook.store import json_records
+from grokbook.store.records import sum_of_fields
 from grokbook.studies.reproduce import CONTROL_SEEDS, SEEDS
 
 
@@ -45,7 +47,7 @@ def test_a_missing_record_gives_one_sentence(tmp_path):
 def signed(whole: dict) -> str:
     """Write a record of another content, its check sum made anew."""
     content = {name: part for name, part in whole.items() if name != "sha256"}
-    return json.dumps(content | {"sha256": recording._sum(content)})
+    return json.dumps(content | {"sha256": sum_of_fields(content, "sha256")})
 
 
 def one_sentence(error: pytest.ExceptionInfo) -> str:
@@ -100,7 +102,7 @@ def test_a_record_that_does_not_say_how_it_was_made_gives_one_sentence(path, tmp
 
 def test_a_failed_writing_leaves_the_old_record(path, monkeypatch):
     old = path.read_bytes()
-    monkeypatch.setattr(recording.json, "dumps", lambda *_, **__: "\ud800")  # cannot be encoded
+    monkeypatch.setattr(json_records.json, "dumps", lambda *_, **__: "\ud800")  # cannot be encoded
     with pytest.raises(UnicodeEncodeError):
         recording.keep(record(), path.parents[1])
     assert path.read_bytes() == old and list(path.parent.iterdir()) == [path]

@@ -204,7 +204,9 @@ def test_the_machine_sees_a_store_that_reads_what_is_damaged(
         manifest.write_text(json.dumps(fields))
         machine.kept[key].damaged = True
         machine.what_was_written_is_read_and_nothing_else()
-        monkeypatch.setattr("grokbook.store.records._sum", lambda _: fields["manifest_sha256"])
+        monkeypatch.setattr(
+            "grokbook.store.records.sum_of_fields", lambda *_: fields["manifest_sha256"]
+        )
         with pytest.raises(AssertionError):
             machine.what_was_written_is_read_and_nothing_else()
     finally:
