@@ -197,10 +197,10 @@ def _field_names(value: object, prefix: str = "") -> list[str]:
 
 def study(command: given.Study) -> None:
     """Record what a study lacks, and say after each run how long the rest will take."""
-    from grokbook.studies import league, mechanism, norm, prediction
+    from grokbook.studies import league, mechanism, norm, prediction, times
     from grokbook.studies.study import record
 
-    studies = {each.STUDY.name: each.STUDY for each in (mechanism, norm, prediction, league)}
+    studies = {each.STUDY.name: each.STUDY for each in (mechanism, norm, prediction, league, times)}
     for line in record(
         studies[command.name], arms=command.arms, seeds=command.seeds, jobs=command.jobs
     ):

@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock
 from typing import NamedTuple
 
 import torch
@@ -307,7 +308,8 @@ def hutchinson_sharpness(
             signs = torch.randint(2, shape, generator=generator, device=generator.device)
             V = (2 * signs - 1).to(hessian.device, hessian.dtype)
             try:
-                HV = hessian @ V
+                with _FORWARD_MODE:
+                    HV = hessian @ V
             except RuntimeError as error:
                 raise InputError(
                     f"model or loss cannot be differentiated twice here ({first_line(error)}), "
@@ -317,6 +319,10 @@ def hutchinson_sharpness(
     products = torch.cat(values)
     require_finite(products, "v^T H v")
     return SharpnessEstimate(float(products.mean()), float(products.std()) / probes**0.5)
+
+
+_FORWARD_MODE = Lock()
+"""Torch counts levels of forward differentiation for the whole process, not for each thread."""
 
 
 def _load_forward_derivatives() -> None:

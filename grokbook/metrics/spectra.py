@@ -15,6 +15,9 @@ from grokbook._support.tensors import require_tensor
 from grokbook.metrics._checks import Order, as_orders, require_finite, require_matrix
 from grokbook.metrics._numbers import EPS, require_memory, rounding, spacing
 
+HOST_SIDE = 512
+"""Up to this size a GPU's solver of one matrix is slower than LAPACK on the host."""
+
 
 def count_zero_features(Z: Tensor) -> int:
     """Count the rows of Z (n, d) that are exactly zero and so have no direction.
@@ -200,7 +203,7 @@ def _gram_eigenvalues(R: Tensor, name: str, tolerance: float, rounded: float) ->
         raise InputError(
             f"{name} has a diagonal that is off by {off:.3g}, but it must be all ones."
         )
-    eigenvalues = torch.linalg.eigvalsh((R + R.T) / 2).flip(0)
+    eigenvalues = torch.linalg.eigvalsh(_host((R + R.T) / 2, n)).flip(0)
     if eigenvalues[-1] < -n * tolerance:
         raise InputError(
             f"{name} has the eigenvalue {float(eigenvalues[-1]):.3g}, but must be positive "
@@ -233,6 +236,7 @@ def feature_spectrum(Z: Tensor) -> Tensor:
 def unit_spectrum(U: Tensor) -> Tensor:
     """Return `feature_spectrum` of rows that have length one already."""
     n, d = U.shape
+    U = _host(U, min(n, d))
     tall = U if n >= d else U.T
     singular = torch.linalg.svdvals(torch.linalg.qr(tall, mode="r").R)
     return singular[singular > max(n, d) * EPS * singular[0]] ** 2 / n
@@ -271,11 +275,17 @@ def unit_hadamard_spectrum(U1: Tensor, U2: Tensor, rank1: int, rank2: int) -> Te
     n = len(U1)
     side = min(n, rank1 * rank2)
     require_memory(3 * 8 * side**2, f"the spectrum of a ({side}, {side}) Hadamard product")
+    U1, U2 = _host(U1, side), _host(U2, side)
     if n <= rank1 * rank2:
         product = (U1 @ U1.T).mul_(U2 @ U2.T)
     else:
         product = khatri_rao_gram(_range_factor(U1, rank1), _range_factor(U2, rank2))
     return _significant(torch.linalg.eigvalsh(product).flip(0), n) / n
+
+
+def _host(matrix: Tensor, side: int) -> Tensor:
+    """Return the matrix where a decomposition of this size is fastest: a small one on the CPU."""
+    return matrix.cpu() if matrix.is_cuda and side <= HOST_SIDE else matrix
 
 
 def _range_factor(U: Tensor, rank: int) -> Tensor:

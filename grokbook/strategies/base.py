@@ -36,12 +36,13 @@ class TrainingState:
     step : int
         Number of optimiser steps taken so far.
     generator : torch.Generator
-        The run's noise stream.
+        The run's noise stream, on the CPU wherever the network is: draws are the same everywhere.
     train_accuracy : callable
         Returns the current clean accuracy on the whole training set, in [0, 1], as a 0-dimensional
         tensor on the network's device.
     memory : dict of str to Tensor
-        What a strategy keeps between steps; saved in checkpoints.
+        What a strategy keeps between steps; saved in checkpoints, from which tensors come back on
+        the network's device.
     outputs : int
         Number of logits K of the network.
     """
@@ -74,12 +75,15 @@ class Strategy(Protocol):
 
 
 def standard_normal(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
-    """Draw N(0, 1) in float32 and return it in the type of ``like``.
+    """Draw N(0, 1) in float32 where the generator is; return it in ``like``'s type and device.
 
-    So a network of higher precision sees the same noise.
+    So a network of higher precision, or on a GPU, sees the same noise.
     """
-    drawn = torch.randn(shape, generator=generator, dtype=torch.float32, device=like.device)
-    return drawn.to(like.dtype)
+    drawn = torch.randn(
+        shape, generator=generator, dtype=torch.float32, device=generator.device,
+        pin_memory=like.is_cuda and generator.device.type == "cpu",
+    )  # fmt: skip
+    return drawn.to(like.device, like.dtype, non_blocking=True)
 
 
 @dataclass(frozen=True)

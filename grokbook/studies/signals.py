@@ -71,7 +71,7 @@ def measure(
     information = [
         metrics.perturbed_information(
             model.first_layer, model.logits, inputs, sigma, 1.0, settings["information_batch"],
-            generator=_noise(recipe, split, f"information {step}"),
+            generator=_noise(recipe, f"information {step}"),
         )
         for sigma in (0.0, settings["information_sigma"])
     ]  # fmt: skip
@@ -98,16 +98,16 @@ def _dear(
     loss, x, y = criterion(recipe.loss), split.train_x, split.train_y
     with torch.no_grad():
         inputs = model.inputs(x)
-    order = torch.randperm(len(x), generator=_noise(recipe, split, "sample"), device=inputs.device)
-    few = inputs[order[: settings["samples"]]]
+    order = torch.randperm(len(x), generator=_noise(recipe, "sample"))
+    few = inputs[order[: settings["samples"]].to(inputs.device)]
     return {
         "sharpness": metrics.hutchinson_sharpness(
             model, loss, x, y, settings["probes"],
-            generator=_noise(recipe, split, f"sharpness {step}"),
+            generator=_noise(recipe, f"sharpness {step}"),
         ).estimate,
         "perturbation_error": metrics.perturbation_error(
             model.logits, inputs, settings["error_sigma"],
-            generator=_noise(recipe, split, f"error {step}"),
+            generator=_noise(recipe, f"error {step}"),
         ),
         "input_jacobian": float(
             metrics.input_jacobian(model.logits, few).double().square().sum(dim=(1, 2)).mean()
@@ -115,13 +115,13 @@ def _dear(
         "local_complexity": metrics.local_complexity(
             lambda rows: model.first_layer(rows) @ model.mlp_in + model.mlp_in_bias,
             few, settings["radius"], settings["directions"],
-            generator=_noise(recipe, split, "directions"),
+            generator=_noise(recipe, "directions"),
         ),
     }  # fmt: skip
 
 
-def _noise(recipe: Experiment, split: Split, purpose: str) -> torch.Generator:
-    return generator(recipe.seed, f"signals {purpose}", split.train_x.device)
+def _noise(recipe: Experiment, purpose: str) -> torch.Generator:
+    return generator(recipe.seed, f"signals {purpose}")
 
 
 def derived(

@@ -60,7 +60,7 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return what a checkpoint holds, each entry there and of its type.
+    """Return what a checkpoint holds, each entry there and of its type, tensors on the CPU.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         head, checksum, payload = content.split(b"\n", 2)
         if head + b"\n" != _FORMAT or hashlib.sha256(payload).hexdigest().encode() != checksum:
             raise ValueError("not as it was written")
-        found: dict[str, Any] = torch.load(BytesIO(payload), weights_only=True)
+        found: dict[str, Any] = torch.load(BytesIO(payload), map_location="cpu", weights_only=True)
         found.setdefault("kept", {})  # a checkpoint of before weights could be kept
         for name, kind in _FIELDS.items():
             if type(found[name]) is not kind:

@@ -92,9 +92,8 @@ class _Moment:
         return self.run.split
 
     def noise(self, purpose: str) -> torch.Generator:
-        """Return the generator of one metric at this step."""
-        device = self.split.train_x.device
-        return generator(self.experiment.seed, f"metrics {purpose} {self.step}", device)
+        """Return the generator of one metric at this step, on the CPU: the same everywhere."""
+        return generator(self.experiment.seed, f"metrics {purpose} {self.step}")
 
     @cached_property
     @torch.no_grad()
@@ -258,10 +257,8 @@ def _by_order(name: str, values: Tensor) -> dict[str, float]:
 def _theory(moment: _Moment) -> dict[str, float]:
     """Both sides of Lemma 3.1 and ε(W) of Theorem 3.2 on the MLP; of 5.9 and 5.12 on both."""
     model, inputs = moment.model, moment.inputs[:THEORY_SAMPLES]
-    noise = torch.randn(
-        inputs.shape, generator=moment.noise("theory"), dtype=inputs.dtype, device=inputs.device
-    )
-    moved = inputs + moment.experiment.measurements.information_sigma * noise
+    noise = torch.randn(inputs.shape, generator=moment.noise("theory"), dtype=inputs.dtype)
+    moved = inputs + moment.experiment.measurements.information_sigma * noise.to(inputs.device)
     with torch.no_grad():
         clean, perturbed = model.logits(inputs), model.logits(moved)
         first, first_moved = model.first_layer(inputs), model.first_layer(moved)

@@ -52,7 +52,7 @@ class SeedState:
         model, split = experiment.network(split).to(place), split.to(place)
         state = TrainingState(
             step=0,
-            generator=generator(experiment.seed, "noise", place),
+            generator=generator(experiment.seed, "noise"),
             train_accuracy=lambda: accuracy_on_training_set(model, split),
             outputs=number_of_logits(model, split),
         )
@@ -174,7 +174,13 @@ class SeedState:
         generator_state, batches.order, batches.position = content["batches"]
         batches.generator.set_state(generator_state)
         state.generator.set_state(content["noise"])
-        state.memory.update(content["memory"])
+        place = self.split.train_x.device
+        state.memory.update(
+            {
+                name: value.to(place) if isinstance(value, Tensor) else value
+                for name, value in content["memory"].items()
+            }
+        )
         state.step = content["step"]
         self.diverged = content["diverged"]
         self.log, self.kept = content["log"], content["kept"]

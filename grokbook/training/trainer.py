@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -103,6 +104,9 @@ class Trainer:
         self.taken, self.whole = 0, True
         self._seconds = 0.0
         self._since: float | None = None
+        # On a GPU the host's work of a seed, draws and spectra, takes longer than the device's.
+        several_cores = self.device.type == "cuda" and len(self.seeds) > 1
+        self._each = ThreadPoolExecutor(len(self.seeds)).map if several_cores else map
         self._due = set(first.log.steps(first.steps))
         self._dear = set(first.log.dear_steps(first.steps))
         self._keep_weights()
@@ -165,8 +169,8 @@ class Trainer:
     def losses(self) -> Tensor:
         """Draw the next batch of each seed and return its loss, float64 ``(seeds,)``."""
         batches = [seed.batches.next() for seed in self.seeds]
-        noises = [seed.noise(x) for seed, (x, _) in zip(self.seeds, batches, strict=True)]
-        return self.objective(batches, noises)
+        noises = self._each(SeedState.noise, self.seeds, [x for x, _ in batches])
+        return self.objective(batches, list(noises))
 
     def step(self) -> Tensor:
         """Take one step, and log nothing: that does :meth:`run_until`.
@@ -231,8 +235,10 @@ class Trainer:
         """Measure and log the present step if it is due and not logged yet."""
         if self.taken not in self._due:
             return
+        dear = self.taken in self._dear
+        logged = list(self._each(lambda seed: seed.measure_once(dear=dear), self.seeds))
         for place, seed in enumerate(self.seeds):
-            if seed.measure_once(dear=self.taken in self._dear) and self.on_log is not None:
+            if logged[place] and self.on_log is not None:
                 self.on_log(place, dict(seed.log[-1]))
 
     def save(self, *paths: Path) -> None:
