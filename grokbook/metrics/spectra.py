@@ -15,7 +15,7 @@ from grokbook._support.tensors import require_tensor
 from grokbook.metrics._checks import Order, as_orders, require_finite, require_matrix
 from grokbook.metrics._numbers import EPS, require_memory, rounding, spacing
 
-HOST_SIDE = 512
+HOST_SIDE = 256
 """Up to this size a GPU's solver of one matrix is slower than LAPACK on the host."""
 
 

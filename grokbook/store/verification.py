@@ -13,8 +13,9 @@ from grokbook.store.run_store import RunStore
 from grokbook.training.loop import train
 
 # Tolerances of `verify`: relative, and absolute by how a column's name begins. They leave room for
-# other machines, thread counts and compilers, which round differently.
-RELATIVE_TOLERANCE = 1e-3
+# other machines, thread counts and compilers, which round differently: at step 10 of runs recorded
+# on a GPU and re-trained on a CPU, logit distances and information were up to 1.4e-3 apart.
+RELATIVE_TOLERANCE = 2e-3
 RELATIVE_TOLERANCES = {
     # A few ReLUs near 0 that switch: weights 3e-7 apart, compiled and not, gave 2.3e-3 at step 10.
     "sharpness": 5e-3,
