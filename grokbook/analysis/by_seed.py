@@ -40,6 +40,12 @@ def grokked(runs: pd.DataFrame, task: Task) -> Times:
     return staying(runs, "test_accuracy", task.grokked)
 
 
+def reached(runs: pd.DataFrame, column: str, level: float) -> Times:
+    """Return the first logged steps at which a column is at least a level, by seed."""
+    steps = per_seed(runs, lambda run: float(run.loc[run[column] >= level, "step"].min()))
+    return Times(steps.fillna(last_steps(runs).steps), steps.isna())
+
+
 def train_100(runs: pd.DataFrame) -> Times:
     """Return the first steps with train accuracy 1."""
     return _moment(runs, "train_100")

@@ -175,6 +175,21 @@ def arm_times(table: pd.DataFrame, arm: str) -> Times:
     return Times(rows["endpoint"].fillna(rows["steps"]).astype(float), rows["endpoint"].isna())
 
 
+def together(times: Sequence[Times]) -> Times:
+    """Return the times of several sets of runs as one.
+
+    Raises
+    ------
+    InputError
+        If a seed is in two of them.
+    """
+    every = pd.concat([each.steps for each in times])
+    if every.index.has_duplicates:
+        twice = every.index[every.index.duplicated()][0]
+        raise InputError(f"Seed {twice} is in two of the tables, but must be counted once.")
+    return Times(every.sort_index(), pd.concat([each.censored for each in times]).sort_index())
+
+
 def arm_log(table: pd.DataFrame, arm: str) -> pd.DataFrame:
     """Return an arm's thin curves as a log: ``seed``, ``step``, and what the curves keep.
 

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from grokbook.analysis.by_seed import (
+    Times,
     grokked,
     half_right,
     per_seed,
+    reached,
     train_100,
 )
+from grokbook.analysis.censored import arm_times, together
 from grokbook.claims.evidence import Bound, Evidence, Ratio, Values
 from grokbook.claims.rules import Claim, Records, Statement
 from grokbook.claims.section_1 import delay
 from grokbook.experiments.named import PAPER_TASKS
 from grokbook.tasks.base import Task
+
+_, MODADD = PAPER_TASKS
+
+MANY = {"new": ("seeds 10 to 19 alone", False), "all": ("all recorded seeds", True)}
+"""Readings over the seeds of the study of times: alone, and with those recorded whole."""
+
+
+def many_needs(*names: str, whole: bool) -> tuple[str, ...]:
+    """Return what a reading over many seeds of these experiments is judged by."""
+    return tuple(f"times/{name}" for name in names) + (names if whole else ())
 
 
 def _mean_accuracy(log: pd.DataFrame) -> pd.Series[float]:
@@ -47,6 +61,20 @@ def _mean_gain(runs: Records, task: Task) -> Evidence:
         _mean_accuracy(runs[f"{task.key}-{name}"]) for name in ("perturbed", "standard")
     )
     return Values.known((perturbed - standard).dropna())
+
+
+def first_passages(runs: Records, name: str, whole: bool) -> Times:
+    """Return when an experiment on modulo addition first has 99 % test accuracy.
+
+    Over the seeds of the study of times and, if ``whole``, of the recorded runs, too.
+    """
+    more = arm_times(runs[f"times/{name}"], name)
+    return together((reached(runs[name], "test_accuracy", MODADD.grokked), more)) if whole else more
+
+
+def many_seeds(above: str, below: str, whole: bool) -> Callable[[Records], Evidence]:
+    """Return what compares the first passages of two experiments over ten or more seeds."""
+    return lambda runs: Ratio(*(first_passages(runs, name, whole) for name in (above, below)))
 
 
 def _constant(runs: Records, task: Task, fitting: bool) -> Evidence:
@@ -87,6 +115,16 @@ _C9 = tuple(
             partial(_mean_gain, task=task), (f"{task.key}-standard", f"{task.key}-perturbed"),
         ),
     )
+)  # fmt: skip
+
+_C9 += tuple(
+    Statement(
+        f"C9.modadd.{key}", _SPEED_UP, "abstract; section 3.2, Figure 4", MODADD.name,
+        f"ratio of first steps with test accuracy 99 %, standard / perturbed, {seeds}",
+        Bound(">", 1), many_seeds("modadd-standard", "modadd-perturbed", whole),
+        many_needs("modadd-standard", "modadd-perturbed", whole=whole),
+    )
+    for key, (seeds, whole) in MANY.items()
 )  # fmt: skip
 
 _C18 = tuple(

@@ -20,9 +20,7 @@ from grokbook.analysis.by_seed import (
 from grokbook.analysis.censored import arm_times
 from grokbook.claims.evidence import Bound, Evidence, Proof, Ratio, Shares, Values, ranges
 from grokbook.claims.rules import Claim, Records, Statement
-from grokbook.experiments.named import PAPER_TASKS
-
-_, MODADD = PAPER_TASKS
+from grokbook.claims.section_3_2 import MANY, MODADD, many_needs, many_seeds
 
 TASK = MODADD.name
 HEIGHT = 0.02
@@ -220,14 +218,25 @@ _C11 = (
     ),
 )  # fmt: skip
 
-_C12 = tuple(
-    Statement(
-        f"C12.modadd.{reading}", "The commutativity regulariser is sooner than perturbed training.",
-        "section 4.1, Figure 6", TASK,
-        f"ratio of steps to test accuracy {percent} %, perturbed / abelian", Bound(">", 1),
-        partial(_abelian_sooner, times=times), ("modadd-perturbed", "modadd-abelian"),
-    )
-    for reading, percent, times in (("grokked", 99, _grokked), ("half", 50, half_right))
+_SOONER = "The commutativity regulariser is sooner than perturbed training."
+_C12 = (
+    *(
+        Statement(
+            f"C12.modadd.{reading}", _SOONER, "section 4.1, Figure 6", TASK,
+            f"ratio of steps to test accuracy {percent} %, perturbed / abelian", Bound(">", 1),
+            partial(_abelian_sooner, times=times), ("modadd-perturbed", "modadd-abelian"),
+        )
+        for reading, percent, times in (("grokked", 99, _grokked), ("half", 50, half_right))
+    ),
+    *(
+        Statement(
+            f"C12.modadd.{key}", _SOONER, "section 4.1, Figure 6", TASK,
+            f"ratio of first steps with test accuracy 99 %, perturbed / abelian, {seeds}",
+            Bound(">", 1), many_seeds("modadd-perturbed", "modadd-abelian", whole),
+            many_needs("modadd-perturbed", "modadd-abelian", whole=whole),
+        )
+        for key, (seeds, whole) in MANY.items()
+    ),
 )  # fmt: skip
 
 _C13 = (
