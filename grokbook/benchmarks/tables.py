@@ -273,7 +273,7 @@ def _written(column: str, value: Any) -> str:
 _FORMS = {
     **dict.fromkeys(("spread", "peak_share", "share"), "{:.0f} %"),
     **dict.fromkeys(("plain_ms", "cheap_ms", "full_ms", "gflops"), "{:,.0f}"),
-    **dict.fromkeys(("ratio", "ceiling", "minutes", "hours"), "{:,.1f}"),
+    **dict.fromkeys(("ratio", "ceiling", "minutes", "hours", "alone"), "{:,.1f}"),
     "ms": "{:,.2f}",
     "difference": "{:.0e}",
 }
@@ -290,7 +290,7 @@ def _idea_times(record: Record) -> pd.DataFrame:
 
 
 def whole_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
-    """Return how long the recorded runs took, and with them the whole book.
+    """Return how long runs took that one process trained on a CPU, and with them the whole book.
 
     Parameters
     ----------
@@ -314,7 +314,7 @@ def whole_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
     wanted = [key.name for key, _ in everything(preset) if key.preset == preset]
     rows = {}
     for name in (*EXPERIMENTS, *CONTROLS):
-        manifests = load_manifests(name, preset, root=root)
+        manifests = [each for each in load_manifests(name, preset, root=root) if not _gpus(each)]
         minutes = statistics.median(each["seconds"] for each in manifests) / 60
         rows[name] = {
             "steps": max(each["steps"] for each in manifests),
@@ -325,3 +325,41 @@ def whole_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
             "hours": wanted.count(name) * minutes / 60,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment")
+
+
+def gpu_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
+    """Return how long the recorded runs took that a GPU trained, several seeds together.
+
+    Parameters
+    ----------
+    preset, root
+        As for :func:`whole_runs`.
+
+    Returns
+    -------
+    DataFrame
+        One row for the seeds of an experiment that trained together from their first step to their
+        last: ``experiment``, ``device``, ``seeds`` (how many), ``minutes`` of all together, and
+        ``alone``, the median minutes of one seed on a CPU. No row where there is none.
+    """
+    rows = []
+    for name in (*EXPERIMENTS, *CONTROLS):
+        manifests = load_manifests(name, preset, root=root)
+        alone = [each["seconds"] for each in manifests if not _gpus(each)]
+        crowds: dict[tuple[str, float], int] = {}
+        for each in manifests:
+            if each["device"] in _gpus(each) and len(each["stretches"]) == 1:
+                crowd = each["device"], each["seconds"]
+                crowds[crowd] = crowds.get(crowd, 0) + 1
+        rows += [
+            (name, device, seeds, seconds / 60, statistics.median(alone) / 60)
+            for (device, seconds), seeds in crowds.items()
+        ]
+    columns = ["experiment", "device", "seeds", "minutes", "alone"]
+    return pd.DataFrame(rows, columns=columns).set_index("experiment")
+
+
+def _gpus(manifest: dict[str, Any]) -> set[str]:
+    """GPUs that had a part in a run."""
+    stretches = manifest.get("stretches", [manifest])
+    return {each["device"] for each in stretches} - {"cpu"}

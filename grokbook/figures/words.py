@@ -115,6 +115,7 @@ CATALOGUE: dict[str, Words] = _LABELS | {
     "seconds": Words("wall time", "s", "count"),
     "minutes": Words("wall time", "min"),
     "hours": Words("all runs", "h"),
+    "alone": Words("one seed on a CPU", "min"),
     "cases": Words("cases", "", "count"),
     "failed": Words("failed", "", "count"),
     # benchmarks

@@ -19,8 +19,8 @@ from grokbook.store.run_store import RunStore
 from grokbook.store.workers import record_all, require_jobs
 from grokbook.studies import image_geometry, information_settings, l1_search, refresh_rates
 
-SEEDS = (0, 1, 2, 3, 4)
-CONTROL_SEEDS = 3
+SEEDS = tuple(range(10))
+CONTROL_SEEDS = 6
 """The first so many of the seeds are recorded for the controls too."""
 
 

@@ -15,9 +15,9 @@ from grokbook.studies.reproduce import (
 def test_everything_is_five_experiments_the_controls_the_search_and_the_rates() -> None:
     wanted = everything()
     keys = [key for key, _ in wanted]
-    assert len(keys) == len(set(keys)) == 5 * len(EXPERIMENTS) + 3 * len(CONTROLS) + 10 + 8
-    assert {key.seed for key in keys if key.name in EXPERIMENTS} == {0, 1, 2, 3, 4}
-    assert {key.seed for key in keys if key.name in CONTROLS} == {0, 1, 2}
+    assert len(keys) == len(set(keys)) == 10 * len(EXPERIMENTS) + 6 * len(CONTROLS) + 10 + 8
+    assert {key.seed for key in keys if key.name in EXPERIMENTS} == {*range(10)}
+    assert {key.seed for key in keys if key.name in CONTROLS} == {*range(6)}
     # Seed after seed, so that whatever was recorded when it was stopped is worth having.
     seeds = [key.seed for key in keys if key.preset == "paper"]
     assert seeds == sorted(seeds)
