@@ -46,6 +46,7 @@ def retrain(
     key: RunKey,
     look: Callable[[Trainer], None] | None = None,
     *,
+    until: int | None = None,
     root: Path | None = None,
     device: str = "auto",
 ) -> tuple[Run, Run]:
@@ -57,6 +58,8 @@ def retrain(
         The recorded run.
     look : callable, optional
         Given the trainer before the first step and after every one.
+    until : int, optional
+        The last step, that of the recorded run if not given.
     root, device
         As in :func:`verify_whole`.
 
@@ -78,7 +81,8 @@ def retrain(
             look(trainer)
         return False
 
-    trainer.run_until(int(recorded.manifest["steps"]), pause=watched)
+    last = int(recorded.manifest["steps"])
+    trainer.run_until(last if until is None else min(until, last), pause=watched)
     watched()  # before a step it is asked of itself, after the last one not
     (fresh,) = trainer.runs()
     return recorded, fresh

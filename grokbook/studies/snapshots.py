@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from grokbook.experiments.named import EXPERIMENTS
+from grokbook.analysis.moments import first_step_staying
+from grokbook.experiments.named import EXPERIMENTS, task_of
 from grokbook.models.base import Network
 from grokbook.models.mlp import MLP
 from grokbook.store.records import default_root, find_record, read_record, write_record
@@ -95,7 +96,12 @@ def taken_from(network: Network, split: Split) -> dict[str, np.ndarray]:
 
 
 def record(
-    name: str, preset: str = "paper", seed: int = 0, root: Path | None = None, device: str = "auto"
+    name: str,
+    preset: str = "paper",
+    seed: int = 0,
+    root: Path | None = None,
+    device: str = "auto",
+    until: int | None = None,
 ) -> Path:
     """Train a recorded run again, keep what :func:`load` returns, and compare its log on the way.
 
@@ -107,6 +113,8 @@ def record(
         The folder of runs; :func:`grokbook.store.records.default_root` if not given.
     device : str
         As in :func:`grokbook.training.loop.train`.
+    until : int, optional
+        The last step that is looked at, that of the run if not given.
 
     Returns
     -------
@@ -122,14 +130,15 @@ def record(
     """
     folder = default_root() if root is None else root
     key = RunKey(preset, name, seed)
-    steps = steps_to_keep(RunStore(folder).load(key).log)
+    log = RunStore(folder).load(key).log
+    steps = steps_to_keep(log if until is None else log[log["step"] <= until])
     found: list[dict[str, np.ndarray]] = []
 
     def look(trainer: Trainer) -> None:
         if len(found) < len(steps) and trainer.taken == steps[len(found)]:
             found.append(taken_from(trainer.network, trainer.seeds[0].split))
 
-    recorded, fresh = retrain(key, look, root=folder, device=device)
+    recorded, fresh = retrain(key, look, until=steps[-1], root=folder, device=device)
     table = agreement(recorded.log, fresh.log)
     parts = table["parts"].min()
     weights = np.stack([each["weights"] for each in found])
@@ -197,9 +206,24 @@ def load(
     }
 
 
-def record_all(root: Path | None = None, seed: int = 0, device: str = "auto") -> list[Path]:
-    """Record the snapshots of the paper's five experiments; hours on one core."""
-    return [record(name, seed=seed, root=root, device=device) for name in EXPERIMENTS]
+TAIL = 1500
+"""Steps after grokking that :func:`record_pairs` looks at."""
+
+
+def record_pairs(root: Path | None = None, seed: int = 0, device: str = "auto") -> list[Path]:
+    """Record the snapshots of the paper's trainings on modulo addition, each until it has grokked.
+
+    That takes half an hour of one core.
+    """
+    made = []
+    for name in EXPERIMENTS:
+        task = task_of(name)
+        if task.label_table() is None:
+            continue
+        log = RunStore(root).load(RunKey("paper", name, seed)).log.assign(seed=seed)
+        grokked = first_step_staying(log, "test_accuracy", task.grokked)[seed]
+        made.append(record(name, seed=seed, root=root, device=device, until=int(grokked) + TAIL))
+    return made
 
 
 def _command(key: RunKey) -> str:

@@ -124,3 +124,17 @@ def test_a_whole_log_is_compared_and_an_edited_value_is_told(root: Path, tmp_pat
         verify_whole(RunKey("custom", "none", 0), root=root)
     with pytest.raises(InputError, match="seed is -1"):
         snapshots.load("modadd-standard", seed=-1, root=root)
+
+
+def test_until_a_step_the_snapshots_are_those_of_the_whole_run(root: Path, tmp_path: Path) -> None:
+    name = NAMES[0]
+    RunStore(tmp_path).record(RunKey("custom", name, 0), recipe(name))
+    snapshots.record(name, "custom", root=tmp_path, until=33)
+    part, whole = (snapshots.load(name, "custom", root=each) for each in (tmp_path, root))
+    log = RunStore(root).load(RunKey("custom", name, 0)).log
+    assert part["step"].tolist() == snapshots.steps_to_keep(log[log["step"] <= 33])
+    both = sorted(set(part["step"].tolist()) & set(whole["step"].tolist()))
+    assert len(both) > 1
+    for step in both:
+        first, second = (each["step"].tolist().index(step) for each in (part, whole))
+        assert np.array_equal(part["predictions"][first], whole["predictions"][second])
