@@ -23,6 +23,7 @@ from grokbook.metrics.commutativity import (
 )
 from grokbook.metrics.fourier import (
     embedding_entropy,
+    embedding_spectrum,
     excluded_logits,
     key_frequencies,
     restricted_logits,
@@ -83,6 +84,7 @@ __all__ = [
     "commutes",
     "count_zero_features",
     "embedding_entropy",
+    "embedding_spectrum",
     "entropy_difference",
     "entropy_of_spectrum",
     "excluded_logits",

@@ -94,19 +94,22 @@ def excluded_logits(table: Tensor, frequencies: Sequence[int]) -> Tensor:
     return table.detach().to(torch.float64) - _waves(table, _checked(table, frequencies))
 
 
-def embedding_entropy(embedding: Tensor) -> float:
-    r"""Return the entropy of the Fourier spectrum of an embedding of 0 … p - 1, in nats.
+def embedding_spectrum(embedding: Tensor) -> Tensor:
+    r"""Return the shares of an embedding of 0 … p - 1 that lie on each frequency.
 
-    .. math:: -\sum_{k=1}^{\lfloor p/2 \rfloor} q_k \log q_k, \qquad
-              q_k \propto \Bigl\|\sum_a e^{-2\pi i k a/p} W_a\Bigr\|^2 \text{ (once for } \pm k)
-
-    At most log ⌊p/2⌋. Nanda et al. show the same spectrum's Gini coefficient.
+    .. math:: q_k \propto \Bigl\|\sum_a e^{-2\pi i k a/p} W_a\Bigr\|^2 \text{ (once for } \pm k),
+              \quad k = 1, …, \lfloor p/2 \rfloor, \quad \sum_k q_k = 1
 
     Parameters
     ----------
     embedding
         Shape (p, d), p at least 2; the row of a number at its place. What is no number, as "=",
         has to be left out.
+
+    Returns
+    -------
+    Tensor
+        float64, shape (⌊p/2⌋,).
 
     Raises
     ------
@@ -116,8 +119,8 @@ def embedding_entropy(embedding: Tensor) -> float:
     Examples
     --------
     >>> a = torch.arange(7)
-    >>> round(embedding_entropy(torch.cos(2 * torch.pi * 2 * a / 7)[:, None]), 6)
-    0.0
+    >>> embedding_spectrum(torch.cos(2 * torch.pi * 2 * a / 7)[:, None]).round(decimals=6).tolist()
+    [0.0, 1.0, 0.0]
     """
     require_matrix(embedding, "embedding")
     p = len(embedding)
@@ -129,7 +132,21 @@ def embedding_entropy(embedding: Tensor) -> float:
     energy = torch.fft.rfft(numbers, dim=0).abs().square().sum(dim=1)[1:]
     if p % 2 == 0:
         energy[-1] /= 2
-    return float(entropy_of_spectrum(energy))
+    return energy / energy.sum()
+
+
+def embedding_entropy(embedding: Tensor) -> float:
+    """Return the entropy of :func:`embedding_spectrum`, in nats; the arguments are the same.
+
+    At most log ⌊p/2⌋. Nanda et al. show the same spectrum's Gini coefficient.
+
+    Examples
+    --------
+    >>> a = torch.arange(7)
+    >>> round(embedding_entropy(torch.cos(2 * torch.pi * 2 * a / 7)[:, None]), 6)
+    0.0
+    """
+    return float(entropy_of_spectrum(embedding_spectrum(embedding)))
 
 
 def _modulus(table: Tensor) -> int:

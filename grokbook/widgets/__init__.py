@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from grokbook.widgets.in_page_training import train_in_the_page
     from grokbook.widgets.live_training import train_live
     from grokbook.widgets.matrix_entropy import matrix_entropy_explorer
+    from grokbook.widgets.network_explorer import trained_networks_explorer
     from grokbook.widgets.predicted_accuracy import predicted_accuracy_explorer
     from grokbook.widgets.run_explorer import recorded_runs_explorer
 
@@ -21,6 +22,7 @@ __all__ = [
     "recorded_runs_explorer",
     "train_in_the_page",
     "train_live",
+    "trained_networks_explorer",
 ]
 
 _MODULES = {
@@ -29,6 +31,7 @@ _MODULES = {
     "recorded_runs_explorer": "run_explorer",
     "train_in_the_page": "in_page_training",
     "train_live": "live_training",
+    "trained_networks_explorer": "network_explorer",
 }
 
 

@@ -1,6 +1,6 @@
 // A view of an explorer in the address of its page, as "#view=runs&task=MNIST", to be sent.
 
-const VIEWS = ["runs", "prediction", "entropy"];
+const VIEWS = ["runs", "prediction", "entropy", "network"];
 
 const listed = (words) => words.join(", ").replace(/, ([^,]*)$/, " or $1");
 const finite = (text) => (text.trim() === "" ? NaN : Number(text));

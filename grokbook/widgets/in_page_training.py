@@ -28,7 +28,7 @@ class InPageTraining(anywidget.AnyWidget):
     """The network, its controls and its curves; all of it happens in the browser."""
 
     _esm = script("in_page_training.js")
-    _css = style("plot.css", "in_page_training.css")
+    _css = style("plot.css", "answer_table.css", "in_page_training.css")
 
     width = traitlets.Int(WIDTH).tag(sync=True)
     limit = traitlets.Int(LIMIT).tag(sync=True)

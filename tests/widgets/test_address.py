@@ -1,13 +1,16 @@
 """An explorer's view in the address of its page: kept, taken, and refused in one sentence."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from browsing import Reader, saved_page
 
+from grokbook.tasks.modular import ModularAddition
 from grokbook.widgets import (
     matrix_entropy_explorer,
     predicted_accuracy_explorer,
     recorded_runs_explorer,
+    trained_networks_explorer,
 )
 
 pytestmark = pytest.mark.pages
@@ -26,6 +29,15 @@ def run(seed: int) -> pd.DataFrame:
     )
 
 
+def snapshots_of(p: int) -> dict[str, np.ndarray]:
+    source = np.random.default_rng(0)
+    return {
+        "step": np.array([0, 100, 400]),
+        "predictions": source.integers(0, p, (3, p, p), dtype=np.uint8),
+        "weights": source.normal(size=(3, p, 8)).astype(np.float32),
+    }
+
+
 RUNS = pd.concat([run(0), run(1)])
 EXPLORERS = {
     "runs": lambda: recorded_runs_explorer(
@@ -33,6 +45,9 @@ EXPLORERS = {
     ),
     "prediction": lambda: predicted_accuracy_explorer(RUNS, n=50, outputs=13),
     "entropy": lambda: matrix_entropy_explorer("orthogonal pairs"),
+    "network": lambda: trained_networks_explorer(
+        {"standard": snapshots_of(13)}, ModularAddition(13, 0.5, 0)
+    ),
 }
 
 
@@ -77,7 +92,7 @@ def shown(reader: Reader) -> list:
             [...document.querySelectorAll("input")].map((each) =>
                 each.type === "range" ? each.ariaValueText : each.checked),
             [...document.querySelectorAll("select")].map((each) => each.selectedIndex),
-            [...document.querySelectorAll("svg[role=img]")].map((each) => each.ariaLabel),
+            [...document.querySelectorAll("[role=img]")].map((each) => each.ariaLabel),
         ]"""
     )
 
@@ -99,6 +114,9 @@ def change(reader: Reader, name: str) -> None:
         page.get_by_role("slider", name="μ: variance of P").press("ArrowLeft")
         page.get_by_label("logarithmic steps").check()
         page.get_by_role("combobox").select_option("seed 1")
+    elif name == "network":
+        page.get_by_role("slider", name="Training step").press("ArrowLeft")
+        page.get_by_role("spinbutton", name="b").fill("7")
     else:
         page.get_by_role("slider", name="α: order").press("ArrowRight")
         page.get_by_role("button", name="One point fewer").click()
@@ -133,7 +151,9 @@ def test_an_address_that_sets_nothing_changes_nothing(visit, name, part):
         ("runs", "#view=runs&seeds=0,0", "seeds is “0,0”, but must be some of 0, 1"),
         ("runs", "#view=runs&metrics=__proto__", "metrics is “__proto__”"),
         ("runs", "#view=runs&toString=1", "it sets “toString”, not task, trainings"),
-        ("runs", "#task=MNIST", "view is “”, but must be runs, prediction or entropy"),
+        ("runs", "#task=MNIST", "view is “”, but must be runs, prediction, entropy or network"),
+        ("network", "#view=network&step=401", "step is “401”, but must be a number from 0 to 400"),
+        ("network", "#view=network&pair=1,13", "pair is “1,13”, but must be 2 to 2 numbers"),
         ("prediction", "#view=prediction&a=1e9", "a is “1e9”, but must be a number from -1000"),
         ("prediction", "#view=prediction&b=", "b is “”, but must be a number"),
         ("prediction", "#view=prediction&mu=NaN&a=1", "mu is “NaN”"),
