@@ -9,39 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from grokbook.analysis.prediction import best_moments, moments, scores
+from grokbook.analysis.signal_names import SHORT, moment_words
 from grokbook.figures.style import ROLES, WIDTH, finish, theme
 
-SHORT = {
-    "mid": "MID",
-    "ed": "ED",
-    "mid_or_ed": "MID or ED, small or falling",
-    "weight_norm": "weight norm",
-    "weight_norm_rate": "rate of the weight norm",
-    "train_loss": "training loss",
-    "hjorth_mobility": "Hjorth mobility of the loss",
-    "hjorth_activity": "Hjorth activity of the loss",
-    "gradient_norm": "gradient norm",
-    "sharpness": "sharpness",
-    "perturbation_error": "perturbation error",
-    "input_jacobian": "input Jacobian",
-    "local_complexity": "local complexity",
-    "restricted_loss": "restricted loss",
-    "excluded_loss": "excluded loss",
-    "spectral_entropy": "entropy of the embedding",
-    "test_loss": "test loss",
-}
-"""How the signals are written in figures and tables."""
-
 _PAPER, _RIVAL, _SHOWN = ROLES["test_accuracy"], ROLES["train_accuracy"], ROLES["quiet"]
-
-
-def moment_words(moment: str) -> str:
-    """Return a moment as words.
-
-    >>> moment_words("50"), moment_words("train_100")
-    ('step 50', 'training accuracy 100 %')
-    """
-    return "training accuracy 100 %" if moment == "train_100" else f"step {moment}"
 
 
 def ranking(table: pd.DataFrame, rules: Mapping[str, Any]) -> Figure:

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from grokbook.analysis.prediction import best_moments, moments, scores
-from grokbook.figures.prediction import SHORT, ranking
+from grokbook.analysis.signal_names import SHORT
+from grokbook.figures.prediction import ranking
 from grokbook.figures.style import svg
 from grokbook.studies import prediction
 
