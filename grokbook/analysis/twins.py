@@ -77,7 +77,7 @@ def courses(table: pd.DataFrame, rules: Mapping[str, Any], signal: str) -> pd.Da
         Indexed by ``labels`` and ``step``, those at which all runs were looked at: ``median``,
         ``low`` and ``high``, the range of the runs, and ``runs``.
     """
-    kind = table["arm"].str.partition("-")[0].map(LABELS)
+    kind = table["arm"].str.split("-").str[0].map(LABELS)
     runs = pd.DataFrame(
         {"labels": kind, "step": table["look_step"], "value": table[f"look_{signal}"]}
     ).dropna(subset=["labels"])

@@ -1,8 +1,8 @@
-"""The study of prediction in one picture: every early signal by how well it foretells."""
+"""The study of prediction: every early signal by how well it foretells, and the twins."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from grokbook.analysis.prediction import best_moments, moments, scores
 from grokbook.analysis.signal_names import SHORT, moment_words
+from grokbook.analysis.twins import LABELS, courses
 from grokbook.figures.style import ROLES, WIDTH, finish, theme
 
 _PAPER, _RIVAL, _SHOWN = ROLES["test_accuracy"], ROLES["train_accuracy"], ROLES["quiet"]
@@ -60,6 +61,58 @@ def ranking(table: pd.DataFrame, rules: Mapping[str, Any]) -> Figure:
         if first:
             figure.legend(list(first.values()), list(first), loc="outside lower center", ncols=1)
         return finish(figure, _words(best, rules))
+
+
+def twins(table: pd.DataFrame, rules: Mapping[str, Any], signals: Sequence[str]) -> Figure:
+    """Draw signals over the first steps, of networks and of their twins on random labels.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the study of prediction, one row a run; runs on few pairs are left out.
+    rules : mapping
+        Of the study.
+    signals
+        At most four, of those that one look at the network tells.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel a signal: the median of the runs and their range, with true and with random labels.
+        Its label is its alternative text.
+    """
+    with theme():
+        figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
+        grid = figure.subplots(1, len(signals), squeeze=False)[0]
+        words = []
+        for letter, axes, signal in zip("abcd", grid, signals, strict=False):
+            found = courses(table, rules, signal)
+            for role, labels in zip((_PAPER, _RIVAL), LABELS.values(), strict=True):
+                if labels not in found.index.get_level_values("labels"):
+                    continue
+                course = found.loc[labels]
+                steps = course.index.to_numpy()
+                axes.plot(steps, course["median"], color=role.light, ls=role.dashes, label=labels)
+                axes.fill_between(
+                    steps, course["low"], course["high"], color=role.light, alpha=0.18, lw=0
+                )
+                last = course.iloc[-1]
+                words.append(
+                    f"{SHORT[signal]}, {labels}: {last['runs']:.0f} runs, median"
+                    f" {course['median'].max():.3g} at its largest and {last['median']:.3g} at step"
+                    f" {steps[-1]:.0f}"
+                )
+            axes.set(xlabel="training step", ylim=(0, None))
+            axes.set_title(f"({letter}) {SHORT[signal]}")
+        grid[0].set_ylabel("nats")
+        handles, names = grid[0].get_legend_handles_labels()
+        if not words:
+            return finish(figure, "Signals of networks and their twins: no run is recorded yet.")
+        figure.legend(handles, names, loc="outside lower center", ncols=2)
+        return finish(
+            figure,
+            f"Signals over the first steps, with true and random labels: {'; '.join(words)}.",
+        )
 
 
 def _look(paper: bool, ranked: bool) -> tuple[Any, str, str]:

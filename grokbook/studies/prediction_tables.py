@@ -65,7 +65,7 @@ def four_moments(table: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
         at = scored[(scored["moment"] == moment) & scored["ranked"]].dropna(subset=["auroc"])
         for whose, paper in (("signals of the paper", True), ("rivals", False)):
             of_them = at[at["paper"] == paper]
-            best = of_them.loc[of_them["auroc"].idxmax()].to_dict() if len(of_them) else {}
+            best = next(iter(of_them.nlargest(1, "auroc").to_dict("records")), {})
             row[whose, "best"] = SHORT[best["signal"]] if best else ""
             row[whose, "AUROC"] = spanned(best, "auroc", "low", "high")
             alarms = ("false_alarms", "false_alarms_low", "false_alarms_high")
@@ -75,8 +75,7 @@ def four_moments(table: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
             steps, "median", "low", "high", pattern="{:,.0f}"
         )
         rows[moment_words(moment)] = row
-    found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("moment")
-    return found.set_axis(pd.MultiIndex.from_tuples(found.columns), axis=1)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("moment")
 
 
 def by_moment(scored: pd.DataFrame, name: str, pattern: str = "{:.2f}") -> pd.DataFrame:
@@ -144,7 +143,7 @@ def concordance_told(scored: pd.DataFrame) -> str:
         ]
         if not len(known) or not ours:
             return "Too few networks grok for a concordance with the time."
-        top = known.loc[known[column].idxmax()]
+        top = known.nlargest(1, column).iloc[0]
         told.append(
             f"{words} it is {'; '.join(ours)}, and the highest of {len(known)} signals is that of"
             f" {SHORT[top['signal']]}, {top[column]:.2f}"
@@ -175,8 +174,9 @@ def twins_left(table: pd.DataFrame, what: str) -> pd.DataFrame:
     what : str
         "left" or "fall", see :func:`grokbook.analysis.twins.twins`.
     """
-    found = twins(main_arms(table), study_rules("prediction"), TWINS).xs(what, level=1, axis=1)
-    return found.rename(columns=SHORT, level=0)
+    found = twins(main_arms(table), study_rules("prediction"), TWINS)
+    shown = pd.MultiIndex.from_product([[SHORT[each] for each in TWINS], LABELS.values()])
+    return found.loc[:, [column for column in found if column[1] == what]].set_axis(shown, axis=1)
 
 
 def twins_told(table: pd.DataFrame) -> str:
@@ -186,10 +186,11 @@ def twins_told(table: pd.DataFrame) -> str:
     for signal in TWINS:
         words = {}
         for what in ("left", "fall"):
-            both = found[signal, what].dropna()
+            # columns by their whole names: part of one is slow to find, and pandas says so
+            both = found[[(signal, what, labels) for labels in LABELS.values()]].dropna()
             if not len(both):
                 return "No pair of twins has come to training accuracy 100 %."
-            true, random = (both[each] for each in LABELS.values())
+            true, random = (both[signal, what, each] for each in LABELS.values())
             further = true < random if what == "left" else true > random
             words[what] = (
                 f"{true.median():.0%} with true and {random.median():.0%} with random labels",

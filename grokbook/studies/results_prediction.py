@@ -60,19 +60,15 @@ def paper_foretells(table: pd.DataFrame) -> Answer:
     if not decided:
         return Answer("undecided", _too_few(table))
     outcomes = [decided[each]["verdict"] if each in decided else "undecided" for each in PAPER]
-    outcome: Outcome = (
-        outcomes[0] if len(set(outcomes)) == 1 else "in part" if "yes" in outcomes else "undecided"
-    )
+    same = len(set(outcomes)) == 1
+    whole: Outcome = outcomes[0] if same else "in part" if "yes" in outcomes else "undecided"
     told = [
         f"{PAPER[each]} {outcome}"
         + (f", {_spanned(decided[each])} {_against(decided[each])}" if each in decided else "")
         for each, outcome in zip(PAPER, outcomes, strict=True)
     ]
     moment_count = len(moments(study_rules("prediction")))
-    return Answer(
-        outcome,
-        f"AUROC, widened for {moment_count} moments: {'; '.join(told)}.",
-    )
+    return Answer(whole, f"AUROC, widened for {moment_count} moments: {'; '.join(told)}.")
 
 
 def better_than_rivals(table: pd.DataFrame) -> Answer:
@@ -87,7 +83,7 @@ def better_than_rivals(table: pd.DataFrame) -> Answer:
     against = rivals(table)
     if not len(against):
         return Answer("undecided", f"No rival has an AUROC at {moment_words(last['moment'])}.")
-    if against[["will_grok", "random"]].min(axis=None) < FEWEST:
+    if against[["will_grok", "random"]].to_numpy().min() < FEWEST:
         return Answer("undecided", _too_few(table))
     best = against.iloc[0].to_dict()
     names = listed([SHORT[name] for name in last["rivals"]])
