@@ -83,7 +83,7 @@ def test_twins_in_words(table: pd.DataFrame) -> None:
         (signal, labels) for signal in ("MID", "ED") for labels in ("true labels", "random labels")
     ]
     html = shown(found, "Left.", "twins")["text/html"]
-    assert "25.0 %" in html and "<details" in html
+    assert "25.0&nbsp;%" in html and "<details" in html
     assert told.twins_told(table.iloc[:0]).startswith("No pair of twins")
 
 
