@@ -33,10 +33,10 @@ def moment_words(moment: str) -> str:
     return "training accuracy 100 %" if moment == "train_100" else f"step {moment}"
 
 
-def listed(names: list[str]) -> str:
+def listed(names: list[str], last: str = "and") -> str:
     """Return names as a list in a sentence.
 
-    >>> listed(["MID"]), listed(["MID", "ED"]), listed(["MID", "ED", "sharpness"])
-    ('MID', 'MID and ED', 'MID, ED and sharpness')
+    >>> listed(["MID"]), listed(["MID", "ED"]), listed(["MID", "ED", "sharpness"], "or")
+    ('MID', 'MID and ED', 'MID, ED or sharpness')
     """
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -14,11 +14,14 @@ import pandas as pd
 from grokbook.analysis.prediction import best_moments, counts, kinds, lead, moments, scores
 from grokbook.analysis.signal_names import SHORT, listed, moment_words
 from grokbook.analysis.twins import LABELS, twins
-from grokbook.studies.results_prediction import main_arms
+from grokbook.studies.results_prediction import PAPER, main_arms
 from grokbook.studies.tables import study_rules
 
 TWINS = ("mid", "ed")
 """The signals that are compared with those of the twins."""
+
+SAID = SHORT | PAPER
+"""The signals as sentences name them."""
 
 
 def main_scores(table: pd.DataFrame) -> pd.DataFrame:
@@ -138,15 +141,15 @@ def concordance_told(scored: pd.DataFrame) -> str:
     ):
         known = best.dropna(subset=[column])
         ours = [
-            f"{SHORT[row['signal']]} {row[column]:.2f}"
+            f"{row[column]:.2f} for {SAID[row['signal']]}"
             for row in known[known["paper"]].to_dict("records")
         ]
         if not len(known) or not ours:
             return "Too few networks grok for a concordance with the time."
         top = known.nlargest(1, column).iloc[0]
         told.append(
-            f"{words} it is {'; '.join(ours)}, and the highest of {len(known)} signals is that of"
-            f" {SHORT[top['signal']]}, {top[column]:.2f}"
+            f"{words} it is {listed(ours)}, and the highest of {len(known)} signals is"
+            f" {top[column]:.2f} for {SAID[top['signal']]}"
         )
     return f"{'; '.join(told)}."
 
@@ -226,7 +229,7 @@ def by_seed(table: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
     kind = kinds(main)
     rows = {
         seed: {
-            f"{SHORT[row['signal']]}, {moment_words(row['moment'])}": _area(
+            f"{SAID[row['signal']]} at {moment_words(row['moment'])}": _area(
                 main[main["seed"] == seed], kind, row
             )
             for row in chosen
@@ -242,11 +245,11 @@ def dependence_told(table: pd.DataFrame, scored: pd.DataFrame) -> str:
     held_out = study_rules("prediction")["statistic"]["held_out_seeds"]
     runs = main[main["seed"].isin(held_out)]
     told = [
-        f"of {name}, from {values.min():.2f} to {values.max():.2f}"
+        f"of {name} goes from {values.min():.2f} to {values.max():.2f}"
         for name, values in by_seed(table, scored).items()
         if values.notna().any()
     ]
-    within = f" Within one seed the AUROC goes, {'; '.join(told)}." if told else ""
+    within = f" Within one seed the AUROC {'; that '.join(told)}." if told else ""
     return f"The {len(runs)} held-out runs share {runs['seed'].nunique()} seeds.{within}"
 
 

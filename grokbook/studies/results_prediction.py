@@ -18,7 +18,7 @@ from grokbook.analysis.signal_names import SHORT, listed, moment_words
 from grokbook.studies.results import Answer, Outcome
 from grokbook.studies.tables import study_rules
 
-PAPER = {"mid": "MID", "ed": "ED", "mid_or_ed": "their disjunction"}
+PAPER = {"mid": "MID", "ed": "ED", "mid_or_ed": "“MID or ED”"}
 """The paper's signals as sentences name them."""
 
 HALVES = {"choosing": "choosing", "held_out": "held-out"}
@@ -86,11 +86,12 @@ def better_than_rivals(table: pd.DataFrame) -> Answer:
     if against[["will_grok", "random"]].to_numpy().min() < FEWEST:
         return Answer("undecided", _too_few(table))
     best = against.iloc[0].to_dict()
-    names = listed([SHORT[name] for name in last["rivals"]])
+    names = [SHORT[name] for name in last["rivals"]]
     told = {
         "yes": f"the paired test finds it better than each of the {len(against)} rivals",
-        "no": f"the paired test finds better {names}",
-        "undecided": f"the paired test finds no rival better, and it no better than {names}",
+        "no": f"the paired test finds {listed(names)} better",
+        "undecided": "the paired test finds no rival better, and does not find it better than"
+        f" {listed(names, 'or')}",
     }[last["verdict"]]
     return Answer(
         last["verdict"],
@@ -98,6 +99,17 @@ def better_than_rivals(table: pd.DataFrame) -> Answer:
         f" {moment_words(last['moment'])}, the best rival there, {SHORT[best['signal']]},"
         f" {_spanned(best)}, and {told}.",
     )
+
+
+def answers(table: pd.DataFrame) -> dict[str, Answer]:
+    """Return all answers of the rules, by question."""
+    found = _foretell(table)
+    return {
+        "Does MID foretell grokking?": found["mid"],
+        "Does ED?": found["ed"],
+        "Does “MID or ED”, small or falling, as the paper words it?": found["mid_or_ed"],
+        "Does the best of them beat every rival?": better_than_rivals(table),
+    }
 
 
 def rivals(table: pd.DataFrame) -> pd.DataFrame:
@@ -142,10 +154,10 @@ def in_short(table: pd.DataFrame) -> str:
     words = "; ".join(parts)
     compared = {
         "yes": "The best of them beats every rival.",
-        "no": "Some rival does better than the best of them.",
+        "no": "A rival does better than the best of them.",
         "undecided": "Whether the best of them beats every rival is undecided.",
     }[best.outcome]
-    return f"{words[0].upper()}{words[1:]}. {compared}"
+    return f"{words[0].upper()}{words[1:]}. {compared} {best.words}"
 
 
 def _foretell(table: pd.DataFrame) -> dict[str, Answer]:

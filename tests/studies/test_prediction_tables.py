@@ -5,7 +5,7 @@ import pytest
 from prediction_tables import MAIN, RULES, drawn
 
 from grokbook.analysis.prediction import best_moments, lead, moments
-from grokbook.analysis.signal_names import SHORT, moment_words
+from grokbook.analysis.signal_names import moment_words
 from grokbook.figures.tables import tables as shown
 from grokbook.studies import prediction_tables as told
 from grokbook.studies.results_prediction import rivals
@@ -59,9 +59,9 @@ def test_concordances_and_their_sentence_are_the_scores(scored: pd.DataFrame) ->
     words = told.concordance_told(scored)
     for column in ("concordance", "concordance_within"):
         top = ranked.loc[ranked[column].idxmax()]
-        assert f"of 16 signals is that of {SHORT[top['signal']]}, {top[column]:.2f}" in words
+        assert f"of 16 signals is {top[column]:.2f} for {told.SAID[str(top['signal'])]}" in words
     mid = best.set_index("signal").loc["mid"]
-    assert f"Over all pairs of runs it is MID {mid['concordance']:.2f}; " in words
+    assert f"Over all pairs of runs it is {mid['concordance']:.2f} for MID, " in words
 
 
 def test_rivals_in_words(table: pd.DataFrame) -> None:
@@ -90,10 +90,12 @@ def test_twins_in_words(table: pd.DataFrame) -> None:
 def test_the_dependence_is_shown_within_seeds(table: pd.DataFrame, scored: pd.DataFrame) -> None:
     found = told.by_seed(table, scored)
     assert list(found.index) == RULES["statistic"]["held_out_seeds"] and found.shape[1] == 4
-    assert (found.iloc[:, 0] > 0.9).all() and found.columns[0].startswith("MID, ")
+    assert (found.iloc[:, 0] > 0.9).all() and found.columns[0].startswith("MID at ")
     words = told.dependence_told(table, scored)
-    assert words.startswith("The 60 held-out runs share 6 seeds. Within one seed the AUROC goes, ")
-    assert words.count("from") == 4
+    assert words.startswith(
+        "The 60 held-out runs share 6 seeds. Within one seed the AUROC of MID at"
+    )
+    assert words.count("goes from") == 4 and "; that of “MID or ED” at" in words
 
 
 def test_few_pairs_are_told_apart_or_said_to_be_missing(table: pd.DataFrame) -> None:

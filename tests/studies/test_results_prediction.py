@@ -115,14 +115,22 @@ def test_all_signals_at_once() -> None:
     assert results.paper_foretells(none).outcome == "no"
 
 
+def test_the_chapter_s_answers_are_these() -> None:
+    table = drawn(mid=-5.0, ed=1.0)
+    assert list(results.answers(table).values()) == [
+        *(results.foretells(table, signal) for signal in PAPER),
+        results.better_than_rivals(table),
+    ]
+
+
 def test_a_better_rival_is_named_and_equals_leave_it_undecided() -> None:
     worse = results.better_than_rivals(drawn(mid=-1.0, gradient_norm=5.0))
     assert worse.outcome == "no"
     assert "the best rival there, gradient norm, 1.00" in worse.words
-    assert worse.words.endswith("the paired test finds better gradient norm.")
+    assert worse.words.endswith("the paired test finds gradient norm better.")
     equal = results.better_than_rivals(drawn(mid=-5.0, gradient_norm=5.0, sharpness=5.0))
     assert equal.outcome == "undecided"
-    assert equal.words.endswith("and it no better than gradient norm and sharpness.")
+    assert equal.words.endswith("does not find it better than gradient norm or sharpness.")
     better = results.better_than_rivals(drawn(mid=-5.0, test_loss=9.0))
     assert better.outcome == "yes" and "each of the 13 rivals" in better.words
 
@@ -143,15 +151,15 @@ def test_rivals_are_those_of_the_best_moment_the_best_first() -> None:
 def test_the_lead_says_each_outcome_in_plain_words() -> None:
     told = results.in_short(drawn(mid=-5.0))
     assert told.startswith("MID foretells grokking; ")
-    assert told.endswith(". The best of them beats every rival.")
+    assert ". The best of them beats every rival. The best signal of the paper, MID, has" in told
     none = drawn(mid=-5.0, ed=-5.0, mid_or_ed=-5.0)
     for signal in PAPER:
         turned(none, signal)
     told = results.in_short(none)
-    assert told.startswith("MID, ED and their disjunction do not foretell grokking. ")
+    assert told.startswith("MID, ED and “MID or ED” do not foretell grokking. ")
     told = results.in_short(drawn(mid=-1.0, gradient_norm=5.0))
     assert "MID" in told.split(" is undecided")[0]
-    assert told.endswith("Some rival does better than the best of them.")
+    assert ". A rival does better than the best of them. The best signal of the paper" in told
 
 
 def test_a_signal_that_is_not_the_paper_s_is_refused() -> None:
