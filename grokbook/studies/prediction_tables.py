@@ -178,8 +178,12 @@ def twins_left(table: pd.DataFrame, what: str) -> pd.DataFrame:
         "left" or "fall", see :func:`grokbook.analysis.twins.twins`.
     """
     found = twins(main_arms(table), study_rules("prediction"), TWINS)
-    shown = pd.MultiIndex.from_product([[SHORT[each] for each in TWINS], LABELS.values()])
-    return found.loc[:, [column for column in found if column[1] == what]].set_axis(shown, axis=1)
+    columns = {
+        (SHORT[signal], labels): found[signal, what, labels]
+        for signal in TWINS
+        for labels in LABELS.values()
+    }
+    return pd.DataFrame(columns)
 
 
 def twins_told(table: pd.DataFrame) -> str:

@@ -59,7 +59,9 @@ def paper_foretells(table: pd.DataFrame) -> Answer:
     decided = _decided(table)
     if not decided:
         return Answer("undecided", _too_few(table))
-    outcomes = [decided[each]["verdict"] if each in decided else "undecided" for each in PAPER]
+    outcomes: list[Outcome] = [
+        decided[each]["verdict"] if each in decided else "undecided" for each in PAPER
+    ]
     same = len(set(outcomes)) == 1
     whole: Outcome = outcomes[0] if same else "in part" if "yes" in outcomes else "undecided"
     told = [
