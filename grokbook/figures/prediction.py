@@ -1,47 +1,19 @@
-"""The study of prediction in one picture: every early signal by how well it foretells."""
+"""The study of prediction: every early signal by how well it foretells, and the twins."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from grokbook.analysis.prediction import best_moments, moments, scores
+from grokbook.analysis.signal_names import SHORT, moment_words
+from grokbook.analysis.twins import LABELS, courses
 from grokbook.figures.style import ROLES, WIDTH, finish, theme
 
-SHORT = {
-    "mid": "MID",
-    "ed": "ED",
-    "mid_or_ed": "MID or ED, small or falling",
-    "weight_norm": "weight norm",
-    "weight_norm_rate": "rate of the weight norm",
-    "train_loss": "training loss",
-    "hjorth_mobility": "Hjorth mobility of the loss",
-    "hjorth_activity": "Hjorth activity of the loss",
-    "gradient_norm": "gradient norm",
-    "sharpness": "sharpness",
-    "perturbation_error": "perturbation error",
-    "input_jacobian": "input Jacobian",
-    "local_complexity": "local complexity",
-    "restricted_loss": "restricted loss",
-    "excluded_loss": "excluded loss",
-    "spectral_entropy": "entropy of the embedding",
-    "test_loss": "test loss",
-}
-"""How the signals are written in figures and tables."""
-
 _PAPER, _RIVAL, _SHOWN = ROLES["test_accuracy"], ROLES["train_accuracy"], ROLES["quiet"]
-
-
-def moment_words(moment: str) -> str:
-    """Return a moment as words.
-
-    >>> moment_words("50"), moment_words("train_100")
-    ('step 50', 'training accuracy 100 %')
-    """
-    return "training accuracy 100 %" if moment == "train_100" else f"step {moment}"
 
 
 def ranking(table: pd.DataFrame, rules: Mapping[str, Any]) -> Figure:
@@ -89,6 +61,58 @@ def ranking(table: pd.DataFrame, rules: Mapping[str, Any]) -> Figure:
         if first:
             figure.legend(list(first.values()), list(first), loc="outside lower center", ncols=1)
         return finish(figure, _words(best, rules))
+
+
+def twins(table: pd.DataFrame, rules: Mapping[str, Any], signals: Sequence[str]) -> Figure:
+    """Draw signals over the first steps, of networks and of their twins on random labels.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the study of prediction, one row a run; runs on few pairs are left out.
+    rules : mapping
+        Of the study.
+    signals
+        At most four, of those that one look at the network tells.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel a signal: the median of the runs and their range, with true and with random labels.
+        Its label is its alternative text.
+    """
+    with theme():
+        figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
+        grid = figure.subplots(1, len(signals), squeeze=False)[0]
+        words = []
+        for letter, axes, signal in zip("abcd", grid, signals, strict=False):
+            found = courses(table, rules, signal)
+            for role, labels in zip((_PAPER, _RIVAL), LABELS.values(), strict=True):
+                if labels not in found.index.get_level_values("labels"):
+                    continue
+                course = found.loc[labels]
+                steps = course.index.to_numpy()
+                axes.plot(steps, course["median"], color=role.light, ls=role.dashes, label=labels)
+                axes.fill_between(
+                    steps, course["low"], course["high"], color=role.light, alpha=0.18, lw=0
+                )
+                last = course.iloc[-1]
+                words.append(
+                    f"{SHORT[signal]}, {labels}: {last['runs']:.0f} runs, median"
+                    f" {course['median'].max():.3g} at its largest and {last['median']:.3g} at step"
+                    f" {steps[-1]:.0f}"
+                )
+            axes.set(xlabel="training step", ylim=(0, None))
+            axes.set_title(f"({letter}) {SHORT[signal]}")
+        grid[0].set_ylabel("nats")
+        handles, names = grid[0].get_legend_handles_labels()
+        if not words:
+            return finish(figure, "Signals of networks and their twins: no run is recorded yet.")
+        figure.legend(handles, names, loc="outside lower center", ncols=2)
+        return finish(
+            figure,
+            f"Signals over the first steps, with true and random labels: {'; '.join(words)}.",
+        )
 
 
 def _look(paper: bool, ranked: bool) -> tuple[Any, str, str]:

@@ -256,6 +256,10 @@ TOPICS: dict[str, dict[str, Words]] = {
         "pe_rank": Words("PE, rank correlation"),
         "pe_off": Words("PE, largest difference"),
     },
+    "twins": {
+        "true labels": _share("true labels"),
+        "random labels": _share("random labels"),
+    },
     "matrices": {
         "first": Words("first logged step", "nats"),
         "last": Words("last logged step", "nats"),

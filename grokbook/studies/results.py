@@ -24,7 +24,7 @@ from grokbook.analysis.censored import (
 from grokbook.analysis.intervals import FEWEST, Interval
 from grokbook.studies.tables import soonest, study_rules
 
-Outcome = Literal["yes", "no", "undecided"]
+Outcome = Literal["yes", "no", "undecided", "in part"]
 
 NOISE = {
     "law to be learned": ("add-free-noise", "add-free"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from grokbook._support.errors import MissingRunError
-from grokbook.studies import results
+from grokbook.studies import results, results_prediction
 from grokbook.studies.tables import load_study
 
 QUESTIONS: dict[str, tuple[str, str, Callable[[pd.DataFrame], results.Answer]]] = {
@@ -16,6 +16,12 @@ QUESTIONS: dict[str, tuple[str, str, Callable[[pd.DataFrame], results.Answer]]] 
     ),
     "Is a falling weight norm sufficient for grokking?": ("norm", "study_norm", results.sufficient),
     "Is it necessary?": ("norm", "study_norm", results.necessary),
+    "Do the paper's metrics foretell grokking?": (
+        "prediction", "study_prediction", results_prediction.paper_foretells,
+    ),
+    "Do they do so better than every rival?": (
+        "prediction", "study_prediction", results_prediction.better_than_rivals,
+    ),
 }  # fmt: skip
 """By question: the study, its chapter, and what answers it."""
 

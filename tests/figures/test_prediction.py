@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from prediction_tables import drawn
 
 from grokbook.analysis.prediction import best_moments, moments, scores
-from grokbook.figures.prediction import SHORT, ranking
+from grokbook.analysis.signal_names import SHORT
+from grokbook.analysis.twins import LABELS, courses
+from grokbook.figures.prediction import ranking, twins
 from grokbook.figures.style import svg
 from grokbook.studies import prediction
 
@@ -65,3 +68,18 @@ def test_same_data_same_bytes_in_any_order_of_rows(table: pd.DataFrame) -> None:
 
 def test_before_any_run_it_says_so(table: pd.DataFrame) -> None:
     assert "no run is recorded yet" in str(ranking(table.iloc[:0], RULES).get_label())
+
+
+def test_the_twins_are_drawn_as_their_courses() -> None:
+    figure = twins(drawn(), RULES, ["mid", "ed"])
+    for axes, signal in zip(figure.axes, ("mid", "ed"), strict=True):
+        found = courses(drawn(), RULES, signal)
+        assert [line.get_label() for line in axes.lines] == list(LABELS.values())
+        for line, labels in zip(axes.lines, LABELS.values(), strict=True):
+            assert list(line.get_ydata()) == found.loc[labels, "median"].tolist()
+    label = str(figure.get_label())
+    assert "MID, true labels: 60 runs, median 2 at its largest and 0 at step 200" in label
+    assert "ED, random labels: 60 runs, median 3 at its largest" in label
+    shuffled = drawn(few=True).sample(frac=1, random_state=2)
+    assert svg(twins(shuffled, RULES, ["mid", "ed"])) == svg(figure), "few pairs are left out"
+    assert "no run is recorded yet" in str(twins(drawn().iloc[:0], RULES, ["mid"]).get_label())

@@ -1,0 +1,89 @@
+"""Networks and their twins on random labels: how far a signal falls in either.
+
+A twin has the same split, initial weights and settings as its network, and labels of which nothing
+can be learned but by heart. A fall that both show does not foretell grokking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+LABELS = {"grok": "true labels", "random": "random labels"}
+"""Either kind of labels by the first word of an arm."""
+
+
+def twins(table: pd.DataFrame, rules: Mapping[str, Any], signals: Sequence[str]) -> pd.DataFrame:
+    """Return how far signals fall up to training accuracy 100 %, twin beside twin.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the study of prediction, one row a run.
+    rules : mapping
+        Of the study.
+    signals
+        Of those that one look at the network tells.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``setting`` and ``seed``, the pairs of which both are recorded. Columns have
+        three levels: the signal; "left", its value at training accuracy 100 % over the largest so
+        far, or "fall", its steepest fall from one look to the next over the same, up to that moment
+        and to the last step that is looked at densely; "true labels" or "random labels". NaN where
+        training accuracy does not come to 100 %.
+    """
+    until = rules["measurement"]["dense_until"]
+    rows: dict[tuple[str, int], dict[tuple[str, str, str], float]] = {}
+    for run in table.to_dict("records"):
+        kind, _, setting = run["arm"].partition("-")
+        if kind not in LABELS:
+            continue
+        row = rows.setdefault((setting, run["seed"]), {})
+        for signal in signals:
+            left, fall = _fallen(run, signal, until)
+            row[signal, "left", LABELS[kind]] = left
+            row[signal, "fall", LABELS[kind]] = fall
+    columns = pd.MultiIndex.from_product([signals, ["left", "fall"], LABELS.values()])
+    pairs = {key: row for key, row in sorted(rows.items()) if len(row) == len(columns)}
+    index = pd.MultiIndex.from_tuples(list(pairs), names=["setting", "seed"]) if pairs else None
+    found = pd.DataFrame([list(map(row.get, columns)) for row in pairs.values()], index, columns)
+    return found.astype(float)
+
+
+def _fallen(run: Mapping[Any, Any], signal: str, until: int) -> tuple[float, float]:
+    """Return what is left at training accuracy 100 %, and the steepest fall before."""
+    steps, values = (np.asarray(run[name], dtype=float) for name in ("look_step", f"look_{signal}"))
+    seen = steps <= run["train_100"]
+    if not seen.any():
+        return np.nan, np.nan
+    largest = float(values[seen].max())
+    if largest <= 0:
+        return 0.0, 0.0
+    falls = -np.diff(values[seen & (steps <= until)])
+    return float(values[seen][-1] / largest), float(max(falls.max(initial=0.0), 0.0) / largest)
+
+
+def courses(table: pd.DataFrame, rules: Mapping[str, Any], signal: str) -> pd.DataFrame:
+    """Return a signal's course over the first steps, with true and with random labels.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``labels`` and ``step``, those at which all runs were looked at: ``median``,
+        ``low`` and ``high``, the range of the runs, and ``runs``.
+    """
+    kind = table["arm"].str.split("-").str[0].map(LABELS)
+    runs = pd.DataFrame(
+        {"labels": kind, "step": table["look_step"], "value": table[f"look_{signal}"]}
+    ).dropna(subset=["labels"])
+    looks = runs.explode(["step", "value"]).astype({"step": float, "value": float})
+    looks = looks[looks["step"] <= rules["measurement"]["dense_until"]]
+    common = looks.groupby("step")["value"].count() == len(runs)
+    looks = looks[looks["step"].map(common).astype(bool)]
+    found = looks.groupby(["labels", "step"])["value"].agg(["median", "min", "max", "count"])
+    return found.set_axis(["median", "low", "high", "runs"], axis=1)

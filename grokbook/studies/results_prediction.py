@@ -1,0 +1,226 @@
+"""What the study of prediction answers, by the rules fixed before its first run.
+
+The ten main arms are five settings, each with true and with random labels. The two arms on few
+pairs are reported apart: no answer reads them, whether they are recorded or not. Where runs of the
+main arms are missing an answer is undecided, and says how many there are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from grokbook._support.errors import InputError
+from grokbook.analysis.intervals import FEWEST
+from grokbook.analysis.prediction import best_moments, compare, decide, kinds, moments, scores
+from grokbook.analysis.signal_names import SHORT, listed, moment_words
+from grokbook.studies.results import Answer, Outcome
+from grokbook.studies.tables import study_rules
+
+PAPER = {"mid": "MID", "ed": "ED", "mid_or_ed": "“MID or ED”"}
+"""The paper's signals as sentences name them."""
+
+HALVES = {"choosing": "choosing", "held_out": "held-out"}
+
+
+def main_arms(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of the ten main arms, those on few pairs left out."""
+    return table[~table["arm"].str.startswith("few-")]
+
+
+def foretells(table: pd.DataFrame, signal: str) -> Answer:
+    """Answer whether a signal of the paper tells a network that will grok from one that cannot.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The study's.
+    signal : str
+        "mid", "ed" or "mid_or_ed".
+
+    Raises
+    ------
+    InputError
+        If it is no signal of the paper.
+    """
+    if signal not in PAPER:
+        raise InputError(f"signal is {signal!r}, but must be one of {', '.join(PAPER)}.")
+    return _foretell(table)[signal]
+
+
+def paper_foretells(table: pd.DataFrame) -> Answer:
+    """Answer for all signals of the paper at once.
+
+    "yes" or "no" where all three answers are that, "in part" where some are yes, else "undecided".
+    """
+    if missing := _missing(table):
+        return missing
+    decided = _decided(table)
+    if not decided:
+        return Answer("undecided", _too_few(table))
+    outcomes: list[Outcome] = [
+        decided[each]["verdict"] if each in decided else "undecided" for each in PAPER
+    ]
+    same = len(set(outcomes)) == 1
+    whole: Outcome = outcomes[0] if same else "in part" if "yes" in outcomes else "undecided"
+    told = [
+        f"{PAPER[each]} {outcome}"
+        + (f", {_spanned(decided[each])} {_against(decided[each])}" if each in decided else "")
+        for each, outcome in zip(PAPER, outcomes, strict=True)
+    ]
+    moment_count = len(moments(study_rules("prediction")))
+    return Answer(whole, f"AUROC, widened for {moment_count} moments: {'; '.join(told)}.")
+
+
+def better_than_rivals(table: pd.DataFrame) -> Answer:
+    """Answer whether the best signal of the paper beats every rival at the same moment."""
+    if missing := _missing(table):
+        return missing
+    main, rules = main_arms(table), study_rules("prediction")
+    decided = decide(main, rules)
+    if not len(decided):
+        return Answer("undecided", _too_few(table))
+    last = decided.iloc[-1].to_dict()
+    against = rivals(table)
+    if not len(against):
+        return Answer("undecided", f"No rival has an AUROC at {moment_words(last['moment'])}.")
+    if against[["will_grok", "random"]].to_numpy().min() < FEWEST:
+        return Answer("undecided", _too_few(table))
+    best = against.iloc[0].to_dict()
+    names = [SHORT[name] for name in last["rivals"]]
+    told = {
+        "yes": f"the paired test finds it better than each of the {len(against)} rivals",
+        "no": f"the paired test finds {listed(names)} better",
+        "undecided": "the paired test finds no rival better, and does not find it better than"
+        f" {listed(names, 'or')}",
+    }[last["verdict"]]
+    return Answer(
+        last["verdict"],
+        f"The best signal of the paper, {PAPER[last['signal']]}, has AUROC {_spanned(last)} at"
+        f" {moment_words(last['moment'])}, the best rival there, {SHORT[best['signal']]},"
+        f" {_spanned(best)}, and {told}.",
+    )
+
+
+def answers(table: pd.DataFrame) -> dict[str, Answer]:
+    """Return all answers of the rules, by question."""
+    found = _foretell(table)
+    return {
+        "Does MID foretell grokking?": found["mid"],
+        "Does ED?": found["ed"],
+        "Does “MID or ED”, small or falling, as the paper words it?": found["mid_or_ed"],
+        "Does the best of them beat every rival?": better_than_rivals(table),
+    }
+
+
+def rivals(table: pd.DataFrame) -> pd.DataFrame:
+    """Compare the best signal of the paper with each rival at the same moment.
+
+    Returns
+    -------
+    DataFrame
+        One row a rival, the largest ``auroc`` first: ``signal``, ``auroc`` with ``low`` and
+        ``high`` of 95 %, ``difference`` of the paper's AUROC less the rival's with its ``p_value``,
+        and the numbers of runs ``will_grok`` and ``random``. Empty before there are runs enough.
+    """
+    main, rules = main_arms(table), study_rules("prediction")
+    columns = ["signal", "auroc", "low", "high", "difference", "p_value", "will_grok", "random"]
+    scored = scores(main, rules)
+    best = best_moments(scored)
+    ours = best[best["paper"]]
+    rows: list[dict[Any, Any]] = []
+    if len(ours):
+        own = ours.iloc[0].to_dict()
+        at = scored[(scored["moment"] == own["moment"]) & scored["ranked"] & ~scored["paper"]]
+        for rival in at.dropna(subset=["auroc"]).to_dict("records"):
+            rows.append(rival | compare(own, rival, main, rules)._asdict())
+    found = pd.DataFrame(rows, columns=columns if not rows else None)[columns]
+    return found.sort_values("auroc", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def in_short(table: pd.DataFrame) -> str:
+    """Say the answers in plain words, as the chapter leads with them."""
+    if missing := _missing(table):
+        return f"The study does not answer yet. {missing.words}"
+    found, best = _foretell(table), better_than_rivals(table)
+    parts = []
+    for outcome, one, several in (
+        ("yes", "foretells grokking", "foretell grokking"),
+        ("no", "does not foretell grokking", "do not foretell grokking"),
+        ("undecided", "is undecided", "are undecided"),
+    ):
+        names = [PAPER[signal] for signal, each in found.items() if each.outcome == outcome]
+        if names:
+            parts.append(f"{listed(names)} {one if len(names) == 1 else several}")
+    words = "; ".join(parts)
+    compared = {
+        "yes": "The best of them beats every rival.",
+        "no": "A rival does better than the best of them.",
+        "undecided": "Whether the best of them beats every rival is undecided.",
+    }[best.outcome]
+    return f"{words[0].upper()}{words[1:]}. {compared} {best.words}"
+
+
+def _foretell(table: pd.DataFrame) -> dict[str, Answer]:
+    if missing := _missing(table):
+        return dict.fromkeys(PAPER, missing)
+    moment_count = len(moments(study_rules("prediction")))
+    answers = dict.fromkeys(PAPER, Answer("undecided", _too_few(table)))
+    for signal, row in _decided(table).items():
+        answers[signal] = Answer(
+            row["verdict"],
+            f"AUROC {_spanned(row)}, widened for {moment_count} moments, {_against(row)}.",
+        )
+    return answers
+
+
+def _decided(table: pd.DataFrame) -> dict[str, dict[Any, Any]]:
+    """Return by signal what the rules decide and on which runs, where these are enough."""
+    main, rules = main_arms(table), study_rules("prediction")
+    found = decide(main, rules)
+    if not len(found):
+        return {}
+    numbers = scores(main, rules)[["signal", "moment", "direction", "will_grok", "random"]]
+    rows = found[found["question"] == "foretells"].merge(numbers, on=["signal", "moment"])
+    enough = rows[["will_grok", "random"]].min(axis=1) >= FEWEST
+    return {row["signal"]: row for row in rows[enough].to_dict("records")}
+
+
+def _against(row: dict[Any, Any]) -> str:
+    way = "larger" if row["direction"] > 0 else "smaller"
+    return (
+        f"at {moment_words(row['moment'])}, {row['will_grok']:.0f} held-out networks that will grok"
+        f" against {row['random']:.0f} on random labels, the {way} value foretelling"
+    )
+
+
+def _missing(table: pd.DataFrame) -> Answer | None:
+    """Return the answer where a seed of a main arm is missing, None where none is."""
+    rules = study_rules("prediction")
+    arms = [arm for arm in rules["arms"] if not arm.startswith("few-")]
+    there = set.intersection(*(set(table.loc[table["arm"] == arm, "seed"]) for arm in arms))
+    wanted = {words: rules["statistic"][f"{half}_seeds"] for half, words in HALVES.items()}
+    if all(there >= set(seeds) for seeds in wanted.values()):
+        return None
+    asked = " and ".join(f"{len(seeds)} {words}" for words, seeds in wanted.items())
+    has = " and ".join(str(len(there & set(seeds))) for seeds in wanted.values())
+    return Answer(
+        "undecided", f"It needs {asked} seeds of each of the {len(arms)} main arms and has {has}."
+    )
+
+
+def _too_few(table: pd.DataFrame) -> str:
+    """Say how many runs of either kind there are, where an interval needs more."""
+    main, rules = main_arms(table), study_rules("prediction")
+    held_out = main["seed"].isin(rules["statistic"]["held_out_seeds"])
+    found = kinds(main[held_out]).value_counts()
+    return (
+        f"It needs {FEWEST} held-out networks of either kind at the moment, and of all held-out"
+        f" ones {found.get('will grok', 0)} will grok and {found.get('random', 0)} learn random"
+        " labels."
+    )
+
+
+def _spanned(row: dict[Any, Any]) -> str:
+    return f"{row['auroc']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
