@@ -195,6 +195,7 @@ class Study:
     """These alone; all if none is given."""
     jobs: int = 1
     """Processes; the processor's threads are divided among them."""
+    scheduler: Scheduler = ""
 
 
 @dataclass

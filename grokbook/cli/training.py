@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import tyro
 
@@ -18,7 +19,7 @@ from grokbook.store.retraining import verify_whole
 from grokbook.store.run_keys import RunKey, custom_key, distinct_seeds, readable_key
 from grokbook.store.run_store import RunStore
 from grokbook.store.verification import verify
-from grokbook.store.workers import record_all
+from grokbook.store.workers import on_cluster, record_all
 from grokbook.studies.reproduce import everything, record_missing, record_missing_tables
 
 
@@ -201,7 +202,11 @@ def study(command: given.Study) -> None:
     from grokbook.studies.study import record
 
     studies = {each.STUDY.name: each.STUDY for each in (mechanism, norm, prediction, league, times)}
+    def by_workers(call: Callable[..., Any], tasks: list[tuple[Any, ...]]) -> Iterator[Any]:
+        return (row for _, row in on_cluster(command.scheduler, call, tasks))
+
     for line in record(
-        studies[command.name], arms=command.arms, seeds=command.seeds, jobs=command.jobs
-    ):
+        studies[command.name], arms=command.arms, seeds=command.seeds, jobs=command.jobs,
+        submit=by_workers if command.scheduler else None,
+    ):  # fmt: skip
         print(line, flush=True)

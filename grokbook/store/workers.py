@@ -13,7 +13,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,34 @@ def _on_cluster(
     how: dict[str, Any],
 ) -> Iterator[tuple[RunKey, Run]]:
     try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"The run store {root} cannot be made ({reason(error)}).") from error
+    tasks = [(str(root.absolute()), key, recipe, how) for key, recipe in wanted]
+    with ticking_bar(len(wanted), "run") as bar:
+        for place, run in on_cluster(address, _record, tasks):
+            bar.update()
+            yield wanted[place][0], run
+
+
+def on_cluster(
+    address: str, call: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[tuple[int, Any]]:
+    """Call a function on every tuple of arguments by the workers of a Dask scheduler.
+
+    Yields
+    ------
+    tuple of int and object
+        The place among ``tasks`` and what the function returned, as they come.
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed, or there is no scheduler at the address.
+    RunError
+        If workers die one after the other over one task, or the scheduler answers no more.
+    """
+    try:
         from distributed import CancelledError, Client, KilledWorker, as_completed
     except ImportError:
         raise InputError(
@@ -184,23 +212,15 @@ def _on_cluster(
             f"There is no Dask scheduler at {address!r} ({first_line(error)}); {_ADDRESS}."
         ) from None
     try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        client.close()
-        raise RunError(f"The run store {root} cannot be made ({reason(error)}).") from error
-    try:
-        with client, ticking_bar(len(wanted), "run") as bar:
+        with client:
             if not client.scheduler_info()["workers"]:
                 say(f"The scheduler at {address} has no workers yet; waiting for the first.")
             # Not pure: what is asked for again must be looked up in the store, not in Dask's cache.
-            runs = {
-                client.submit(_record, str(root.absolute()), key, recipe, how, pure=False): key
-                for key, recipe in wanted
+            places = {
+                client.submit(call, *task, pure=False): place for place, task in enumerate(tasks)
             }
-            for done in as_completed(runs, loop=client.loop):
-                run = done.result()
-                bar.update()
-                yield runs[done], run
+            for done in as_completed(places, loop=client.loop):
+                yield places[done], done.result()
     except KilledWorker as error:
         raise RunError(
             "Workers died one after the other over the same run, perhaps as their memory did not"

@@ -16,11 +16,12 @@ import pytest
 from grokbook import InputError, RunError, experiment
 from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.store import records
-from grokbook.studies import mechanism, norm, prediction
+from grokbook.store.workers import on_cluster
+from grokbook.studies import mechanism, norm, prediction, times
 from grokbook.studies.study import Planned, Study, record, run_one
 from grokbook.studies.tables import load_study
 
-STUDIES = [mechanism.STUDY, norm.STUDY, prediction.STUDY]
+STUDIES = [mechanism.STUDY, norm.STUDY, prediction.STUDY, times.STUDY]
 
 
 def small(arm: str, seed: int) -> Experiment:
@@ -175,3 +176,23 @@ def test_a_table_of_other_rules_and_a_damaged_one_are_refused(tmp_path: Path) ->
     table.write_bytes(table.read_bytes()[:-7])
     with pytest.raises(RunError, match="study norm is damaged"):
         load_study("norm", tmp_path)
+
+
+def test_a_cluster_records_the_rows_of_one_process(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    here, there = tmp_path / "here", tmp_path / "there"
+    list(record(SMALL, root=here))
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as local:
+
+        def submit(call, tasks):  # type: ignore[no-untyped-def]
+            return (row for _, row in on_cluster(local.scheduler_address, call, tasks))
+
+        list(record(SMALL, root=there, submit=submit))
+    columns = ["arm", "seed", "endpoint", "final_test_accuracy", "id"]
+    tables = [
+        load_study("norm", root)[columns].sort_values(["arm", "seed"], ignore_index=True)
+        for root in (here, there)
+    ]
+    pd.testing.assert_frame_equal(*tables)
