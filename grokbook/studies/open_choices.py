@@ -25,10 +25,6 @@ BASES = {
 }  # fmt: skip
 """What the arms without a change train, in words."""
 
-_VERB = {
-    "sooner": "groks sooner", "later": "groks later", "makes no difference": "makes no difference",
-    "undecided": "is undecided",
-}  # fmt: skip
 _EVERY = ("C1.modadd.delay", "C9.modadd.grokked", "C12.modadd.grokked")
 _NOISE = ("C9.modadd.grokked", "C18.modadd.fits", "C18.modadd.sooner")
 _LAW = ("C12.modadd.grokked", "C12.modadd.half", "C20.modadd.labels")
@@ -256,8 +252,8 @@ def told(found: pd.DataFrame) -> str:
     """
     absent, by_name = missing(found), {str(k): v for k, v in found.to_dict("index").items()}
     lines = [
-        f"- *{name[0].upper()}{name[1:]}* {_VERB[row['effect']]}: it takes {_ratio(row)} times the"
-        f" steps of {row['base']} ({row['runs']} runs, {row['censored']} censored)."
+        f"- *{_begun(name)}*: {row['effect']}. A run takes {_ratio(row)} times the steps of"
+        f" {row['base']} ({row['runs']} runs, {row['censored']} censored)."
         for name, row in by_name.items()
     ]
     if absent:
@@ -270,6 +266,11 @@ def _pairs() -> dict[str, tuple[str, str]]:
     """Arm and base of each comparison, by the arm's short words."""
     arms = {name: arm for choice in open_choices() for name, arm in choice.arms.items()}
     return {name: (arm, arm.partition("-")[0]) for name, arm in arms.items()}
+
+
+def _begun(words: str) -> str:
+    """Return words with a capital at their start, but for a symbol: σ is not Σ."""
+    return words if words[0] == "σ" else words[0].upper() + words[1:]
 
 
 def _ratio(row: Mapping[Any, Any]) -> str:

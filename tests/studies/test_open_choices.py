@@ -91,6 +91,7 @@ def test_effects_are_those_of_the_rules() -> None:
     }  # fmt: skip
     assert found.loc["decay 0.5", "ratio"] == pytest.approx(1.5)
     assert found.loc["decay 2", "effect"] == "sooner"
+    assert "- *σ updated every step*: makes no difference. A run" in open_choices.told(found)
     assert found.loc["σ updated every step", "ratio"] == pytest.approx(1.05)
     assert found.loc["σ updated every step", "base"] == "perturbed training"
     assert (found["runs"] == 20).all() and (found["censored"] == 0).all()
@@ -121,7 +122,7 @@ def test_where_no_network_groks_the_ratio_is_infinite_in_words_too() -> None:
     }  # fmt: skip
     told = open_choices.told(pd.DataFrame([row], index=["decay 0.5"]))
     assert told.startswith(
-        "- *Decay 0.5* groks later: it takes ∞ (∞ to ∞) times the steps of standard training (20"
+        "- *Decay 0.5*: later. A run takes ∞ (∞ to ∞) times the steps of standard training (20"
         " runs, 10 censored)."
     )
 
@@ -133,7 +134,9 @@ def test_a_table_in_part_names_what_is_missing() -> None:
     assert found.index.tolist() == ["decay 2"]
     assert len(open_choices.missing(found)) == 12
     told = open_choices.told(found).splitlines()
-    assert told[0].startswith("- *Decay 2* groks sooner: it takes 0.50 (0.50 to 0.50) times the")
+    assert told[0].startswith(
+        "- *Decay 2*: sooner. A run takes 0.50 (0.50 to 0.50) times the steps"
+    )
     assert told[-1].startswith("To be recorded: decay 0.5, betas 0.9 and 0.999, no warm-up,")
     shown = open_choices.choice_table(found)["other choice, and when it groks"]
     assert shown["weight decay on modulo addition"] == (
