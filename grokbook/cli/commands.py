@@ -188,7 +188,9 @@ class Claims:
 class Study:
     """Record the runs of a study that are missing, or go on with them; the time left is shown."""
 
-    name: tyro.conf.Positional[Literal["mechanism", "norm", "prediction", "league", "times"]]
+    name: tyro.conf.Positional[
+        Literal["mechanism", "norm", "prediction", "league", "times", "choices"]
+    ]
     arms: tuple[str, ...] = ()
     """These alone, as the study's rules name them; all if none is given."""
     seeds: tuple[int, ...] = ()

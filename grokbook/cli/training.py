@@ -198,10 +198,12 @@ def _field_names(value: object, prefix: str = "") -> list[str]:
 
 def study(command: given.Study) -> None:
     """Record what a study lacks, and say after each run how long the rest will take."""
-    from grokbook.studies import league, mechanism, norm, prediction, times
+    from grokbook.studies import choices, league, mechanism, norm, prediction, times
     from grokbook.studies.study import record
 
-    studies = {each.STUDY.name: each.STUDY for each in (mechanism, norm, prediction, league, times)}
+    known = (mechanism, norm, prediction, league, times, choices)
+    studies = {each.STUDY.name: each.STUDY for each in known}
+
     def by_workers(call: Callable[..., Any], tasks: list[tuple[Any, ...]]) -> Iterator[Any]:
         return (row for _, row in on_cluster(command.scheduler, call, tasks))
 

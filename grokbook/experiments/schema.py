@@ -225,6 +225,12 @@ class Experiment:
                 raise InputError(
                     f"{strategy} teaches that a ∘ b = b ∘ a, which is false of {self.task.name}."
                 )
+            tied = isinstance(self.strategy, AbelianRegularized) and not self.strategy.test_mirrors
+            if tied and self.batch_size is not None:
+                raise InputError(
+                    f"test_mirrors is False, which needs the full training set each step, but"
+                    f" batch_size is {self.batch_size}; None is allowed."
+                )
         if "commutativity" in self.measurements.groups and not pairs:
             raise InputError(
                 "groups has 'commutativity', which needs pairs (a, b), but the inputs of"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from grokbook.analysis.censored import arm_times
@@ -87,6 +88,83 @@ def time_ratios(ratios: pd.DataFrame, what: str) -> Figure:
         axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
         axes.minorticks_off()
         return finish(figure, f"{what[0].upper()}{what[1:]}: {'; '.join(words)}.")
+
+
+def choice_effects(effects: pd.DataFrame, missing: Sequence[str] = ()) -> Figure:
+    """Draw what each choice does to the step of grokking: ratios with their intervals, by base.
+
+    Parameters
+    ----------
+    effects
+        As :func:`grokbook.studies.open_choices.effects` returns it.
+    missing
+        Choices without enough runs: they have no row, and the label names them.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row a choice under the name of its base, with its runs and how many of them are censored;
+        the band is the margin within which two times make no difference, an arrow an end beyond the
+        axis. Its label is its alternative text.
+    """
+    absent = f" Without enough runs: {', '.join(missing)}." if missing else ""
+    rows: list[tuple[str, pd.Series | None]] = []
+    for base, part in effects.groupby("base", sort=False):
+        rows += [(str(base), None), *((str(name), row) for name, row in part.iterrows())]
+    with theme():
+        figure = Figure(figsize=(WIDTH, 1.3 + 0.3 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        low, high = _ends(effects)
+        axes.axvspan(1 / MARGIN, MARGIN, color=ROLES["grid"].light, lw=0)
+        axes.axvline(1, color=ROLES["quiet"].light, lw=0.8)
+        words = [_choice(axes, place, *row, low, high) for place, row in enumerate(rows)]
+        axes.set(xscale="log", xlim=(low, high), ylim=(max(len(rows), 1) - 0.5, -0.5))
+        axes.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize="small")
+        for label, (_, row) in zip(axes.get_yticklabels(), rows, strict=True):
+            label.set_fontweight("bold" if row is None else "normal")
+        axes.set_xlabel("steps to grok over those of the base")
+        ticks = [t for t in (0.1, 0.2, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10) if low < t < high]
+        axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+        axes.minorticks_off()
+        told = "; ".join(filter(None, words))
+        if not told:
+            told = "no choice can be compared yet"
+            axes.text(0.5, 0.5, told, transform=axes.transAxes, ha="center", va="center")
+        return finish(figure, f"Steps to grok over those of the base: {told}.{absent}")
+
+
+def _ends(effects: pd.DataFrame) -> tuple[float, float]:
+    """Return the ends of the axis: they hold the band and all that is finite."""
+    values = effects[["ratio", "low", "high"]].to_numpy(float).ravel()
+    some = [*values[np.isfinite(values) & (values > 0)], 1 / MARGIN, MARGIN]
+    return min(some) / 1.25, max(some) * 1.25
+
+
+def _choice(
+    axes: Axes, place: int, name: str, row: pd.Series | None, low: float, high: float
+) -> str:
+    """Draw one row and return its words; the name of a base has neither."""
+    if row is None:
+        return ""
+    color = ROLES["train_accuracy"].light
+    ends = float(np.clip(row["low"], low, high)), float(np.clip(row["high"], low, high))
+    axes.plot(ends, [place, place], color=color)
+    for end, beyond, marker in (
+        (ends[0], row["low"] < low, "<"),
+        (ends[1], row["high"] > high, ">"),
+    ):
+        if beyond:
+            axes.plot(end, place, marker, color=color, clip_on=False)
+    if low < row["ratio"] < high:
+        axes.plot(row["ratio"], place, "o", color=color)
+    runs = f"{row['runs']} runs" + (f", {row['censored']} censored" if row["censored"] else "")
+    axes.text(
+        1.02, place, runs, transform=axes.get_yaxis_transform(), va="center", fontsize="small"
+    )
+    return (
+        f"{name}, against {row['base']}, {row['ratio']:.2f} (95 % interval {row['low']:.2f} to"
+        f" {row['high']:.2f}; {row['runs']} runs, {row['censored']} censored), {row['effect']}"
+    )
 
 
 def delay_by_radius(table: pd.DataFrame, arms: Mapping[float, str]) -> Figure:

@@ -45,6 +45,11 @@ class TrainingState:
         the network's device.
     outputs : int
         Number of logits K of the network.
+    noisy_accuracy : callable, optional
+        As ``train_accuracy``, given noise of ``training_shape`` that is added to the continuous
+        input.
+    training_shape : tuple of int
+        Shape of the continuous input of the whole training set.
     """
 
     step: int
@@ -52,6 +57,8 @@ class TrainingState:
     train_accuracy: Callable[[], Tensor]
     memory: dict[str, Tensor] = field(default_factory=dict)
     outputs: int = 0
+    noisy_accuracy: Callable[[Tensor], Tensor] | None = None
+    training_shape: tuple[int, ...] = ()
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grokbook._support.validation import conform, non_negative
+from grokbook._support.validation import conform, later, non_negative
 from grokbook.strategies.base import Criterion, Forward, TrainingState
 
 
@@ -22,9 +22,14 @@ class AbelianRegularized:
     ----------
     coefficient : float
         100 in the paper.
+    test_mirrors : bool
+        Whether the law is asked of every training pair. If not, it is asked of those alone whose
+        mirror image is a training pair too, so that no input of a test pair is read. It then needs
+        the full training set each step.
     """
 
     coefficient: float = 100.0
+    test_mirrors: bool = later(True)
 
     def __post_init__(self) -> None:
         conform(self)
@@ -41,7 +46,12 @@ class AbelianRegularized:
         if self.coefficient == 0:
             return criterion(model(x), y)
         logits, mirrored = model(torch.cat((x, x.flip(1)))).chunk(2)
-        law = (logits.double() - mirrored.double()).square().mean()
+        squares = (logits.double() - mirrored.double()).square()
+        if self.test_mirrors:
+            law = squares.mean()
+        else:
+            asked = mirrored_within(x).double()
+            law = (squares.mean(dim=1) * asked).sum() / asked.sum().clamp(min=1)
         return criterion(logits, y) + self.coefficient * law
 
 
@@ -62,3 +72,18 @@ class MirrorAugmented:
     ) -> Tensor:
         """(1/2n) Σ ℓ(f(aᵢ, bᵢ), yᵢ) + ℓ(f(bᵢ, aᵢ), yᵢ)."""
         return criterion(model(torch.cat((x, x.flip(1)))), torch.cat((y, y)))
+
+
+def mirrored_within(x: Tensor) -> Tensor:
+    """Return which pairs of ``x``, int64 ``(n, 2)``, have their mirror image in it: bool ``(n,)``.
+
+    Examples
+    --------
+    >>> mirrored_within(torch.tensor([[0, 1], [1, 0], [2, 2], [3, 0]])).tolist()
+    [True, True, True, False]
+    """
+    each = torch.tensor([2**31, 1], device=x.device)  # one whole number a pair
+    codes, mirrored = (x * each).sum(dim=1), (x.flip(1) * each).sum(dim=1)
+    known = codes.sort().values
+    at = torch.searchsorted(known, mirrored).clamp(max=len(x) - 1)
+    return known.gather(0, at) == mirrored

@@ -28,6 +28,10 @@ class Perturbed:
         Whether the token "=" is perturbed, too, as the paper's formula has it. Only the transformer
         has that token.
 
+    noisy_accuracy : bool
+        Whether σ follows the accuracy under noise of the present σ, drawn for it alone, in place of
+        the clean one. At the first step there is no σ yet, and the clean one is taken.
+
     With λ₁ = 0 the noise has the constant size σ = λ₂.
     """
 
@@ -35,6 +39,7 @@ class Perturbed:
     lambda_2: float
     refresh: int = 10
     noise_on_equals: bool = later(True)
+    noisy_accuracy: bool = later(False)
 
     def __post_init__(self) -> None:
         conform(self)
@@ -47,8 +52,19 @@ class Perturbed:
         if self.lambda_1 == self.lambda_2 == 0:
             return None
         if state.step % self.refresh == 0 or "sigma" not in state.memory:
-            error = 1 - state.train_accuracy()
+            error = 1 - self._accuracy(state, like)
             state.memory["sigma"] = (self.lambda_1 * error).clamp(min=self.lambda_2)
+        return self._drawn(state, shape, like)
+
+    def _accuracy(self, state: TrainingState, like: Tensor) -> Tensor:
+        """Training accuracy that sets σ, clean or under noise."""
+        if not self.noisy_accuracy or "sigma" not in state.memory:
+            return state.train_accuracy()
+        assert state.noisy_accuracy is not None
+        return state.noisy_accuracy(self._drawn(state, state.training_shape, like))
+
+    def _drawn(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Noise at the σ that was set last."""
         unit = standard_normal(shape, state.generator, like)
         if not self.noise_on_equals:
             unit[:, -1] = 0

@@ -55,6 +55,8 @@ class SeedState:
             generator=generator(experiment.seed, "noise"),
             train_accuracy=lambda: accuracy_on_training_set(model, split),
             outputs=number_of_logits(model, split),
+            noisy_accuracy=lambda noise: accuracy_on_training_set(model, split, noise),
+            training_shape=tuple(model.noise_shape(split.train_x)),
         )
         measure = Measure(experiment, model, split)
         return cls(experiment, split, model, Batches(experiment, split), state, measure)
@@ -197,6 +199,9 @@ def number_of_logits(model: Network, split: Split) -> int:
 
 
 @torch.no_grad()
-def accuracy_on_training_set(model: Network, split: Split) -> Tensor:
-    """Return the share answered rightly, in [0, 1]: 0-dimensional float64, on the data's device."""
-    return (model(split.train_x).argmax(dim=1) == split.train_y).double().mean()
+def accuracy_on_training_set(model: Network, split: Split, noise: Tensor | None = None) -> Tensor:
+    """Return the share answered rightly, in [0, 1]: 0-dimensional float64, on the data's device.
+
+    ``noise`` is added to the continuous input.
+    """
+    return (model(split.train_x, noise).argmax(dim=1) == split.train_y).double().mean()

@@ -73,7 +73,7 @@ def test_show_prints_the_fields() -> None:
     shown = json.loads(grokbook(Path("."), "show", "modadd-perturbed").stdout)
     assert shown["strategy"] == {
         "type": "Perturbed", "lambda_1": 0.5, "lambda_2": 0.4, "refresh": 10,
-        "noise_on_equals": True,
+        "noise_on_equals": True, "noisy_accuracy": False,
     }  # fmt: skip
 
 

@@ -41,8 +41,12 @@ STRATEGIES = {
     "mirrored": MirrorAugmented(),
     "constant noise": Perturbed(0.0, 0.4),
     "operands alone": Perturbed(0.5, 0.4, noise_on_equals=False),
+    # λ₂ is low, so that σ follows the accuracy.
+    "noisy accuracy": Perturbed(0.5, 0.01, refresh=3, noisy_accuracy=True),
+    "training mirrors": AbelianRegularized(100.0, test_mirrors=False),
     "jacobian": JacobianRegularized(0.1, projections=2),
 }
+_FIELDS = ("noisy accuracy", "training mirrors")
 ZERO = {
     "standard": Standard(),
     "perturbed": Perturbed(0.0, 0.0),
@@ -122,7 +126,7 @@ class NothingReadBack(TorchDispatchMode):
         return func(*args, **kwargs or {})
 
 
-@pytest.mark.parametrize("name", [*EXPERIMENTS, *CONTROLS, "jacobian", "operands alone"])
+@pytest.mark.parametrize("name", [*EXPERIMENTS, *CONTROLS, "jacobian", "operands alone", *_FIELDS])
 @pytest.mark.parametrize("count", [1, 2])
 def test_between_log_points_nothing_is_read_back(
     name: str, count: int, monkeypatch: pytest.MonkeyPatch
@@ -192,6 +196,27 @@ def test_sigma_is_refreshed_every_tenth_step_and_noise_is_fresh_each_step() -> N
     assert len({tuple(noise.tolist()) for noise in drawn}) == 25  # type: ignore[union-attr]
 
 
+def test_sigma_follows_the_accuracy_under_noise_where_that_is_asked() -> None:
+    now = state(0.3)
+    shown = []
+
+    def noisy(noise: Tensor) -> Tensor:
+        shown.append(float(noise.std()))
+        assert noise.shape == (300, 400)
+        return torch.tensor(0.8).double()
+
+    now.noisy_accuracy, now.training_shape = noisy, (300, 400)
+    sigmas = []
+    for now.step in range(0, 30, 10):
+        noise = Perturbed(1.0, 0.0, noisy_accuracy=True).noise(now, (200, 500), torch.empty(0))
+        assert noise is not None
+        sigmas.append(float(noise.std()))
+    # The first follows the clean accuracy, and each later one what was answered under the one
+    # before.
+    assert sigmas == pytest.approx([0.7, 0.2, 0.2], rel=0.02)
+    assert shown == pytest.approx([0.7, 0.2], rel=0.02)
+
+
 def test_the_abelian_term_is_the_mean_over_pairs_and_classes() -> None:
     model = Transformer(7, d=8, mlp=16, generator=generator(0, "init"), dtype=torch.float64)
     x = torch.tensor([[0, 1], [2, 2], [6, 3]])
@@ -203,6 +228,42 @@ def test_the_abelian_term_is_the_mean_over_pairs_and_classes() -> None:
     expected = expected + 100 * sum(distances) / (3 * 7)
     ours = AbelianRegularized(100).loss(model, x, y, None, cross_entropy)
     assert ours.item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_the_law_is_asked_of_pairs_alone_whose_mirror_image_is_a_training_pair() -> None:
+    model = Transformer(7, d=8, mlp=16, generator=generator(0, "init"), dtype=torch.float64)
+    x = torch.tensor([[0, 1], [2, 2], [6, 3], [1, 0], [5, 4]])
+    y = x.sum(1) % 7
+    apart = (model(x[:1]) - model(x[3:4])).square().sum()
+    expected = cross_entropy(model(x), y) + 100 * (2 * apart) / (3 * 7)  # (2, 2) is its own mirror
+    strategy = AbelianRegularized(100, test_mirrors=False)
+    ours = strategy.loss(model, x, y, None, cross_entropy)
+    assert ours.item() == pytest.approx(expected.item(), rel=1e-12)
+    alone = x[2:3]
+    none = strategy.loss(model, alone, y[2:3], None, cross_entropy)
+    assert none.item() == cross_entropy(model(alone), y[2:3]).item()
+    with pytest.raises(InputError, match=r"test_mirrors is False, .* batch_size is 9"):
+        small(strategy, batch_size=9)
+
+
+def test_no_input_of_a_test_pair_reaches_that_loss() -> None:
+    """A pair whose mirror image is a test pair: its embedded mirror image gets no gradient."""
+    model = Transformer(7, d=8, mlp=16, generator=generator(0, "init"), dtype=torch.float64)
+    x = torch.tensor([[0, 1], [1, 0], [6, 3]])
+    seen = []
+
+    class Watched:
+        def __call__(self, pairs: Tensor, noise: Tensor | None = None) -> Tensor:
+            inputs = model.inputs(pairs).detach().requires_grad_()
+            seen.append(inputs)
+            return model.logits(inputs)
+
+    for all_mirrors in (True, False):
+        strategy = AbelianRegularized(100, test_mirrors=all_mirrors)
+        none = lambda logits, y: logits.new_zeros(())  # noqa: E731
+        strategy.loss(Watched(), x, x[:, 0], None, none).backward()  # type: ignore[arg-type]
+        gradient = seen[-1].grad.abs().sum(dim=(1, 2))
+        assert bool(gradient[5] > 0) == all_mirrors and (gradient[3:5] > 0).all()
 
 
 def test_mirror_augmentation_is_the_mean_over_both_orders_of_every_pair() -> None:

@@ -17,11 +17,11 @@ from grokbook import InputError, RunError, experiment
 from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.store import records
 from grokbook.store.workers import on_cluster
-from grokbook.studies import mechanism, norm, prediction, times
+from grokbook.studies import choices, mechanism, norm, prediction, times
 from grokbook.studies.study import Planned, Study, record, run_one
 from grokbook.studies.tables import load_study
 
-STUDIES = [mechanism.STUDY, norm.STUDY, prediction.STUDY, times.STUDY]
+STUDIES = [mechanism.STUDY, norm.STUDY, prediction.STUDY, times.STUDY, choices.STUDY]
 
 
 def small(arm: str, seed: int) -> Experiment:
