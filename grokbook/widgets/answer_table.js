@@ -1,7 +1,9 @@
 // The p × p table of a network's answers: which pair by colour and shape, right or wrong by size.
+// Where there is no room for shapes, a right answer fills its cell and a wrong one leaves it empty.
 
 const CELL = 6; // pixels of a small drawing, which the canvas shows enlarged
 const SHARP = 700; // pixels that the canvas has at least
+const WIDEST = 416; // pixels of the page that the table takes at most, as answer_table.css says
 const MIDDLE = 2;
 
 // Of a right answer, within 5 × 5 pixels; a wrong one is a dot in the middle.
@@ -25,12 +27,15 @@ function colours(host) {
 
 /** Draw; `kinds` and `answers` have an entry a pair, at a p + b; `chosen` is a pair or null. */
 export function drawTable(canvas, p, kinds, answers, chosen) {
+  const inks = colours(canvas).map(([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+  const room = Math.floor((Math.min(WIDEST, canvas.parentElement.clientWidth) - 2) * devicePixelRatio / p);
+  if (room < CELL) return drawPlain(canvas, p, kinds, answers, chosen, inks, Math.max(1, room));
+  canvas.style.width = "";
   const size = p * CELL + 1;
   const times = Math.ceil(SHARP / size);
   const small = new OffscreenCanvas(size, size);
   const image = new ImageData(size, size);
   const pixels = new Uint32Array(image.data.buffer);
-  const inks = colours(canvas).map(([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
   for (let a = 0; a < p; a++) {
     for (let b = 0; b < p; b++) {
       const kind = kinds[a * p + b];
@@ -49,6 +54,25 @@ export function drawTable(canvas, p, kinds, answers, chosen) {
   if (!chosen) return;
   pen.strokeStyle = getComputedStyle(canvas).color;
   pen.strokeRect(chosen[1] * CELL + 0.5, chosen[0] * CELL + 0.5, CELL, CELL);
+}
+
+/** Cells of so many pixels of the screen each, so that nothing is scaled. */
+function drawPlain(canvas, p, kinds, answers, chosen, inks, cell) {
+  const size = p * cell;
+  const image = new ImageData(size, size);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < size * size; i++) {
+    const [a, b] = [Math.floor(i / size / cell), Math.floor((i % size) / cell)];
+    if (answers[a * p + b] === (a + b) % p) pixels[i] = inks[kinds[a * p + b]];
+  }
+  canvas.width = canvas.height = size;
+  canvas.style.width = `${size / devicePixelRatio + 2}px`; // its border is part of it
+  const pen = canvas.getContext("2d");
+  pen.putImageData(image, 0, 0);
+  if (!chosen) return;
+  pen.strokeStyle = getComputedStyle(canvas).color;
+  pen.lineWidth = 2;
+  pen.strokeRect(chosen[1] * cell - 3, chosen[0] * cell - 3, cell + 6, cell + 6);
 }
 
 /** How many pairs of each kind are answered rightly, as [[right, all], ...]. */

@@ -88,7 +88,7 @@ function build() {
     { class: "asking" },
     element("h3", { class: "part" }, "Every answer"),
     canvas,
-    element("p", { class: "remark" }, "Row a, column b. A small dot is a wrong answer."),
+    element("p", { class: "remark" }, "Row a, column b. A wrong answer is a small dot, or an empty cell where there is no room."),
     element("ul", { class: "kinds" }, ...counts.map(([, item]) => item)),
     element("p", { class: "ask" }, "Ask: ", a, " + ", b, " = ?"),
     words,

@@ -112,7 +112,7 @@ function build(p, last) {
   const remark = element(
     "p",
     { class: "remark" },
-    "Row a, column b. A right answer fills its cell, a wrong one is a small dot.",
+    "Row a, column b. A right answer fills its cell; a wrong one leaves it empty, or is a small dot where there is room.",
   );
   const root = element("div", { class: "grokbook-widget network-explorer" });
   root.append(bar, ask, note, status, columns, remark);
