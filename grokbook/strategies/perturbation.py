@@ -27,7 +27,6 @@ class Perturbed:
     noise_on_equals : bool
         Whether the token "=" is perturbed, too, as the paper's formula has it. Only the transformer
         has that token.
-
     noisy_accuracy : bool
         Whether σ follows the accuracy under noise of the present σ, drawn for it alone, in place of
         the clean one. At the first step there is no σ yet, and the clean one is taken.
