@@ -117,22 +117,42 @@ def require_jobs(jobs: int) -> None:
 def _in_processes(
     jobs: int, wanted: Sequence[tuple[RunKey, Experiment]], root: Path, how: dict[str, Any]
 ) -> Iterator[tuple[RunKey, Run]]:
-    threads = max(1, joblib.cpu_count() // jobs)  # of the cores that this process may use
-    leader = os.getpid()
+    with ticking_bar(len(wanted), "run") as bar:
+        for done in in_processes(jobs, _with_key, [(root, *one, how) for one in wanted]):
+            bar.update()
+            yield done
 
-    def record(key: RunKey, recipe: Experiment) -> tuple[RunKey, Run]:
+
+def _with_key(
+    root: Path, key: RunKey, recipe: Experiment, how: dict[str, Any]
+) -> tuple[RunKey, Run]:
+    return key, RunStore(root).record(key, recipe, **how)
+
+
+def in_processes(
+    jobs: int, call: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[Any]:
+    """Call a function on every tuple of arguments, in several processes, and yield as they come.
+
+    The threads of the cores that this process may use are divided among them. They end with it.
+
+    Raises
+    ------
+    RunError
+        If one of the processes was killed.
+    """
+    threads, leader = max(1, joblib.cpu_count() // jobs), os.getpid()
+
+    def work(*task: Any) -> Any:
         _end_with(leader)
         torch.set_num_threads(threads)
-        return key, RunStore(root).record(key, recipe, **how)
+        return call(*task)
 
-    done = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        joblib.delayed(record)(key, recipe) for key, recipe in wanted
+    done = joblib.Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")(
+        joblib.delayed(work)(*task) for task in tasks
     )
     try:
-        with ticking_bar(len(wanted), "run") as bar:
-            for key, run in done:
-                bar.update()
-                yield key, run
+        yield from done
     except TerminatedWorkerError as error:
         raise RunError(
             "A process that trained was killed, perhaps as the memory did not suffice; what is"

@@ -16,7 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
@@ -26,6 +25,7 @@ from grokbook._support.errors import InputError, MissingRunError, RunError, reas
 from grokbook._support.provenance import provenance
 from grokbook.experiments.schema import Experiment
 from grokbook.store.records import default_root, write_record
+from grokbook.store.workers import in_processes, require_jobs
 from grokbook.studies.reproduce import say_time
 from grokbook.studies.tables import load_study, rules_checksum, study_rules
 from grokbook.training.loop import train
@@ -170,8 +170,7 @@ def record(
         If another process is recording this study, its table is of other rules, or it cannot be
         written.
     """
-    if jobs < 1:
-        raise InputError(f"jobs is {jobs}, but must be at least 1.")
+    require_jobs(jobs)
     path = (default_root() if root is None else root) / "studies" / study.name
     table = _so_far(study, root)
     _require_known(study, table, arms, seeds)
@@ -190,7 +189,13 @@ def record(
                     )
                     for one in missing
                 ]
-                results = submit(_run, tasks) if submit else _in_processes(tasks, jobs)
+                results = (
+                    submit(_run, tasks)
+                    if submit
+                    else in_processes(jobs, _run, tasks)
+                    if jobs > 1
+                    else (_run(*task) for task in tasks)
+                )
                 for count, row in enumerate(results, start=1):
                     table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
                     _keep(study, path, table)
@@ -220,20 +225,6 @@ def _run(
     """Train one run and return its row; this is what a process or a cluster's worker does."""
     row = run(one.recipe, column, level, limit, tail)
     return {"arm": one.arm, "seed": one.seed, **row}
-
-
-def _in_processes(tasks: list[tuple[Any, ...]], jobs: int) -> Iterator[dict[str, Any]]:
-    threads = max(1, joblib.cpu_count() // jobs)  # of the cores that this process may use
-
-    def work(*task: Any) -> dict[str, Any]:
-        if jobs > 1:
-            torch.set_num_threads(threads)
-        return _run(*task)
-
-    rows: Iterator[dict[str, Any]] = joblib.Parallel(
-        n_jobs=min(jobs, len(tasks)), return_as="generator_unordered"
-    )(joblib.delayed(work)(*task) for task in tasks)
-    return rows
 
 
 def _so_far(study: Study, root: Path | None) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Studies: every arm has a recipe, the table survives a kill, and other rules make it stale."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -196,3 +197,47 @@ def test_a_cluster_records_the_rows_of_one_process(tmp_path: Path) -> None:
         for root in (here, there)
     ]
     pd.testing.assert_frame_equal(*tables)
+
+
+def killed(*_: object) -> dict:
+    """A run whose process is killed, as where memory does not suffice."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def test_a_killed_process_of_a_study_is_one_sentence(tmp_path: Path) -> None:
+    doomed = Small("norm", SMALL.plan, killed)
+    with pytest.raises(RunError, match=r"A process that trained was killed, .* fewer --jobs\.$"):
+        list(record(doomed, root=tmp_path, jobs=2))
+
+
+_LEADER = """
+import os, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_study import SMALL, Small
+from grokbook.studies.study import record
+
+def slow(*_):
+    print(os.getpid(), flush=True)
+    time.sleep(120)
+
+list(record(Small("norm", SMALL.plan, slow), root=Path(sys.argv[1]), jobs=2))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_the_processes_of_a_study_end_with_it(tmp_path: Path) -> None:
+    leader = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", _LEADER, str(tmp_path), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+    )
+    assert leader.stdout is not None
+    workers = [int(leader.stdout.readline()) for _ in range(2)]
+    leader.kill()
+    leader.wait()
+    until = time.monotonic() + 90
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < until, "they train on for nobody"
+        time.sleep(0.2)
