@@ -21,6 +21,7 @@ _FORMATS = {
     ".json": "application/json",
     ".parquet": "application/vnd.apache.parquet",
     ".safetensors": "application/octet-stream",
+    ".npz": "application/zip",
 }
 
 
