@@ -1,6 +1,6 @@
 """What the paper states, statement by statement, with outcomes computed from recorded runs."""
 
-from grokbook.claims.answers import outcomes, require
+from grokbook.claims.answers import interval_told, outcomes, require
 from grokbook.claims.evidence import Bound
 from grokbook.claims.rules import Claim, Judgement, Records, Statement
 from grokbook.claims.tables import (
@@ -18,6 +18,6 @@ from grokbook.claims.tables import (
 
 __all__ = [
     "CLAIMS", "STATEMENTS", "Bound", "Claim", "Judgement", "Records", "Statement", "claim",
-    "claim_table", "evaluate", "markdown_table", "outcomes", "printed", "records", "require",
-    "summary", "verdict_table",
+    "claim_table", "evaluate", "interval_told", "markdown_table", "outcomes", "printed", "records",
+    "require", "summary", "verdict_table",
 ]  # fmt: skip

@@ -6,9 +6,23 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from grokbook.claims.rules import Judgement
+
 
 class NotBorneOutError(AssertionError):
     """A sentence of a chapter is not true of the recorded runs."""
+
+
+def interval_told(judgement: Judgement) -> str:
+    """Return a statement's estimate with its interval in words, as "1.07 (0.85 to 1.34)".
+
+    Where the runs are too few for one, "not known".
+    """
+    interval = judgement.interval
+    if interval is None:
+        return "not known"
+    middle = sum(interval.estimate) / 2
+    return f"{middle:.2f} ({interval.low:.2f} to {interval.high:.2f})"
 
 
 def require(sentences: Mapping[str, bool], *, strict: bool) -> str:

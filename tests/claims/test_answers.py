@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
-from grokbook.claims.answers import NotBorneOutError, outcomes, require
+from grokbook.analysis.intervals import Interval
+from grokbook.claims.answers import NotBorneOutError, interval_told, outcomes, require
 
 
 def test_a_sentence_that_is_not_true_stops_a_chapter():
@@ -21,3 +24,9 @@ def test_outcomes_are_counted_claim_by_claim_in_order():
         {"outcome": ["supported", "undecided", "contradicted", "undecided"]}, index=names
     )
     assert outcomes(checks) == "C9: 1 supported, 1 contradicted; C10: 2 undecided"
+
+
+def test_an_interval_is_told_or_said_not_to_be_known() -> None:
+    interval = Interval(0.8542, 1.343, (1.06, 1.08))
+    assert interval_told(SimpleNamespace(interval=interval)) == "1.07 (0.85 to 1.34)"  # type: ignore[arg-type]
+    assert interval_told(SimpleNamespace(interval=None)) == "not known"  # type: ignore[arg-type]
