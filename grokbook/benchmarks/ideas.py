@@ -219,12 +219,12 @@ def milliseconds_of_all(recipe: Experiment, processes: int, threads: int, second
 def _train_for(recipe: Experiment, threads: int, seconds: float, start: Any, rates: Any) -> None:
     """Put the steps a second of one process, all beginning to count at the same moment."""
     torch.set_num_threads(threads)
-    step = training([recipe]).step
+    trainer = training([recipe])
     for _ in range(WARM_UP):
-        step()
+        trainer.step()
     start.wait(timeout=600)
     began, taken = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        step()
+    while time.perf_counter() - began < seconds and trainer.taken < trainer.steps:
+        trainer.step()
         taken += 1
     rates.put(taken / (time.perf_counter() - began))
