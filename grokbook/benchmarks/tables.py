@@ -6,6 +6,7 @@ They are functions of the record alone; ``make bench`` prints those that the boo
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -303,8 +304,9 @@ def whole_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
     -------
     DataFrame
         By experiment and control: ``steps`` of a run; how many are ``recorded``; on how many
-        ``threads``; ``minutes`` a run (median of those recorded); ``runs`` that the book asks for
-        (`grokbook.studies.reproduce.everything`); and ``hours`` of these, one after the other.
+        ``threads``; ``minutes`` a run (median of those recorded, NaN of none); ``runs`` that the
+        book asks for (`grokbook.studies.reproduce.everything`); and ``hours`` of these, one after
+        the other.
 
     Raises
     ------
@@ -315,9 +317,9 @@ def whole_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
     rows = {}
     for name in (*EXPERIMENTS, *CONTROLS):
         manifests = [each for each in load_manifests(name, preset, root=root) if not _gpus(each)]
-        minutes = statistics.median(each["seconds"] for each in manifests) / 60
+        minutes = _median_minutes(manifests)
         rows[name] = {
-            "steps": max(each["steps"] for each in manifests),
+            "steps": max((each["steps"] for each in manifests), default=0),
             "recorded": len(manifests),
             "threads": ", ".join(sorted({str(each["threads"]) for each in manifests})),
             "minutes": minutes,
@@ -345,18 +347,24 @@ def gpu_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
     rows = []
     for name in (*EXPERIMENTS, *CONTROLS):
         manifests = load_manifests(name, preset, root=root)
-        alone = [each["seconds"] for each in manifests if not _gpus(each)]
+        alone = _median_minutes([each for each in manifests if not _gpus(each)])
         crowds: dict[tuple[str, float], int] = {}
         for each in manifests:
-            if each["device"] in _gpus(each) and len(each["stretches"]) == 1:
+            if each["device"] in _gpus(each) and len(each.get("stretches", [each])) == 1:
                 crowd = each["device"], each["seconds"]
                 crowds[crowd] = crowds.get(crowd, 0) + 1
         rows += [
-            (name, device, seeds, seconds / 60, statistics.median(alone) / 60)
+            (name, device, seeds, seconds / 60, alone)
             for (device, seconds), seeds in crowds.items()
         ]
     columns = ["experiment", "device", "seeds", "minutes", "alone"]
     return pd.DataFrame(rows, columns=columns).set_index("experiment")
+
+
+def _median_minutes(manifests: Sequence[dict[str, Any]]) -> float:
+    """Median wall time of runs, NaN of none."""
+    seconds = [each["seconds"] for each in manifests]
+    return statistics.median(seconds) / 60 if seconds else np.nan
 
 
 def _gpus(manifest: dict[str, Any]) -> set[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import tyro
 
@@ -19,7 +18,7 @@ from grokbook.store.retraining import verify_whole
 from grokbook.store.run_keys import RunKey, custom_key, distinct_seeds, readable_key
 from grokbook.store.run_store import RunStore
 from grokbook.store.verification import verify
-from grokbook.store.workers import on_cluster, record_all
+from grokbook.store.workers import record_all
 from grokbook.studies.reproduce import everything, record_missing, record_missing_tables
 
 
@@ -204,11 +203,8 @@ def study(command: given.Study) -> None:
     known = (mechanism, norm, prediction, league, times, choices)
     studies = {each.STUDY.name: each.STUDY for each in known}
 
-    def by_workers(call: Callable[..., Any], tasks: list[tuple[Any, ...]]) -> Iterator[Any]:
-        return (row for _, row in on_cluster(command.scheduler, call, tasks))
-
     for line in record(
         studies[command.name], arms=command.arms, seeds=command.seeds, jobs=command.jobs,
-        submit=by_workers if command.scheduler else None,
+        scheduler=command.scheduler,
     ):  # fmt: skip
         print(line, flush=True)

@@ -16,7 +16,7 @@ from grokbook.metrics._checks import Order, as_orders, require_finite, require_m
 from grokbook.metrics._numbers import EPS, require_memory, rounding, spacing
 
 HOST_SIDE = 256
-"""Up to this size a GPU's solver of one matrix is slower than LAPACK on the host."""
+"""Up to this size one matrix is decomposed on the host: a GPU is no faster (decision 0005)."""
 
 
 def count_zero_features(Z: Tensor) -> int:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
-import pandas as pd
-
 from grokbook._support.errors import InputError
 from grokbook.experiments.schema import Experiment
 from grokbook.models.transformer import TransformerConfig
@@ -18,7 +16,7 @@ from grokbook.optimizers.adamw import AdamW
 from grokbook.strategies.base import Standard
 from grokbook.strategies.commutativity import AbelianRegularized
 from grokbook.strategies.perturbation import Perturbed
-from grokbook.studies.study import Planned, Study
+from grokbook.studies.study import Study, seed_by_seed
 from grokbook.studies.workhorse import workhorse
 
 T = TypeVar("T")
@@ -97,14 +95,4 @@ def _unknown(arm: str) -> InputError:
     return InputError(f"There is no arm {arm!r}; known are {', '.join(STUDY.rules['arms'])}.")
 
 
-def plan(table: pd.DataFrame) -> list[Planned]:
-    """Return every run, seed by seed, so that a study cut short has whole seeds."""
-    rules = STUDY.rules
-    return [
-        Planned(arm, seed, recipe(arm, seed))
-        for seed in rules["setting"]["seeds"]
-        for arm in rules["arms"]
-    ]
-
-
-STUDY = Study("choices", plan)
+STUDY: Study = Study("choices", lambda _: seed_by_seed(STUDY.rules, recipe))

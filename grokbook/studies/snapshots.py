@@ -210,19 +210,22 @@ TAIL = 1500
 """Steps after grokking that :func:`record_pairs` looks at."""
 
 
-def record_pairs(root: Path | None = None, seed: int = 0, device: str = "auto") -> list[Path]:
+def record_pairs(
+    preset: str = "paper", seed: int = 0, root: Path | None = None, device: str = "auto"
+) -> list[Path]:
     """Record the snapshots of the paper's trainings on modulo addition, each until it has grokked.
 
-    That takes half an hour of one core.
+    One that does not grok is looked at to its end. The manifests say how long it took.
     """
     made = []
     for name in EXPERIMENTS:
         task = task_of(name)
         if task.label_table() is None:
             continue
-        log = RunStore(root).load(RunKey("paper", name, seed)).log.assign(seed=seed)
+        log = RunStore(root).load(RunKey(preset, name, seed)).log.assign(seed=seed)
         grokked = first_step_staying(log, "test_accuracy", task.grokked)[seed]
-        made.append(record(name, seed=seed, root=root, device=device, until=int(grokked) + TAIL))
+        until = None if np.isnan(grokked) else int(grokked) + TAIL
+        made.append(record(name, preset, seed, root, device, until))
     return made
 
 

@@ -25,7 +25,7 @@ from grokbook._support.errors import InputError, MissingRunError, RunError, reas
 from grokbook._support.provenance import provenance
 from grokbook.experiments.schema import Experiment
 from grokbook.store.records import default_root, write_record
-from grokbook.store.workers import in_processes, require_jobs
+from grokbook.store.workers import in_processes, on_cluster, require_jobs
 from grokbook.studies.reproduce import say_time
 from grokbook.studies.tables import load_study, rules_checksum, study_rules
 from grokbook.training.loop import train
@@ -83,6 +83,17 @@ class Study:
     def column(self, arm: str) -> str:
         """Return the column of the endpoint in an arm's log."""
         return str(self.rules.get("columns", {}).get(arm, self.rules["endpoint"]["column"]))
+
+
+def seed_by_seed(
+    rules: Mapping[str, Any], recipe: Callable[[str, int], Experiment]
+) -> list[Planned]:
+    """Return a run of every arm and seed, so that a study cut short has whole seeds."""
+    return [
+        Planned(arm, seed, recipe(arm, seed))
+        for seed in rules["setting"]["seeds"]
+        for arm in rules["arms"]
+    ]
 
 
 def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int) -> dict[str, Any]:
@@ -144,7 +155,7 @@ def record(
     seeds: Sequence[int] = (),
     jobs: int = 1,
     root: Path | None = None,
-    submit: Callable[[Callable[..., Any], list[tuple[Any, ...]]], Iterator[Any]] | None = None,
+    scheduler: str = "",
 ) -> Iterator[str]:
     """Record the runs that are missing, and say after each how long the rest will take.
 
@@ -158,9 +169,8 @@ def record(
         Processes; the processor's threads are divided among them.
     root : Path, optional
         The folder of runs; :func:`grokbook.store.records.default_root` if not given.
-    submit : callable, optional
-        Runs a function on argument tuples elsewhere, as on a cluster, and yields results as they
-        come.
+    scheduler : str
+        Address of a Dask scheduler whose workers train in place of ``jobs`` processes.
 
     Raises
     ------
@@ -189,13 +199,7 @@ def record(
                     )
                     for one in missing
                 ]
-                results = (
-                    submit(_run, tasks)
-                    if submit
-                    else in_processes(jobs, _run, tasks)
-                    if jobs > 1
-                    else (_run(*task) for task in tasks)
-                )
+                results = _trained(tasks, jobs, scheduler)
                 for count, row in enumerate(results, start=1):
                     table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
                     _keep(study, path, table)
@@ -212,6 +216,15 @@ def record(
             f"The study {study.name} cannot be kept in {path.parent} ({reason(error)}); name"
             " another folder in GROKBOOK_RUNS."
         ) from error
+
+
+def _trained(tasks: list[tuple[Any, ...]], jobs: int, scheduler: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of runs as they come, trained on a cluster, in processes or here."""
+    if scheduler:
+        return (row for _, row in on_cluster(scheduler, _run, tasks))
+    if jobs > 1:
+        return in_processes(jobs, _run, tasks)
+    return (_run(*task) for task in tasks)
 
 
 def _run(

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pandas as pd
-
 from grokbook.experiments.named import experiment
 from grokbook.experiments.schema import Experiment, Measurements
-from grokbook.studies.study import Planned, Study
+from grokbook.studies.study import Study, seed_by_seed
 
 
 def recipe(arm: str, seed: int) -> Experiment:
@@ -20,14 +18,4 @@ def recipe(arm: str, seed: int) -> Experiment:
     return replace(experiment(arm, "paper", seed), measurements=cheap)
 
 
-def plan(table: pd.DataFrame) -> list[Planned]:
-    """Return every run, seed by seed."""
-    rules = STUDY.rules
-    return [
-        Planned(arm, seed, recipe(arm, seed))
-        for seed in rules["setting"]["seeds"]
-        for arm in rules["arms"]
-    ]
-
-
-STUDY = Study("times", plan)
+STUDY: Study = Study("times", lambda _: seed_by_seed(STUDY.rules, recipe))

@@ -104,7 +104,7 @@ class Trainer:
         self.taken, self.whole = 0, True
         self._seconds = 0.0
         self._since: float | None = None
-        # On a GPU the host's work of a seed, draws and spectra, takes longer than the device's.
+        # What a seed asks of the host, draws and spectra, can take a core of its own.
         several_cores = self.device.type == "cuda" and len(self.seeds) > 1
         self._each = ThreadPoolExecutor(len(self.seeds)).map if several_cores else map
         self._due = set(first.log.steps(first.steps))

@@ -8,7 +8,7 @@ const UNITS = 2 ** 16 - 1; // of a share of the spectrum
 const REACH = 127; // of a place on a circle
 
 /** Unpack what `encode` of network_explorer.py has packed, as one object a training. */
-export function unpack(bytes, p, trainings) {
+function unpack(bytes, p, trainings) {
   let place = 0;
   const take = (count, Kind) => {
     const length = count * Kind.BYTES_PER_ELEMENT;
@@ -33,13 +33,13 @@ export function unpack(bytes, p, trainings) {
 }
 
 /** The place of the last of the steps that is not after `step`, or of the first. */
-export function upTo(steps, step) {
+function upTo(steps, step) {
   const after = steps.findIndex((each) => each > step);
   return after === -1 ? steps.length - 1 : Math.max(0, after - 1);
 }
 
 /** Shares of right answers in words, from the tally of the three kinds. */
-export function sayRight([train, mirrored, others]) {
+function sayRight([train, mirrored, others]) {
   const share = ([right, all]) => (all ? percent(right / all) : "none");
   return `training pairs ${share(train)}, mirror images ${share(mirrored)}, all others ${share(others)}`;
 }

@@ -138,3 +138,13 @@ def test_until_a_step_the_snapshots_are_those_of_the_whole_run(root: Path, tmp_p
     for step in both:
         first, second = (each["step"].tolist().index(step) for each in (part, whole))
         assert np.array_equal(part["predictions"][first], whole["predictions"][second])
+
+
+def test_trainings_on_pairs_that_do_not_grok_are_looked_at_to_their_end(tmp_path: Path) -> None:
+    names = ("modadd-standard", "modadd-perturbed", "modadd-abelian")
+    for name in names:
+        RunStore(tmp_path).record(RunKey("custom", name, 0), recipe(name))
+    made = snapshots.record_pairs("custom", root=tmp_path)
+    assert [path.name for path in made] == [f"{name}-custom-0.npz" for name in names]
+    for name in names:  # none of these small runs groks
+        assert snapshots.load(name, "custom", root=tmp_path)["step"][-1] == 60

@@ -17,7 +17,6 @@ import pytest
 from grokbook import InputError, RunError, experiment
 from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.store import records
-from grokbook.store.workers import on_cluster
 from grokbook.studies import choices, mechanism, norm, prediction, times
 from grokbook.studies.study import Planned, Study, record, run_one
 from grokbook.studies.tables import load_study
@@ -186,11 +185,7 @@ def test_a_cluster_records_the_rows_of_one_process(tmp_path: Path) -> None:
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as local:
-
-        def submit(call, tasks):  # type: ignore[no-untyped-def]
-            return (row for _, row in on_cluster(local.scheduler_address, call, tasks))
-
-        list(record(SMALL, root=there, submit=submit))
+        list(record(SMALL, root=there, scheduler=local.scheduler_address))
     columns = ["arm", "seed", "endpoint", "final_test_accuracy", "id"]
     tables = [
         load_study("norm", root)[columns].sort_values(["arm", "seed"], ignore_index=True)
