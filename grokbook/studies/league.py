@@ -4,7 +4,8 @@ Rules are in ``rules/league.toml``. In the table an arm is a method's name for t
 "adamw as published" for those at the published settings; "adamw, lr 0.001, weight_decay 1" for one
 configuration of the tuning; "adamw at p = 113" and "adamw on division" for what confirms. What
 rests on an outcome is planned once it is there: the methods with a strength of their own are tuned
-at AdamW's best learning rate and decay, the best of twelve goes on, and the best four confirm.
+at AdamW's best learning rate and decay, the best of a method's twelve stands for it, and the best
+four methods confirm.
 """
 
 from __future__ import annotations
@@ -40,7 +41,13 @@ AT_ADAMWS_BEST = ("perturbed", "abelian", "grokalign", "grokfast-ema", "grokfast
 """Methods whose grid leaves a learning rate to AdamW's best."""
 
 
-def recipe(method: str, seed: int, config: Mapping[str, float], task: str = "") -> Experiment:
+def recipe(
+    method: str,
+    seed: int,
+    config: Mapping[str, float],
+    task: str = "",
+    limit: int | None = None,
+) -> Experiment:
     """Return what a run of a method trains.
 
     Parameters
@@ -53,10 +60,13 @@ def recipe(method: str, seed: int, config: Mapping[str, float], task: str = "") 
         Its settings: ``lr`` and ``weight_decay``, and those of its own in the rules' grid.
     task : str
         "" for the workhorse, else one of the rules' ``confirm.tasks``.
+    limit : int, optional
+        Steps; the study's, or what the rules give a task that confirms, if not given.
     """
     rules = STUDY.rules
     setting = rules["setting"] | (rules["confirm"] if task == "at p = 113" else {})
-    base = workhorse(setting, seed, limit=STUDY.limit(method))
+    usual = rules["confirm"]["limit"] if task else STUDY.limit(method)
+    base = workhorse(setting, seed, limit=usual if limit is None else limit)
     optimizer, model = base.optimizer, base.model
     assert isinstance(optimizer, AdamW) and isinstance(model, TransformerConfig)
     if task == "on division":
@@ -140,65 +150,116 @@ def label(method: str, config: Config) -> str:
 
 
 def plan(table: pd.DataFrame) -> list[Planned]:
-    """Return what is wanted by now: the tuning, then what rests on it."""
-    rules = STUDY.rules
-    methods, tuning_seeds = list(rules["arms"]), rules["setting"]["tuning_seeds"]
-    adamws_best = best("adamw", grid("adamw", None), table)
+    """Return what is wanted by now: the tuning, then what rests on it, in the rules' order."""
+    rules, methods = STUDY.rules, list(STUDY.rules["arms"])
     wanted, tuned = [], {}
+    adamws_best = best("adamw", grid("adamw", None), table)
     for method in methods:
         configs = grid(method, adamws_best)
-        wanted += [
-            Planned(label(method, config), seed, recipe(method, seed, config))
-            for config in configs or ()
-            for seed in tuning_seeds
-        ]
+        wanted += tuning(method, configs or [], table)
         if (found := best(method, configs, table)) is not None:
             tuned[method] = found
-    for seed in rules["setting"]["seeds"]:
-        for method in methods:
-            published = recipe(method, seed, rules["published"][method])
-            wanted.append(Planned(f"{method} as published", seed, published))
-            if method in tuned:
-                wanted.append(Planned(method, seed, recipe(method, seed, tuned[method])))
-    for task in rules["confirm"]["tasks"]:
-        wanted += [
-            Planned(f"{method} {task}", seed, recipe(method, seed, tuned[method], task))
-            for method in confirmed(table, task)
-            for seed in rules["confirm"]["seeds"]
+    if len(tuned) < len(methods):
+        return wanted
+
+    def test(seeds: list[int]) -> list[Planned]:
+        return [
+            Planned(method, seed, recipe(method, seed, tuned[method]))
+            for seed in seeds
+            for method in methods
         ]
-    return wanted
+
+    def published(seeds: list[int]) -> list[Planned]:
+        settings = rules["published"]
+        return [
+            Planned(f"{method} as published", seed, recipe(method, seed, settings[method]))
+            for seed in seeds
+            for method in methods
+        ]
+
+    def confirm(task: str) -> list[Planned]:
+        limit = rules["confirm"]["limit"]
+        return [
+            Planned(f"{method} {task}", seed, recipe(method, seed, tuned[method], task), limit)
+            for seed in rules["confirm"]["seeds"]
+            for method in confirmed(table, task)
+        ]
+
+    seeds, ten = rules["setting"]["seeds"], rules["confirm"]["chosen_by"]
+    untuned = rules["setting"]["published_seeds"]
+    half = len(untuned) // 2
+    first, second = test(seeds[:ten]), test(seeds[ten:])
+    at_large, on_division = (confirm(task) for task in rules["confirm"]["tasks"])
+    return [
+        *wanted, *first, *published(untuned[:half]), *on_division,
+        *second, *published(untuned[half:]), *at_large,
+    ]  # fmt: skip
+
+
+def tuning(method: str, configs: list[Config], table: pd.DataFrame) -> list[Planned]:
+    """Return the runs of a method's tuning that are wanted by now.
+
+    Parameters
+    ----------
+    method : str
+        An arm of the rules.
+    configs : list of dict
+        Its twelve configurations, none while they are not known.
+    table : pandas.DataFrame
+        The study's, so far.
+    """
+    limit = STUDY.rules["tuning"]["limit"]
+    first, *others = STUDY.rules["setting"]["tuning_seeds"]
+    further = _going_on(method, configs, table)
+    pairs = [(first, config) for config in configs]
+    pairs += [(seed, config) for seed in others for config in further]
+    return [
+        Planned(
+            label(method, config), seed, recipe(method, seed, config, limit=limit), limit, tail=0
+        )
+        for seed, config in pairs
+    ]
 
 
 def best(method: str, configs: list[Config] | None, table: pd.DataFrame) -> Config | None:
     """Return the configuration that the rules choose, None while its tuning is not over."""
+    further = _going_on(method, configs or [], table)
     seeds = STUDY.rules["setting"]["tuning_seeds"]
-    scores = []
-    for config in configs or ():
-        runs = table[(table["arm"] == label(method, config)) & table["seed"].isin(seeds)]
-        if len(runs) < len(seeds):
-            return None
-        scores.append(_score(runs, method))
-    return configs[int(np.argmin(scores))] if configs else None
+    scores = [_score(method, config, seeds, table) for config in further]
+    return None if not scores or np.isnan(scores).any() else further[int(np.argmin(scores))]
 
 
-def _score(runs: pd.DataFrame, method: str) -> float:
-    """Return the mean log first passage; a run that is not there has that of the limit, and more.
+def _going_on(method: str, configs: list[Config], table: pd.DataFrame) -> list[Config]:
+    """Return the best few by the first seed of the tuning; none while it has not run them all."""
+    first = STUDY.rules["setting"]["tuning_seeds"][:1]
+    scores = [_score(method, config, first, table) for config in configs]
+    if not scores or np.isnan(scores).any():
+        return []
+    order = np.argsort(scores, kind="stable")[: STUDY.rules["tuning"]["goes_on"]]
+    return [configs[place] for place in order]
 
-    What is added is its distance to an accuracy of 1.
+
+def _score(method: str, config: Config, seeds: list[int], table: pd.DataFrame) -> float:
+    """Return the mean log first passage of one configuration, NaN while a seed is missing.
+
+    A run that is not there has that of the limit, and its distance to an accuracy of 1.
     """
+    runs = table[(table["arm"] == label(method, config)) & table["seed"].isin(seeds)]
+    if len(runs) < len(seeds):
+        return np.nan
     accuracy = runs[f"final_{STUDY.column(method)}"].fillna(0.0)
-    late = np.log(STUDY.limit(method)) + 1 - accuracy
+    late = np.log(STUDY.rules["tuning"]["limit"]) + 1 - accuracy
     return float(np.log(runs["endpoint"]).fillna(late).mean())
 
 
 def confirmed(table: pd.DataFrame, task: str) -> list[str]:
-    """Return AdamW and the best methods, once the test of all is over; else none.
+    """Return AdamW and the best methods of the first seeds, once all have run on them; else none.
 
     The best have the smallest restricted mean time. On division only methods count that take no law
     for granted.
     """
     rules = STUDY.rules
-    seeds = rules["setting"]["seeds"]
+    seeds = rules["setting"]["seeds"][: rules["confirm"]["chosen_by"]]
     means = {}
     for method in rules["arms"]:
         runs = table[(table["arm"] == method) & table["seed"].isin(seeds)]

@@ -39,11 +39,13 @@ CURVE = ("train_accuracy", "test_accuracy", "test_accuracy_unmirrored", "weight_
 
 
 class Planned(NamedTuple):
-    """One run of a study."""
+    """One run of a study; ``limit`` and ``tail``, steps, where they are not the study's own."""
 
     arm: str
     seed: int
     recipe: Experiment
+    limit: int | None = None
+    tail: int | None = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def record(
     path = (default_root() if root is None else root) / "studies" / study.name
     table = _so_far(study, root)
     _require_known(study, table, arms, seeds)
-    level, tail = float(study.rules["endpoint"]["level"]), int(study.rules["setting"]["tail"])
+    level, usual_tail = float(study.rules["endpoint"]["level"]), int(study.rules["setting"]["tail"])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0)
@@ -195,7 +197,9 @@ def record(
                 tasks = [
                     (
                         study.run or run_one,
-                        *(one, study.column(one.arm), level, study.limit(one.arm), tail),
+                        *(one, study.column(one.arm), level),
+                        study.limit(one.arm) if one.limit is None else one.limit,
+                        usual_tail if one.tail is None else one.tail,
                     )
                     for one in missing
                 ]

@@ -1,5 +1,6 @@
 """The league: every method has twelve configurations, and what rests on an outcome waits for it."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -78,28 +79,39 @@ def test_what_has_a_strength_of_its_own_is_tuned_at_adamw_s_best() -> None:
 
 
 def test_a_tuning_and_what_rests_on_it_come_one_after_the_other() -> None:
+    adamw = {league.label("adamw", BEST): 1000.0}
     first = league.plan(NOTHING)
-    arms = {one.arm for one in first}
-    assert league.label("adamw", BEST) in arms and "adamw as published" in arms
-    assert not arms & {*METHODS} and not any(arm.startswith("perturbed, ") for arm in arms)
-    table = outcomes(first, {league.label("adamw", BEST): 1000.0})
-    second = league.plan(table)
-    arms = {one.arm for one in second}
-    assert {"adamw", "mirrored", "clamp"} <= arms and "perturbed" not in arms
-    strengths = [one for one in second if one.arm.startswith("perturbed, ")]
-    assert len(strengths) == 24
+    assert {one.seed for one in first} == {90}
+    assert league.label("adamw", BEST) in {one.arm for one in first}
+    assert not any(one.arm.startswith("perturbed, ") for one in first), "they wait for AdamW's best"
+    limits = {(one.recipe.steps, one.limit, one.tail) for one in first}
+    assert limits == {(RULES["tuning"]["limit"], RULES["tuning"]["limit"], 0)}
+
+    second = league.plan(outcomes(first, adamw))
+    assert Counter(one.seed for one in second if one.arm.startswith("adamw, ")) == {90: 12, 91: 4}
+    assert not any(one.arm.startswith("perturbed, ") for one in second)
+
+    third = league.plan(outcomes(second, adamw))
+    strengths = [one for one in third if one.arm.startswith("perturbed, ")]
+    assert len(strengths) == 12
     assert all(
         isinstance(one.recipe.optimizer, AdamW) and one.recipe.optimizer.lr == BEST["lr"]
         for one in strengths
     )
-    tuned = next(one for one in second if one.arm == "adamw" and one.seed == 100)
+    fourth = league.plan(outcomes(third, adamw))
+    assert not {one.arm for one in fourth} & {*METHODS, "adamw as published"}
+
+    fifth = league.plan(outcomes(fourth, adamw))
+    runs = Counter(one.seed for one in fifth if one.seed in (90, 91))
+    assert runs == {90: 12 * len(METHODS), 91: 4 * len(METHODS)}, "all are tuned as long"
+    assert Counter(one.arm for one in fifth)["muon"] == 20
+    assert Counter(one.arm for one in fifth)["muon as published"] == 10
+    tuned = next(one for one in fifth if one.arm == "adamw" and one.seed == 100)
     assert tuned.recipe == league.recipe("adamw", 100, BEST)
-    table = outcomes(second, {league.label("adamw", BEST): 1000.0})
-    third = league.plan(table)
-    assert {*METHODS} <= {one.arm for one in third}
-    assert not any("division" in one.arm for one in third)
+    assert not any("division" in one.arm for one in fifth)
+
     ends = {"abelian": 500.0, "mirrored": 600.0, "muon": 700.0, "clamp": 800.0, "perturbed": 900.0}
-    table = outcomes(third, {league.label("adamw", BEST): 1000.0} | ends)
+    table = outcomes([one for one in fifth if one.seed < 110], adamw | ends)
     assert league.confirmed(table, "at p = 113") == [
         "adamw",
         "abelian",
@@ -108,30 +120,42 @@ def test_a_tuning_and_what_rests_on_it_come_one_after_the_other() -> None:
         "clamp",
     ]
     assert league.confirmed(table, "on division")[:4] == ["adamw", "muon", "clamp", "perturbed"]
-    last = {one.arm: one.recipe for one in league.plan(table)}
+    last = {one.arm: one for one in league.plan(table)}
     large = last["abelian at p = 113"]
-    assert large.dataset.p == 113 and large.model.d == 128  # type: ignore[union-attr]
+    assert large.recipe.dataset.p == 113 and large.recipe.model.d == 128  # type: ignore[union-attr]
+    assert large.limit == large.recipe.steps == RULES["confirm"]["limit"]
     assert league.STUDY.column("muon on division") == "test_accuracy"
+
+
+def tuned(method: str, configs: list, seed: int, ends: list[float]) -> pd.DataFrame:
+    """Runs of a tuning on one seed; the later a configuration, the more accurate it is."""
+    return pd.DataFrame(
+        [
+            {
+                "arm": league.label(method, config), "seed": seed, "endpoint": end,
+                "final_test_accuracy_unmirrored": 0.05 * place,
+            }
+            for place, (config, end) in enumerate(zip(configs, ends, strict=True))
+        ]
+    )  # fmt: skip
 
 
 def test_the_best_configuration_is_the_soonest_and_without_any_the_most_accurate() -> None:
     configs = league.grid("adamw", None)
     assert configs is not None
-    rows = [
-        {
-            "arm": league.label("adamw", config), "seed": seed, "endpoint": np.nan,
-            "final_test_accuracy_unmirrored": 0.05 * place,
-        }
-        for place, config in enumerate(configs)
-        for seed in RULES["setting"]["tuning_seeds"]
-    ]  # fmt: skip
-    table = pd.DataFrame(rows)
-    assert league.best("adamw", configs, table.iloc[:-1]) is None
-    assert league.best("adamw", configs, table) == configs[-1]
-    table.loc[table["arm"] == league.label("adamw", configs[3]), "endpoint"] = 9000.0
-    assert league.best("adamw", configs, table) == configs[3]
-    table.loc[[2, 3], "endpoint"] = [8000.0, np.nan]
-    assert league.best("adamw", configs, table) == configs[3], "one of two seeds is late"
+    first = tuned("adamw", configs, 90, [np.nan] * 12)
+    assert league.best("adamw", configs, first) is None
+    further = [one for one in league.tuning("adamw", configs, first) if one.seed == 91]
+    assert [one.arm for one in further] == [
+        league.label("adamw", config) for config in configs[:7:-1]
+    ]
+    second = tuned("adamw", configs[8:], 91, [np.nan] * 4)
+    assert league.best("adamw", configs, pd.concat([first, second.iloc[:-1]])) is None
+    assert league.best("adamw", configs, pd.concat([first, second])) == configs[-1]
+    second.loc[1, "endpoint"] = 2400.0
+    assert league.best("adamw", configs, pd.concat([first, second])) == configs[9]
+    first.loc[8, "endpoint"], second.loc[1, "endpoint"] = 2300.0, np.nan
+    assert league.best("adamw", configs, pd.concat([first, second])) == configs[8]
 
 
 class Tiny(Study):
@@ -140,9 +164,10 @@ class Tiny(Study):
     @property
     def rules(self) -> dict:  # type: ignore[override]
         short = {"p": 7, "d": 8, "mlp": 16, "limit": 20, "tail": 5, "log_every": 5}
-        seeds = {"seeds": [100, 101], "tuning_seeds": [90]}
-        small = {"p": 11, "d": 8, "mlp": 16, "seeds": [100], "best": 1}
-        tuning = RULES["tuning"] | {"grid": {"lr": [1e-3, 1e-2], "weight_decay": [1.0]}}
+        seeds = {"seeds": [100, 101], "published_seeds": [100, 101], "tuning_seeds": [90]}
+        small = {"p": 11, "d": 8, "mlp": 16, "seeds": [100], "best": 1, "chosen_by": 1, "limit": 20}
+        grid = {"lr": [1e-3, 1e-2], "weight_decay": [1.0]}
+        tuning = RULES["tuning"] | {"grid": grid, "limit": 10}
         tuning["own"] = {"grokfast-ema": {"alpha": [0.9], "strength": [1.0, 2.0]}}
         return RULES | {
             "setting": RULES["setting"] | short | seeds,
