@@ -5,9 +5,9 @@ browser refuses for a file and reports as an error; the fonts load all the same.
 jupyter-book puts thebe, which runs cells on a remote kernel, into every page even
 where it is switched off, and that twice, which is an error too. What opens a
 chapter's pages in the side bar is an arrow without a name to be read out. The
-bibliography is a list whose entries have a role that ARIA 1.2 no longer takes for a
-list's. And few fonts have the sign by which the status page says that all cells of a
-page ran.
+bibliography is a list whose entries have a role that ARIA 1.2 no longer takes for
+that of an item. And few fonts have the sign by which the status page says that all
+cells of a page ran.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,43 +12,67 @@ from grokbook.analysis.intervals import CONFIDENCE
 
 Rules = Mapping[str, Any]
 
+BASE = "adamw"
+"""The method that every other is compared with: AdamW, tuned as long as they are."""
 
-def restricted_times(table: pd.DataFrame, rules: Rules, *, seconds: bool = False) -> pd.DataFrame:
-    """Return the time to the endpoint of each method's runs, the limit where it did not come.
+
+def published(method: str) -> str:
+    """Return the arm of a method at its published settings."""
+    return f"{method} as published"
+
+
+def whole_seeds(table: pd.DataFrame, rules: Rules) -> list[int]:
+    """Return the seeds on which every tuned method is recorded."""
+    there = set(zip(table["arm"], table["seed"], strict=True))
+    return [
+        seed
+        for seed in rules["setting"]["seeds"]
+        if all((method, seed) in there for method in rules["arms"])
+    ]
+
+
+def restricted_times(
+    table: pd.DataFrame, arms: Sequence[str], limit: float, *, seconds: bool = False
+) -> pd.DataFrame:
+    """Return the time to the endpoint of each run of some arms, the limit where it did not come.
 
     Parameters
     ----------
-    table, rules
+    table : DataFrame
         Of the study.
+    arms
+        Names in its column ``arm``.
+    limit : float
+        Steps after which a run is watched no more.
     seconds : bool
-        In seconds, at the mean pace of each run, in place of steps.
+        In seconds in place of steps, at the pace of the arm's quickest run: the others shared the
+        machine with more.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by seed, one column an arm: each method tuned, and "<method> as published". NaN
-        where a run is not recorded.
+        Indexed by seed, one column an arm. NaN where a run is not recorded.
     """
-    arms = [*rules["arms"], *(f"{method} as published" for method in rules["arms"])]
-    seeds = rules["setting"]["seeds"]
-    runs = table[table["arm"].isin(arms) & table["seed"].isin(seeds)]
-    times = runs["endpoint"].fillna(rules["setting"]["limit"])
+    runs = table[table["arm"].isin(arms)]
+    times = runs["endpoint"].fillna(limit)
     if seconds:
-        times = times * runs["seconds"] / runs["steps"]
+        times = times * (runs["seconds"] / runs["steps"]).groupby(runs["arm"]).transform("min")
     found = runs.assign(time=times).pivot(index="seed", columns="arm", values="time")
-    return found.reindex(columns=arms)
+    return found.reindex(columns=list(arms))
 
 
 def time_ratios(table: pd.DataFrame, rules: Rules, *, seconds: bool = False) -> pd.DataFrame:
     """Compare the restricted mean time of every arm with that of tuned AdamW.
 
     Every run is watched to its endpoint or to the limit, so that the restricted mean is the mean of
-    the times cut at the limit. Intervals are those of the bootstrap over seeds: all arms are drawn
-    with the same seeds, which keeps them paired.
+    the times cut at the limit. Intervals are those of the bootstrap over seeds: all tuned methods
+    are drawn with the same seeds, which keeps them paired, and so is what is published with AdamW.
 
     Parameters
     ----------
-    table, rules, seconds
+    table, rules
+        Of the study.
+    seconds : bool
         As for :func:`restricted_times`.
 
     Returns
@@ -57,40 +81,57 @@ def time_ratios(table: pd.DataFrame, rules: Rules, *, seconds: bool = False) -> 
         Indexed by arm, the soonest first: ``mean`` time, ``ratio`` with ``low`` and ``high`` of
         95 %; ``rank`` with ``rank_low`` and ``rank_high`` among tuned methods, NaN for the others;
         ``came``, share that came by the limit; ``runs``; ``verdict``, "sooner", "later", "alike" or
-        "undecided" by the rules, empty for AdamW itself. Arms without all seeds are left out.
+        "undecided" by the rules, empty for tuned AdamW itself. Tuned methods are read on the seeds
+        that all of them have, an arm as published on those that it shares with them; arms of fewer
+        seeds than the rules ask for are left out, and with too few for all there is no row.
     """
-    times = restricted_times(table, rules, seconds=seconds).dropna(axis=1)
-    if "adamw" not in times or not len(times):
+    seeds = whole_seeds(table, rules)
+    fewest, margin = rules["statistic"]["fewest_seeds"], rules["statistic"]["margin"]
+    tuned = list(rules["arms"])
+    arms = [*tuned, *map(published, tuned)]
+    times = restricted_times(table, arms, rules["setting"]["limit"], seconds=seconds)
+    times = times.reindex(seeds)
+    if len(times) < fewest:
         return pd.DataFrame(columns=["mean", "ratio", "low", "high"])
+
+    together = times[tuned]
+    means = _resampled(together, rules)
+    ranks = pd.DataFrame(means, columns=tuned).rank(axis=1)
+    tail = (1 - CONFIDENCE) / 2
+    rows = []
+    for arm in arms:
+        own = times[arm].dropna()
+        if len(own) < fewest:
+            continue
+        pair = times.loc[own.index, [arm, BASE]] if arm not in tuned else together
+        drawn = means if arm in tuned else _resampled(pair, rules)
+        at, base = pair.columns.get_loc(arm), pair.columns.get_loc(BASE)
+        low, high = np.quantile(drawn[:, at] / drawn[:, base], [tail, 1 - tail])
+        runs = table[(table["arm"] == arm) & table["seed"].isin(own.index)]
+        rows.append(
+            {
+                "arm": arm,
+                "mean": own.mean(),
+                "ratio": pair[arm].mean() / pair[BASE].mean(),
+                "low": low,
+                "high": high,
+                "rank": together.mean().rank().get(arm, np.nan),
+                "rank_low": ranks[arm].quantile(tail) if arm in tuned else np.nan,
+                "rank_high": ranks[arm].quantile(1 - tail) if arm in tuned else np.nan,
+                "came": float(runs["endpoint"].notna().mean()),
+                "runs": len(own),
+                "verdict": "" if arm == BASE else _verdict(float(low), float(high), margin),
+            }
+        )
+    return pd.DataFrame(rows).set_index("arm").sort_values("mean", kind="stable")
+
+
+def _resampled(times: pd.DataFrame, rules: Rules) -> np.ndarray:
+    """Return the mean of each column over seeds drawn with replacement, a row a resample."""
     statistic = rules["statistic"]
     source = np.random.default_rng(statistic["generator_seed"])
     drawn = source.integers(len(times), size=(statistic["resamples"], len(times)))
-    means = times.to_numpy()[drawn].mean(axis=1)  # (resamples, arms)
-    ratios = means / means[:, [times.columns.get_loc("adamw")]]
-    tail = 100 * (1 - CONFIDENCE) / 2
-    ends = np.percentile(ratios, [tail, 100 - tail], axis=0)
-    found = pd.DataFrame(
-        {
-            "mean": times.mean(),
-            "ratio": times.mean() / times["adamw"].mean(),
-            "low": ends[0],
-            "high": ends[1],
-        }
-    )
-    tuned = [method for method in rules["arms"] if method in times]
-    places = [times.columns.get_loc(method) for method in tuned]
-    ranks = pd.DataFrame(means[:, places], columns=tuned).rank(axis=1)
-    found["rank"] = times[tuned].mean().rank()
-    found["rank_low"] = ranks.quantile(tail / 100)
-    found["rank_high"] = ranks.quantile(1 - tail / 100)
-    runs = table[table["seed"].isin(rules["setting"]["seeds"])].groupby("arm")["endpoint"]
-    found["came"], found["runs"] = runs.count() / runs.size(), runs.size()
-    margin = statistic["margin"]
-    found["verdict"] = [
-        "" if arm == "adamw" else _verdict(float(row["low"]), float(row["high"]), margin)
-        for arm, row in found.iterrows()
-    ]
-    return found.sort_values("mean", kind="stable")
+    return times.to_numpy()[drawn].mean(axis=1)
 
 
 def _verdict(low: float, high: float, margin: float) -> str:
@@ -101,8 +142,42 @@ def _verdict(low: float, high: float, margin: float) -> str:
     return "alike" if low >= 1 / margin and high <= margin else "undecided"
 
 
+def confirmed_times(table: pd.DataFrame, rules: Rules, task: str) -> pd.DataFrame:
+    """Compare the methods that confirm with AdamW on another task, settings unchanged.
+
+    Parameters
+    ----------
+    table, rules
+        Of the study.
+    task : str
+        One of the rules' ``confirm.tasks``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by method, the soonest first: ``mean`` time in steps, cut at the limit, ``ratio`` to
+        that of AdamW, ``sooner``, the number of seeds on which it came before AdamW, and ``runs``.
+        Methods that lack a seed of the rules are left out; these are too few for an interval.
+    """
+    methods = [m for m in rules["arms"] if (table["arm"] == f"{m} {task}").any()]
+    arms = [f"{method} {task}" for method in methods]
+    times = restricted_times(table, arms, rules["confirm"]["limit"])
+    times = times.reindex(rules["confirm"]["seeds"]).set_axis(methods, axis=1).dropna(axis=1)
+    if BASE not in times:
+        return pd.DataFrame(columns=["mean", "ratio", "sooner", "runs"])
+    found = pd.DataFrame(
+        {
+            "mean": times.mean(),
+            "ratio": times.mean() / times[BASE].mean(),
+            "sooner": times.lt(times[BASE], axis=0).sum(),
+            "runs": len(times),
+        }
+    )
+    return found.rename_axis("method").sort_values("mean", kind="stable")
+
+
 def grokked_by(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Return the share of runs that have come to the endpoint by each step.
+    """Return the share of runs of each tuned method that have come to the endpoint by each step.
 
     One minus Kaplan and Meier's estimate: as no run leaves before the limit, it is the share
     itself.
@@ -110,14 +185,14 @@ def grokked_by(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Indexed by ``step``, from 0 to the limit; one column an arm with all its seeds.
+        Indexed by ``step``, from 0 to the limit; one column a method, over the seeds that all have.
     """
-    times = restricted_times(table, rules).dropna(axis=1)
-    limit = rules["setting"]["limit"]
-    runs = table[table["seed"].isin(rules["setting"]["seeds"])]
-    steps = np.unique(np.r_[0.0, runs["endpoint"].dropna().to_numpy(), float(limit)])
+    seeds = whole_seeds(table, rules)
+    limit = float(rules["setting"]["limit"])
+    runs = table[table["seed"].isin(seeds) & table["arm"].isin(list(rules["arms"]))]
+    steps = np.unique(np.r_[0.0, runs["endpoint"].dropna().to_numpy(), limit])
     shares = {}
-    for arm in times:
+    for arm in rules["arms"]:
         ends = np.sort(runs.loc[runs["arm"] == arm, "endpoint"].dropna().to_numpy())
-        shares[arm] = np.searchsorted(ends, steps, side="right") / len(times)
+        shares[arm] = np.searchsorted(ends, steps, side="right") / max(len(seeds), 1)
     return pd.DataFrame(shares, index=pd.Index(steps, name="step"))

@@ -170,7 +170,7 @@ def tables(frame: pd.DataFrame, caption: str, topic: str = "") -> dict[str, str]
     """Return what :func:`show_table` displays, by type."""
     if not caption.strip():
         raise ValueError("a table needs a caption: say in a sentence what it holds")
-    if not len(frame):  # as where nothing is recorded yet
+    if frame.empty:  # as where nothing is recorded yet
         nothing = f"{caption} There is nothing to show."
         return {"text/html": f"<p>{escape(nothing)}</p>", "text/plain": nothing}
     frame = frame.infer_objects()

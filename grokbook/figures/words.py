@@ -145,6 +145,16 @@ TOPICS: dict[str, dict[str, Words]] = {
         "fallen": _share("share of the fall that is over at test accuracy 50 %"),
     },
     "accuracy": {"end": _share("test accuracy at the end")},
+    "league": {
+        "steps": Words("steps, mean cut at the limit", "", "count"),
+        "ratio": Words("steps over AdamW's", "", "significant"),
+        "seconds": Words("seconds over AdamW's"),
+        "came": Words("runs that grok"),
+        "reads": Words("reads, beside the training pairs"),
+        "chosen": Words("chosen settings"),
+        "edge": Words("at the edge of its grid"),
+        "accuracy": _share("test accuracy at the end, median"),
+    },
     "final accuracy": {
         "max": _share("highest test accuracy"),
         "last": _share("last test accuracy"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from grokbook._support.errors import MissingRunError
-from grokbook.studies import results, results_prediction
+from grokbook.studies import results, results_league, results_prediction
 from grokbook.studies.tables import load_study
 
 QUESTIONS: dict[str, tuple[str, str, Callable[[pd.DataFrame], results.Answer]]] = {
@@ -22,6 +22,10 @@ QUESTIONS: dict[str, tuple[str, str, Callable[[pd.DataFrame], results.Answer]]] 
     "Do they do so better than every rival?": (
         "prediction", "study_prediction", results_prediction.better_than_rivals,
     ),
+    "Does any way to grok sooner beat AdamW that is tuned as long?": (
+        "league", "study_league", results_league.any_sooner,
+    ),
+    "Do the paper's two trainings?": ("league", "study_league", results_league.paper_sooner),
 }  # fmt: skip
 """By question: the study, its chapter, and what answers it."""
 

@@ -5,12 +5,19 @@ import pandas as pd
 import pytest
 from lifelines import KaplanMeierFitter
 
-from grokbook.analysis.league import grokked_by, restricted_times, time_ratios
+from grokbook.analysis.league import (
+    confirmed_times,
+    grokked_by,
+    restricted_times,
+    time_ratios,
+    whole_seeds,
+)
 
 RULES = {
     "arms": dict.fromkeys(["adamw", "quick", "same", "never", "noisy"], ""),
     "setting": {"seeds": [*range(100, 120)], "limit": 1000},
-    "statistic": {"resamples": 2000, "generator_seed": 0, "margin": 1.1},
+    "statistic": {"resamples": 2000, "generator_seed": 0, "margin": 1.1, "fewest_seeds": 6},
+    "confirm": {"seeds": [100, 101], "limit": 900},
 }
 
 
@@ -38,11 +45,13 @@ def table() -> pd.DataFrame:
 
 
 def test_a_time_is_cut_at_the_limit(table: pd.DataFrame) -> None:
-    times = restricted_times(table, RULES)
+    arms = ["never", "quick", "adamw", "quick as published", "adamw as published"]
+    times = restricted_times(table, arms, 1000)
     assert (times["never"] == 1000).all() and times["adamw as published"].isna().all()
     assert times.loc[100, "quick as published"] == 1000
-    seconds = restricted_times(table, RULES, seconds=True)
-    assert seconds["never"].tolist() == pytest.approx([10.0] * 20)
+    table.loc[table["arm"] == "never", "seconds"] *= np.r_[1.0, np.full(19, 3.0)]
+    seconds = restricted_times(table, arms, 1000, seconds=True)
+    assert seconds["never"].tolist() == pytest.approx([10.0] * 20), "the quickest run's pace"
     assert seconds["quick"].tolist() == pytest.approx(seconds["adamw"].tolist())
 
 
@@ -62,15 +71,41 @@ def test_ratios_are_those_of_means_paired_by_seed(table: pd.DataFrame) -> None:
     assert by_seconds.loc["quick", "ratio"] == pytest.approx(1.0)
 
 
-def test_an_arm_that_lacks_a_seed_waits(table: pd.DataFrame) -> None:
+def test_a_seed_that_one_method_lacks_is_left_out_for_all(table: pd.DataFrame) -> None:
     part = table[~((table["arm"] == "quick") & (table["seed"] == 105))]
-    assert "quick" not in time_ratios(part, RULES).index
+    assert 105 not in whole_seeds(part, RULES)
+    assert (time_ratios(part, RULES)["runs"] == 19).all()
     assert len(time_ratios(table[table["arm"] != "adamw"], RULES)) == 0
+    assert len(time_ratios(table[table["seed"] < 105], RULES)) == 0, "five seeds have no interval"
+
+
+def test_what_is_published_is_compared_on_the_seeds_it_has(table: pd.DataFrame) -> None:
+    untuned = table["arm"] == "quick as published"
+    part = table[~untuned | (table["seed"] < 108)]
+    found = time_ratios(part, RULES).loc["quick as published"]
+    arms = part["arm"].isin(["adamw", "quick as published"])
+    first = part[arms & (part["seed"] < 108)].pivot(index="seed", columns="arm", values="endpoint")
+    expected = first["quick as published"].fillna(1000).mean() / first["adamw"].mean()
+    assert found["runs"] == 8 and found["ratio"] == pytest.approx(expected)
+    assert (
+        "quick as published"
+        not in time_ratios(table[~untuned | (table["seed"] < 105)], RULES).index
+    )
+
+
+def test_what_confirms_has_every_seed_of_the_rules(table: pd.DataFrame) -> None:
+    ends = {("adamw", 100): 800, ("adamw", 101): 700, ("quick", 100): 900, ("quick", 101): 600}
+    ends |= {("same", 100): 500}
+    rows = [{"arm": f"{arm} on division", "seed": s, "endpoint": e} for (arm, s), e in ends.items()]
+    found = confirmed_times(pd.concat([table, pd.DataFrame(rows)]), RULES, "on division")
+    assert found.index.tolist() == ["adamw", "quick"] and found["sooner"].tolist() == [0, 1]
+    assert found.loc["quick", "ratio"] == 1.0
+    assert not len(confirmed_times(table, RULES, "on division"))
 
 
 def test_the_share_is_one_less_kaplan_and_meier(table: pd.DataFrame) -> None:
     shares = grokked_by(table, RULES)
-    for arm in ("noisy", "quick as published", "never"):
+    for arm in ("noisy", "quick", "never"):
         runs = table[table["arm"] == arm]
         fitter = KaplanMeierFitter().fit(runs["endpoint"].fillna(1000), runs["endpoint"].notna())
         expected = 1 - fitter.predict(shares.index)

@@ -1,0 +1,29 @@
+"""The ways to grok sooner by the names that people read, and by what they are."""
+
+from __future__ import annotations
+
+METHODS = {
+    "adamw": "AdamW",
+    "perturbed": "Perturbed training",
+    "abelian": "Abelian degrok",
+    "mirrored": "Mirror images, labelled",
+    "built-in": "Law built in",
+    "grokfast-ema": "Grokfast-EMA",
+    "grokfast-ma": "Grokfast-MA",
+    "orthograd": "Orthogonal gradient",
+    "muon": "Muon",
+    "grokalign": "GrokAlign",
+    "clamp": "Norm clamped",
+}
+"""Every method of the league by its arm."""
+
+PAPER = ("perturbed", "abelian")
+"""The paper's own."""
+
+FAMILIES = {
+    "What knows the law": ("adamw", "abelian", "mirrored", "built-in"),
+    "What alters the gradient": ("adamw", "grokfast-ema", "grokfast-ma", "orthograd"),
+    "What alters step or norm": ("adamw", "muon", "clamp"),
+    "What regularises": ("adamw", "perturbed", "grokalign"),
+}
+"""Methods side by side, AdamW among each."""

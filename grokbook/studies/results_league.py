@@ -1,0 +1,238 @@
+"""What the league answers, by the rules fixed before its first run.
+
+A method is compared with AdamW that was tuned as long. Where fewer seeds are recorded than an
+interval needs, an answer is undecided, and says how many there are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grokbook.analysis.league import (
+    BASE,
+    confirmed_times,
+    published,
+    restricted_times,
+    time_ratios,
+    whole_seeds,
+)
+from grokbook.analysis.method_names import METHODS, PAPER
+from grokbook.analysis.signal_names import listed
+from grokbook.studies.league import best, grid
+from grokbook.studies.results import Answer
+from grokbook.studies.tables import study_rules
+
+
+def any_sooner(table: pd.DataFrame) -> Answer:
+    """Answer whether any way to grok sooner beats AdamW that was tuned as long."""
+    found = _tuned(table)
+    if found is None:
+        return _missing(table)
+    sooner = [name for name in found.index if found.loc[name, "verdict"] == "sooner"]
+    if sooner:
+        return Answer("yes", f"Steps over those of tuned AdamW: {_told(found, sooner)}.")
+    if (found["verdict"].drop(BASE) == "undecided").any():
+        return Answer("undecided", f"Soonest is {_told(found, [found.index[0]])}.")
+    return Answer("no", f"Soonest is {_told(found, [found.index[0]])}.")
+
+
+def paper_sooner(table: pd.DataFrame) -> Answer:
+    """Answer whether the paper's two trainings do.
+
+    "yes" where both are sooner, "in part" where one is, "no" where both are alike or later.
+    """
+    found = _tuned(table)
+    if found is None:
+        return _missing(table)
+    verdicts = [found.loc[method, "verdict"] for method in PAPER]
+    words = f"Steps over those of tuned AdamW: {_told(found, list(PAPER))}."
+    count = verdicts.count("sooner")
+    if count:
+        return Answer("yes" if count == len(PAPER) else "in part", words)
+    return Answer("undecided" if "undecided" in verdicts else "no", words)
+
+
+def answers(table: pd.DataFrame) -> dict[str, Answer]:
+    """Return all answers of the rules, by question."""
+    return {
+        "Does any way to grok sooner beat AdamW tuned as long?": any_sooner(table),
+        "Do the paper's two trainings?": paper_sooner(table),
+    }
+
+
+def in_short(table: pd.DataFrame) -> str:
+    """Say the answers in plain words, as the chapter leads with them."""
+    found = _tuned(table)
+    if found is None:
+        return f"The league does not answer yet. {_missing(table).words}"
+    kinds = {
+        "sooner": "sooner than AdamW tuned as long",
+        "alike": "as soon",
+        "later": "later",
+        "undecided": "not told apart from it",
+    }
+    parts = []
+    for verdict, words in kinds.items():
+        names = [str(name) for name in found.index if found.loc[name, "verdict"] == verdict]
+        if names:
+            parts.append(f"{words}: {_told(found, names)}")
+    return (
+        f"{parts[0][0].upper()}{'. '.join(each[0].upper() + each[1:] for each in parts)[1:]}."
+        f" Ratios of steps, over {len(whole_seeds(table, study_rules('league')))} seeds."
+    )
+
+
+def standings(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the tuned methods in the order of their times, for a table.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``method``: ``steps``, the restricted mean; ``ratio`` with its interval; ``rank``
+        with its interval; ``came``; ``seconds``, the ratio of seconds with its interval;
+        ``as published``, the ratio of steps at the published settings; ``reads``, beyond the
+        training pairs; ``verdict``. Empty before there are seeds enough.
+    """
+    rules = study_rules("league")
+    found = time_ratios(table, rules).to_dict("index")
+    by_seconds = time_ratios(table, rules, seconds=True).to_dict("index")
+    rows = []
+    for method in [str(each) for each in found if each in METHODS]:
+        row, untuned = found[method], published(method)
+        rows.append(
+            {
+                "method": METHODS[method],
+                "steps": row["mean"],
+                "ratio": _spanned(row),
+                "rank": f"{row['rank']:g} ({row['rank_low']:g} to {row['rank_high']:g})",
+                "came": f"{row['came'] * row['runs']:.0f} of {row['runs']:.0f}",
+                "seconds": _spanned(by_seconds[method]),
+                "as published": _spanned(found[untuned]) if untuned in found else "",
+                "reads": rules["reads"].get(method, ""),
+                "verdict": row["verdict"],
+            }
+        )
+    return pd.DataFrame(rows).set_index("method") if rows else pd.DataFrame()
+
+
+def settings(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what the tuning chose for each method.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``method``: ``chosen`` settings, ``edge``, those of them that are the smallest or
+        the largest of their grid, so that a wider one might have done better, ``came``, the number
+        of runs of the tuning that came to the endpoint, and ``accuracy`` at the end on the test
+        seeds, the median.
+    """
+    rules, rows = study_rules("league"), []
+    adamws_best = best(BASE, grid(BASE, None), table)
+    for method in rules["arms"]:
+        configs = grid(method, adamws_best)
+        chosen = best(method, configs, table)
+        if chosen is None or configs is None:
+            continue
+        edges = []
+        for name, value in chosen.items():
+            values = sorted({config[name] for config in configs})
+            if len(values) > 1 and value in (values[0], values[-1]):
+                edges.append(name)
+        tuning = table[table["arm"].str.startswith(f"{method}, ")]
+        tested = table[(table["arm"] == method) & table["seed"].isin(rules["setting"]["seeds"])]
+        rows.append(
+            {
+                "method": METHODS[method],
+                "chosen": ", ".join(f"{_word(name)} {value:g}" for name, value in chosen.items()),
+                "edge": ", ".join(map(_word, edges)),
+                "came": f"{tuning['endpoint'].notna().sum()} of {len(tuning)}",
+                "accuracy": tested["final_test_accuracy"].median() if len(tested) else np.nan,
+            }
+        )
+    return pd.DataFrame(rows).set_index("method") if rows else pd.DataFrame()
+
+
+def confirmed(table: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Return the methods that confirm on a task, for a table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The study's.
+    task : str
+        One of the rules' ``confirm.tasks``.
+    """
+    found = confirmed_times(table, study_rules("league"), task)
+    told = pd.DataFrame(
+        {
+            "steps": found["mean"],
+            "ratio": found["ratio"],
+            "sooner on": [f"{row.sooner} of {row.runs} seeds" for row in found.itertuples()],
+        }
+    )
+    return told.rename(index=METHODS).rename_axis("method")
+
+
+def seconds_a_step(table: pd.DataFrame) -> dict[str, float]:
+    """Return the seconds that a step of each method takes in its quickest run."""
+    runs = table[table["arm"].isin(list(METHODS))]
+    pace = (runs["seconds"] / runs["steps"]).groupby(runs["arm"]).min()
+    return {str(arm): float(value) for arm, value in pace.items()}
+
+
+def by_seed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the step of the endpoint of each tuned run, the limit where it did not come."""
+    rules = study_rules("league")
+    times = restricted_times(table, list(rules["arms"]), rules["setting"]["limit"])
+    return times.reindex(whole_seeds(table, rules)).rename(columns=METHODS).T.rename_axis("method")
+
+
+def unrecorded(table: pd.DataFrame) -> str:
+    """Say in words which arms have fewer runs than the rules ask for, those of the tuning aside."""
+    rules = study_rules("league")
+    wanted = {method: rules["setting"]["seeds"] for method in rules["arms"]}
+    wanted |= {published(method): rules["setting"]["published_seeds"] for method in rules["arms"]}
+    lacking = []
+    for arm, seeds in wanted.items():
+        missing = set(seeds) - set(table.loc[table["arm"] == arm, "seed"])
+        if missing:
+            lacking.append(f"{arm} ({len(missing)} of {len(seeds)})")
+    for task in rules["confirm"]["tasks"]:
+        if not len(confirmed_times(table, rules, task)):
+            lacking.append(f"what confirms {task}")
+    return ", ".join(lacking) or "none"
+
+
+def _tuned(table: pd.DataFrame) -> pd.DataFrame | None:
+    found = time_ratios(table, study_rules("league"))
+    tuned = found[found.index.isin(list(METHODS))]
+    return tuned if len(tuned) else None
+
+
+def _told(found: pd.DataFrame, names: list[str]) -> str:
+    rows = found.to_dict("index")
+    return listed([f"{METHODS[name]} {_spanned(rows[name])}" for name in names])
+
+
+def _spanned(row: dict[Any, Any]) -> str:
+    return f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+
+
+def _word(name: str) -> str:
+    words = {
+        "lr": "learning rate",
+        "weight_decay": "decay",
+        "adamw_lr": "learning rate of the rest",
+        "alpha": "α",
+        "radius": "ρ",
+    }
+    return words.get(name, name)
+
+
+def _missing(table: pd.DataFrame) -> Answer:
+    rules = study_rules("league")
+    seeds, fewest = len(whole_seeds(table, rules)), rules["statistic"]["fewest_seeds"]
+    return Answer("undecided", f"It needs {fewest} seeds of all tuned methods and has {seeds}.")
