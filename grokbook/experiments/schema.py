@@ -61,7 +61,8 @@ Dataset = (
     | RandomLabels
 )
 GROUPS = (
-    "accuracy", "norms", "commutativity", "robustness", "sharpness", "information", "theory",
+    "accuracy", "norms", "commutativity", "laws", "robustness", "sharpness", "information",
+    "theory",
 )  # fmt: skip
 """Families of metrics that a run may log; how, says :mod:`grokbook.training.measurements`."""
 
@@ -231,11 +232,12 @@ class Experiment:
                     f"test_mirrors is False, which needs the full training set each step, but"
                     f" batch_size is {self.batch_size}; None is allowed."
                 )
-        if "commutativity" in self.measurements.groups and not pairs:
-            raise InputError(
-                "groups has 'commutativity', which needs pairs (a, b), but the inputs of"
-                f" {name} are vectors."
-            )
+        for group in ("commutativity", "laws"):
+            if group in self.measurements.groups and not pairs:
+                raise InputError(
+                    f"groups has {group!r}, which needs pairs (a, b), but the inputs of {name} are"
+                    " vectors."
+                )
 
     @property
     def task(self) -> Task:

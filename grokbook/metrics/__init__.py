@@ -29,6 +29,7 @@ from grokbook.metrics.fourier import (
     restricted_logits,
 )
 from grokbook.metrics.gradients import gradient_norm
+from grokbook.metrics.group_laws import Group, GroupLaws, group_laws, group_of
 from grokbook.metrics.information import (
     Information,
     matrix_entropy,
@@ -71,6 +72,8 @@ from grokbook.metrics.spectra import (
 )
 
 __all__ = [
+    "Group",
+    "GroupLaws",
     "Information",
     "JacobianNorms",
     "MLPSharpness",
@@ -91,6 +94,8 @@ __all__ = [
     "feature_spectrum",
     "gradient_norm",
     "gram_eigenvalues",
+    "group_laws",
+    "group_of",
     "hadamard_spectrum",
     "hjorth_activity",
     "hjorth_mobility",

@@ -116,7 +116,7 @@ def commutes(labels: Tensor) -> bool:
     >>> commutes((token[:, None] + token) % 3), commutes((token[:, None] - token) % 3)
     (True, False)
     """
-    _require_labels(labels)
+    require_labels(labels)
     both = (labels >= 0) & (labels.T >= 0)
     return bool((labels == labels.T)[both].all())
 
@@ -150,8 +150,8 @@ def accuracy_by_mirror(table: Tensor, labels: Tensor, train_pairs: Tensor) -> Mi
     >>> accuracy_by_mirror(table, labels, torch.tensor([[0, 1]]))
     MirrorAccuracy(mirrored=1.0, unmirrored=0.5)
     """
-    p, classes = _require_table(table)
-    _require_labels(labels, p, classes)
+    p, classes = require_table(table)
+    require_labels(labels, p, classes)
     labels = labels.to(table.device)
     correct = table.detach().to(torch.float64).argmax(dim=2) == labels
     shares = []
@@ -219,7 +219,7 @@ def mirror_share(train_pairs: Tensor, p: int) -> float:
     return len(seen) / (len(seen) + len(unseen))
 
 
-def _require_table(table: Tensor) -> tuple[int, int]:
+def require_table(table: Tensor) -> tuple[int, int]:
     """Return p and K of logits (p, p, K), refused unless finite and real."""
     require_tensor(table, "table")
     if table.ndim != 3 or table.shape[0] != table.shape[1] or table.numel() == 0:
@@ -228,7 +228,7 @@ def _require_table(table: Tensor) -> tuple[int, int]:
     return table.shape[0], table.shape[2]
 
 
-def _require_labels(labels: Tensor, p: int | None = None, classes: int | None = None) -> None:
+def require_labels(labels: Tensor, p: int | None = None, classes: int | None = None) -> None:
     """Refuse labels that are not an integer (p, p), or not below the number of classes."""
     require_tensor(labels, "labels")
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
@@ -246,7 +246,7 @@ def _require_labels(labels: Tensor, p: int | None = None, classes: int | None = 
 
 def _both(table: Tensor, pairs: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return float64 logits (m, K) of the pairs and of their mirror images."""
-    p, _ = _require_table(table)
+    p, _ = require_table(table)
     if pairs is None:
         pairs = torch.ones(p, p, dtype=torch.bool, device=table.device)
     require_tensor(pairs, "pairs")

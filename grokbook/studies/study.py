@@ -118,6 +118,13 @@ def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int
         ``final_<column>`` for every logged column, ``curve_step`` and ``curve_<column>``, lists;
         ``experiment`` (JSON), ``id``, and the provenance of a run's manifest.
     """
+    return row_of(*watched(recipe, column, level, limit, tail))
+
+
+def watched(
+    recipe: Experiment, column: str, level: float, limit: int, tail: int
+) -> tuple[Run, list[float]]:
+    """Train as :func:`run_one` does; return the run and the step of its endpoint, if it came."""
     reached: list[float] = []
 
     def look(row: dict[str, float]) -> None:
@@ -127,7 +134,7 @@ def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int
     def enough(step: int) -> bool:
         return step >= limit or (bool(reached) and step >= reached[0] + tail)
 
-    return row_of(train(recipe, on_log=look, stop=enough, compiled=False), reached)
+    return train(recipe, on_log=look, stop=enough, compiled=False), reached
 
 
 def row_of(run: Run, reached: Sequence[float]) -> dict[str, Any]:

@@ -54,9 +54,15 @@ class Measure:
         table = self.experiment.task.label_table()
         if table is None:
             raise InputError(
-                "groups has 'commutativity', which needs pairs (a, b), but the inputs are vectors."
+                "groups has 'commutativity' or 'laws', which need pairs (a, b), but the inputs are"
+                " vectors."
             )
         return table.to(self.split.train_y.device)
+
+    @cached_property
+    def of_a_group(self) -> bool:
+        """Whether the answers are the table of a group."""
+        return metrics.group_of(self.answers) is not None
 
     def __call__(self, step: int, *, dear: bool) -> dict[str, float]:
         """Measure now; if the training loss is not finite, only the accuracies are returned."""
@@ -112,6 +118,15 @@ class _Moment:
         return self.model.inputs(self.split.train_x)
 
     @cached_property
+    def pair_logits(self) -> Tensor:
+        """Logits (p, p, K) of all pairs; 0 where a pair is no question."""
+        pairs = torch.cat((self.split.train_x, self.split.test_x))
+        p, classes = len(self.run.answers), self.train_logits.shape[1]
+        table = self.train_logits.new_zeros(p, p, classes)
+        table[pairs[:, 0], pairs[:, 1]] = torch.cat((self.train_logits, self.test_logits))
+        return table
+
+    @cached_property
     def sharpness(self) -> metrics.MLPSharpness:
         """Exact trace for the MLP, shared by two groups."""
         return metrics.mlp_sharpness(self.model, self.inputs)
@@ -159,11 +174,7 @@ def _commutativity(moment: _Moment) -> dict[str, float]:
     (b, a) alike is a mistake, and the abelian tests are left out; the parts of the test set are
     there for every task on pairs.
     """
-    split, answers = moment.split, moment.run.answers
-    p = len(answers)
-    pairs = torch.cat((split.train_x, split.test_x))
-    table = moment.train_logits.new_zeros(p, p, moment.train_logits.shape[1])
-    table[pairs[:, 0], pairs[:, 1]] = torch.cat((moment.train_logits, moment.test_logits))
+    split, answers, table = moment.split, moment.run.answers, moment.pair_logits
     row: dict[str, float] = {}
     if metrics.commutes(answers):
         # Where some pairs are no questions, only those whose mirror image is one are compared.
@@ -180,6 +191,14 @@ def _commutativity(moment: _Moment) -> dict[str, float]:
         "test_accuracy_mirrored": parts.mirrored,
         "test_accuracy_unmirrored": parts.unmirrored,
     }
+
+
+def _laws(moment: _Moment) -> dict[str, float]:
+    """Laws of a group (section 7), as the answers obey them; nothing where there is no group."""
+    if not moment.run.of_a_group:
+        return {}
+    laws = metrics.group_laws(moment.pair_logits, moment.run.answers)
+    return {f"law_{name}": value for name, value in laws._asdict().items()}
 
 
 def _robustness(moment: _Moment) -> dict[str, float]:
@@ -304,6 +323,7 @@ CHEAP: dict[str, Callable[[_Moment], dict[str, float]]] = {
     "accuracy": _accuracy,
     "norms": _norms,
     "commutativity": _commutativity,
+    "laws": _laws,
 }
 DEAR: dict[str, Callable[[_Moment], dict[str, float]]] = {
     "robustness": _robustness,

@@ -23,6 +23,7 @@ _COLUMNS = {
     "accuracy": ("train_accuracy", "train_loss", "test_accuracy", "test_loss"),
     "norms": ("weight_norm", "logit_scale", "first_layer_spectral_norm", "norm_"),
     "commutativity": ("abelian_", "test_accuracy_"),
+    "laws": ("law_",),
     "robustness": ("perturbation_error",),
     "sharpness": ("sharpness",),
     "information": (
@@ -36,7 +37,7 @@ _COLUMNS = {
 }  # fmt: skip
 """How the names of each group's columns begin."""
 
-_OF_ANY_MODULE = ("accuracy", "norms", "commutativity", "sharpness")
+_OF_ANY_MODULE = ("accuracy", "norms", "commutativity", "laws", "sharpness")
 """Groups that ask no more of a network than its logits and its weights."""
 
 

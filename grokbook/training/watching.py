@@ -129,7 +129,7 @@ def watch(
         Steps between two measurements.
     metrics : sequence of str
         Groups of ``grokbook.experiments.schema.GROUPS``, or columns of them; of a plain module
-        "accuracy", "norms" and "commutativity".
+        "accuracy", "norms", "commutativity" and "laws".
     name, seed : str, int
         What the table has under ``experiment`` and ``seed``; the noise of metrics is of this seed.
     loss : optional

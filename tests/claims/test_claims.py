@@ -154,10 +154,20 @@ def world() -> dict[str, pd.DataFrame]:
             f"times/modadd-{name}": more(name, steps)
             for name, steps in (("standard", 7000), ("perturbed", 5000), ("abelian", 3000))
         },
+        "laws/standard": laws(2000),
         "mnist-unit-init": pd.concat([mnist(seed) for seed in SEEDS]),
         "mnist-constant-noise": pd.concat([later(mnist(seed, 25_000)) for seed in SEEDS]),
         "modadd-constant-noise": pd.concat([later(modadd(seed, 6000)) for seed in SEEDS]),
     }
+
+
+def laws(known: float) -> pd.DataFrame:
+    """Rows of the study of laws: every law stays from that step on, and test accuracy from 2000."""
+    return arm("standard", 2000).assign(
+        steps=2500,
+        stays_test_accuracy=2000.0,
+        **{f"stays_{law}": known for law in ("identity", "inverse", "associativity")},
+    )
 
 
 def arm(name: str, grok: float, norm: float = 30.0) -> pd.DataFrame:
@@ -307,6 +317,8 @@ BREAKS = {
     "C20.modadd.because.sooner": {"mechanism/add_free_noise": arm("add-free-noise", 4000)},
     "C20.modadd.because.built-in": {"mechanism/add_built_noise": arm("add-built-noise", 700)},
     "C20.modadd.because.subtraction": {"mechanism/sub_free_noise": arm("sub-free-noise", 20_000)},
+    **{f"C21.modadd.{law}": {"laws/standard": laws(500)}
+        for law in ("identity", "inverse", "associativity")},
 }  # fmt: skip
 
 

@@ -17,11 +17,13 @@ import pytest
 from grokbook import InputError, RunError, experiment
 from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.store import records
-from grokbook.studies import choices, mechanism, norm, prediction, times
+from grokbook.studies import choices, laws, mechanism, norm, prediction, times
 from grokbook.studies.study import Planned, Study, record, run_one
 from grokbook.studies.tables import load_study
 
-STUDIES = [mechanism.STUDY, norm.STUDY, prediction.STUDY, times.STUDY, choices.STUDY]
+STUDIES = [
+    mechanism.STUDY, norm.STUDY, prediction.STUDY, times.STUDY, choices.STUDY, laws.STUDY,
+]  # fmt: skip
 
 
 def small(arm: str, seed: int) -> Experiment:

@@ -10,6 +10,7 @@ import torch
 from grokbook import Digits, Experiment, InputError, ModularAddition, Standard, experiment, train
 from grokbook.experiments.named import FURTHER, NAMED, PRESETS, task_of, training_of
 from grokbook.experiments.schema import LogSchedule, Measurements
+from grokbook.metrics import group_of
 from grokbook.models.mlp import MLPConfig
 from grokbook.models.transformer import TransformerConfig
 from grokbook.strategies.commutativity import AbelianRegularized, MirrorAugmented
@@ -182,7 +183,7 @@ def labelled(x: torch.Tensor, y: torch.Tensor) -> set[tuple[tuple[float, ...], i
 def small(task: Loadable) -> Experiment:
     """A few steps on a task, in a network that reads it."""
     pairs = described(task).inputs_kind == "pairs"
-    groups = ("accuracy", "norms", "commutativity")[: 3 if pairs else 2]
+    groups = ("accuracy", "norms", "commutativity", "laws")[: 4 if pairs else 2]
     return replace(
         experiment("modadd-standard" if pairs else "mnist-standard", "smoke"),
         dataset=task,  # type: ignore[arg-type]
@@ -226,12 +227,16 @@ def test_a_perfect_network_answers_both_parts_of_the_test_set(task) -> None:  # 
     """Once, the labels were (a + b) mod p whatever the task: subtraction had 0.11 here."""
     from grokbook.training.measurements import Measure
 
-    recipe = replace(small(task), measurements=Measurements(("commutativity",)))
+    recipe = replace(small(task), measurements=Measurements(("commutativity", "laws")))
     row = Measure(recipe, Oracle(task), task.load())(0, dear=False)  # type: ignore[arg-type]
     assert row["test_accuracy_mirrored"] == row["test_accuracy_unmirrored"] == 1
     if task.commutes:
         assert row["abelian_accuracy_train"] == row["abelian_accuracy_all"] == 1
         assert row["abelian_logit_distance_all"] == row["abelian_logit_mse_train"] == 0
+    if group_of(task.label_table()) is not None:
+        assert row["law_identity"] == row["law_inverse"] == row["law_associativity"] == 1
+    else:
+        assert not [column for column in row if column.startswith("law_")]
 
 
 @pytest.mark.parametrize(

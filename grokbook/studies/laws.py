@@ -1,0 +1,53 @@
+"""Study of laws: which laws of a group standard training obeys, and from which step on.
+
+Rules are in ``rules/laws.toml``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from grokbook.analysis.moments import first_step_staying
+from grokbook.experiments.schema import Experiment, Measurements
+from grokbook.studies.study import Study, row_of, seed_by_seed, watched
+from grokbook.studies.workhorse import workhorse
+
+LAWS = {
+    "identity": "law_identity",
+    "inverse": "law_inverse",
+    "associativity": "law_associativity",
+    "commutativity": "abelian_accuracy_all",
+    "test_accuracy": "test_accuracy",
+}
+"""Columns of a log by what is asked of them."""
+
+
+def recipe(arm: str, seed: int) -> Experiment:
+    """Return what a run trains: the workhorse, with the laws measured."""
+    base = workhorse(STUDY.rules["setting"], seed, limit=STUDY.limit(arm))
+    return replace(base, measurements=Measurements(("accuracy", "norms", "commutativity", "laws")))
+
+
+def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int) -> dict[str, Any]:
+    """Train one run and return its row.
+
+    The arguments are those of :func:`grokbook.studies.study.run_one`.
+
+    Returns
+    -------
+    dict
+        As there; besides ``stays_<law>``, the first logged step from which a law stays at the
+        rules' level until the run ends, NaN where none does.
+    """
+    run, reached = watched(recipe, column, level, limit, tail)
+    log = run.log.assign(seed=recipe.seed)
+    bound = STUDY.rules["statistic"]["level"]
+    stays = {
+        f"stays_{law}": float(first_step_staying(log, name, bound).iloc[0])
+        for law, name in LAWS.items()
+    }
+    return row_of(run, reached) | stays
+
+
+STUDY: Study = Study("laws", lambda _: seed_by_seed(STUDY.rules, recipe), run_one)
