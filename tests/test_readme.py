@@ -3,10 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from grokbook import load_runs
+from grokbook import experiment, load_runs
 from grokbook.analysis import commutativity
 from grokbook.analysis.moments import moments
 from grokbook.benchmarks import record, tables
+from grokbook.figures import moving
+from grokbook.studies import snapshots
+from grokbook.widgets.network_explorer import kinds
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -24,6 +27,15 @@ def test_examples_run_as_printed(example, tmp_path, monkeypatch, capsys):
 def test_links_and_pictures_are_there():
     for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_moving_picture_is_described_as_the_snapshots_are():
+    """The picture itself is written beside its words, by `make notebooks`."""
+    task = experiment("modadd-standard").dataset
+    names = {"standard": "standard", "perturbed": "perturbed", "abelian degrok": "abelian"}
+    seen = {title: snapshots.load(f"modadd-{name}") for title, name in names.items()}
+    words = moving.in_words(seen, task.label_table().numpy(), kinds(task.load(), task.p))
+    assert f"![{words}](docs/every_answer.gif)" in README
 
 
 def test_every_verb_named_exists():

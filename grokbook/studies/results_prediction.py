@@ -66,7 +66,7 @@ def paper_foretells(table: pd.DataFrame) -> Answer:
     whole: Outcome = outcomes[0] if same else "in part" if "yes" in outcomes else "undecided"
     told = [
         f"{PAPER[each]} {outcome}"
-        + (f", {_spanned(decided[each])} {_against(decided[each])}" if each in decided else "")
+        + (f", {_spanned(decided[each])}{_turned(decided[each])}" if each in decided else "")
         for each, outcome in zip(PAPER, outcomes, strict=True)
     ]
     moment_count = len(moments(study_rules("prediction")))
@@ -114,6 +114,37 @@ def answers(table: pd.DataFrame) -> dict[str, Answer]:
     }
 
 
+def best_auroc(table: pd.DataFrame, signal: str) -> str:
+    """Return the AUROC of a signal of the paper at its best moment, with its interval, in words."""
+    decided = _decided(table)
+    return _spanned(decided[signal]) if signal in decided else "not known yet"
+
+
+def larger_foretells(table: pd.DataFrame, signal: str) -> bool:
+    """Return whether the larger value of a signal foretells, against the paper's words."""
+    decided = _decided(table)
+    return signal in decided and bool(decided[signal]["direction"] > 0)
+
+
+def sign_told(table: pd.DataFrame) -> str:
+    """Say of the signals that foretell whether they do so the way that the paper says."""
+    found = _foretell(table)
+    turned = [
+        PAPER[signal]
+        for signal, each in found.items()
+        if each.outcome == "yes" and larger_foretells(table, signal)
+    ]
+    if turned:
+        return (
+            f"What differs is how much is left: of {listed(turned)} the *larger* value foretells,"
+            " so that the metric carries a signal and the hypothesis has its sign wrong."
+        )
+    as_said = [PAPER[signal] for signal, each in found.items() if each.outcome == "yes"]
+    if as_said:
+        return f"The smaller value of {listed(as_said)} foretells, as the paper says."
+    return "No signal of the paper is known to foretell."
+
+
 def rivals(table: pd.DataFrame) -> pd.DataFrame:
     """Compare the best signal of the paper with each rival at the same moment.
 
@@ -143,14 +174,19 @@ def in_short(table: pd.DataFrame) -> str:
     """Say the answers in plain words, as the chapter leads with them."""
     if missing := _missing(table):
         return f"The study does not answer yet. {missing.words}"
-    found, best = _foretell(table), better_than_rivals(table)
+    found, best, decided = _foretell(table), better_than_rivals(table), _decided(table)
     parts = []
     for outcome, one, several in (
         ("yes", "foretells grokking", "foretell grokking"),
         ("no", "does not foretell grokking", "do not foretell grokking"),
         ("undecided", "is undecided", "are undecided"),
     ):
-        names = [PAPER[signal] for signal, each in found.items() if each.outcome == outcome]
+        names = [
+            PAPER[signal] + (" (the larger, not the smaller as the paper says)" if larger else "")
+            for signal, each in found.items()
+            if each.outcome == outcome
+            for larger in [outcome == "yes" and decided[signal]["direction"] > 0]
+        ]
         if names:
             parts.append(f"{listed(names)} {one if len(names) == 1 else several}")
     words = "; ".join(parts)
@@ -188,11 +224,18 @@ def _decided(table: pd.DataFrame) -> dict[str, dict[Any, Any]]:
 
 
 def _against(row: dict[Any, Any]) -> str:
-    way = "larger" if row["direction"] > 0 else "smaller"
+    way = "the smaller foretells"
+    if row["direction"] > 0:
+        way = "the larger foretells (in the paper the smaller)"
     return (
         f"at {moment_words(row['moment'])}, {row['will_grok']:.0f} held-out networks that will grok"
-        f" against {row['random']:.0f} on random labels, the {way} value foretelling"
+        f" against {row['random']:.0f} on random labels, {way}"
     )
+
+
+def _turned(row: dict[Any, Any]) -> str:
+    """Say where the larger value foretells."""
+    return " (the larger foretells, in the paper the smaller)" if row["direction"] > 0 else ""
 
 
 def _missing(table: pd.DataFrame) -> Answer | None:

@@ -25,8 +25,7 @@ def test_a_signal_that_tells_foretells_and_the_contrary_does_not(signal: str) ->
     assert yes.outcome == "yes"
     assert yes.words.startswith("AUROC 1.00 (0.8")
     assert yes.words.endswith(
-        ", 30 held-out networks that will grok against 30 on random labels, the smaller value"
-        " foretelling."
+        ", 30 held-out networks that will grok against 30 on random labels, the smaller foretells."
     )
     assert "widened for 4 moments, at step" in yes.words
     against = turned(drawn(**{signal: -5.0}), signal)
@@ -48,7 +47,9 @@ def test_no_signal_is_no_and_some_of_it_undecided() -> None:
 
 def test_the_larger_value_may_foretell_and_the_sentence_says_so() -> None:
     found = results.foretells(drawn(ed=5.0), "ed")
-    assert found.outcome == "yes" and "the larger value foretelling" in found.words
+    assert (
+        found.outcome == "yes" and "the larger foretells (in the paper the smaller)" in found.words
+    )
     assert results.foretells(drawn(mid_or_ed=5.0), "mid_or_ed").outcome == "no", "the paper's words"
 
 
@@ -165,3 +166,16 @@ def test_the_lead_says_each_outcome_in_plain_words() -> None:
 def test_a_signal_that_is_not_the_paper_s_is_refused() -> None:
     with pytest.raises(InputError, match="signal is 'sharpness', but must be one of mid, ed, mid_"):
         results.foretells(drawn(), "sharpness")
+
+
+def test_the_sign_is_told_as_it_is() -> None:
+    assert results.sign_told(drawn(mid=-5.0)) == (
+        "The smaller value of MID foretells, as the paper says."
+    )
+    told = results.sign_told(drawn(mid=5.0))
+    assert "of MID the *larger* value foretells" in told and "sign wrong" in told
+    assert results.larger_foretells(drawn(mid=5.0), "mid")
+    assert not results.larger_foretells(drawn(mid=-5.0), "mid")
+    assert results.sign_told(drawn().iloc[:0]) == "No signal of the paper is known to foretell."
+    assert results.best_auroc(drawn().iloc[:0], "mid") == "not known yet"
+    assert results.best_auroc(drawn(mid=-5.0), "mid").startswith("1.00 (")
