@@ -55,6 +55,27 @@ def twins(table: pd.DataFrame, rules: Mapping[str, Any], signals: Sequence[str])
     return found.astype(float)
 
 
+def early_change(table: pd.DataFrame, arm: str, signal: str) -> pd.DataFrame:
+    """Return how far a signal of one arm falls up to training accuracy 100 %.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``seed``: ``largest``, and ``left``, the value at training accuracy 100 % over
+        it; NaN where that accuracy does not come.
+    """
+    rows = {}
+    for run in table[table["arm"] == arm].to_dict("records"):
+        steps = np.asarray(run["look_step"], dtype=float)
+        values = np.asarray(run[f"look_{signal}"], dtype=float)[steps <= run["train_100"]]
+        largest = float(values.max()) if len(values) else np.nan
+        left = 0.0 if largest == 0 else float(values[-1] / largest) if len(values) else np.nan
+        rows[run["seed"]] = {"largest": largest, "left": left}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["largest", "left"]).rename_axis(
+        "seed"
+    )
+
+
 def _fallen(run: Mapping[Any, Any], signal: str, until: int) -> tuple[float, float]:
     """Return what is left at training accuracy 100 %, and the steepest fall before."""
     steps, values = (np.asarray(run[name], dtype=float) for name in ("look_step", f"look_{signal}"))

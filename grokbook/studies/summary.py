@@ -25,7 +25,9 @@ QUESTIONS: dict[str, tuple[str, str, Callable[[pd.DataFrame], results.Answer]]] 
     "Does any way to grok sooner beat AdamW that is tuned as long?": (
         "league", "study_league", results_league.any_sooner,
     ),
-    "Do the paper's two trainings beat it?": ("league", "study_league", results_league.paper_sooner),
+    "Do the paper's two trainings beat it?": (
+        "league", "study_league", results_league.paper_sooner,
+    ),
 }  # fmt: skip
 """By question: the study, its chapter, and what answers it."""
 

@@ -1,6 +1,7 @@
 """Statements are judged by one rule: a world in which all hold, and worlds in which one fails."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -355,13 +356,29 @@ def test_a_missing_control_is_named_with_its_command() -> None:
     )
     name = "C15.modadd.disjunction.random-labels"
     assert claims.evaluate([name], runs=Records("paper", world()))[name].why == (
-        "No run of modadd-random-labels is recorded; record it with"
-        " `grokbook train modadd-random-labels`."
+        "No run of prediction/random-40 is recorded; record it with `grokbook study prediction`."
+    )
+    name = "C17.modadd.not-necessary.no-decay"
+    logs = {key: log for key, log in world().items() if key != "modadd-no-decay"}
+    assert claims.evaluate([name], runs=Records("paper", logs))[name].why == (
+        "No run of modadd-no-decay is recorded; record it with `grokbook train modadd-no-decay`."
     )
     assert not judged("C16.mnist.sets.pmi").why
     unlogged = judged("C16.mnist.sets.pmi", mnist_standard=lambda log: log.drop(
         columns="test_perturbed_mutual_information"))  # fmt: skip
     assert unlogged.why.endswith("do not log test_perturbed_mutual_information.")
+
+
+def drawn(seeds: Sequence[int], mid: list[float], ed: list[float]) -> pd.DataFrame:
+    """Rows of the study of prediction on random labels; the set is fitted at the third look."""
+    rows = [
+        {
+            "arm": "random-40", "seed": seed, "look_step": [0, 10, 20, 30], "train_100": 20.0,
+            "look_mid": mid, "look_ed": ed,
+        }
+        for seed in seeds
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def test_random_labels_decide_sufficiency_and_prediction() -> None:
@@ -370,11 +387,19 @@ def test_random_labels_decide_sufficiency_and_prediction() -> None:
     assert judged("C17.modadd.sufficient", **never).outcome == "contradicted"
     always = {"norm/random_labels": arm("random-labels", 2000, norm=20.0)}
     assert judged("C17.modadd.sufficient", **always).outcome == "supported"
-    control = pd.concat([flat(modadd(seed)) for seed in SEEDS])
     name = "C15.modadd.disjunction.random-labels"
-    assert judged(name, modadd_random_labels=control).outcome == "contradicted"
+    for values, outcome in (
+        (
+            [0.1, 2.0, 0.5, 9.0],
+            "contradicted",
+        ),  # a quarter is left; later looks do not count
+        ([0.1, 2.0, 1.5, 0.0], "supported"),  # three quarters are
+        ([0.1, 0.2, 0.2, 0.0], "contradicted"),  # it is very small all along
+    ):
+        table = drawn(seeds=SEEDS, mid=values, ed=[0.0, 1.0, 0.1, 0.0])
+        assert judged(name, **{"prediction/random_40": table}).outcome == outcome
+    control = pd.concat([flat(modadd(seed)) for seed in SEEDS])
     high = control.assign(mutual_information_difference=1.0)
-    assert judged(name, modadd_random_labels=high).outcome == "supported"
     without = high.assign(weight_norm=30.0)
     name = "C15.modadd.disjunction.no-decay"
     assert judged(name, modadd_no_decay=without).outcome == "supported"
