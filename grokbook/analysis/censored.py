@@ -101,11 +101,12 @@ def log_ratios(
     design = np.stack([np.ones(2 * n), np.repeat([1.0, 0.0], n)], axis=1)
     found = []
     for k in range(0, len(logs), 2):
+        times = np.concatenate([logs[k], logs[k + 1]], axis=-1)
         both = np.concatenate([came[k], came[k + 1]], axis=-1)
-        beta = fit(design, np.concatenate([logs[k], logs[k + 1]], axis=-1), both)[:, 1]
         never, never_below = ~came[k].any(axis=-1), ~came[k + 1].any(axis=-1)
-        beta[never], beta[never_below] = np.inf, -np.inf
-        beta[never & never_below] = np.nan
+        beta = np.where(never, np.where(never_below, np.nan, np.inf), -np.inf)
+        known = ~never & ~never_below  # the likelihood of the others has no maximum
+        beta[known] = fit(design, times[known], both[known])[:, 1]
         found.append(beta)
     effects = np.stack(found, axis=-1)
     return Effects(effects[0], effects[1:])

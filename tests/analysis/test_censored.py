@@ -70,6 +70,19 @@ def test_a_training_that_never_gets_there_leaves_the_end_open() -> None:
     assert (neither.low, neither.high) == (0.0, math.inf)
 
 
+def test_resamples_of_which_all_are_censored_do_not_touch_the_others() -> None:
+    """They have no maximum of likelihood: fitted along, they took a thousand rounds, 40 s."""
+    below = times([1000.0, 1100, 900, 1200, 1300, 800])
+    rare = times([2000.0, 9000, 9000, 9000, 9000, 9000], limit=5000)
+    found = log_ratios([(rare, below), (below, rare), (rare, rare)], resamples=200)
+    never = np.isinf(found.resampled[:, 0])
+    assert 0.2 < never.mean() < 0.5, "(5/6)⁶ is 0.33"
+    assert (found.resampled[never, 0] > 0).all() and (found.resampled[never, 1] < 0).all()
+    assert np.isnan(found.resampled[never, 2]).all()
+    assert np.isfinite(found.resampled[~never]).all()
+    assert found.resampled[~never, 0] == pytest.approx(-found.resampled[~never, 1], abs=1e-5)
+
+
 def test_the_slope_is_that_of_exact_times_and_needs_two_radii() -> None:
     at = {rho: times([math.exp(5 + 3 * rho)] * 8) for rho in (0.5, 1.0, 1.5)}
     found = slope_interval(at, 100)
