@@ -176,6 +176,12 @@ def arm_times(table: pd.DataFrame, arm: str) -> Times:
     return Times(rows["endpoint"].fillna(rows["steps"]).astype(float), rows["endpoint"].isna())
 
 
+def arm_train_100(table: pd.DataFrame, arm: str) -> Times:
+    """Return when an arm's runs came to training accuracy 100 %, as :func:`arm_times` does."""
+    rows = _rows(table, arm)
+    return Times(rows["train_100"].fillna(rows["steps"]).astype(float), rows["train_100"].isna())
+
+
 def together(times: Sequence[Times]) -> Times:
     """Return the times of several sets of runs as one.
 

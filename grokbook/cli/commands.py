@@ -189,7 +189,7 @@ class Study:
     """Record the runs of a study that are missing, or go on with them; the time left is shown."""
 
     name: tyro.conf.Positional[
-        Literal["mechanism", "norm", "prediction", "league", "times", "choices"]
+        Literal["mechanism", "norm", "prediction", "league", "times", "choices", "laws", "noise"]
     ]
     arms: tuple[str, ...] = ()
     """These alone, as the study's rules name them; all if none is given."""

@@ -158,7 +158,7 @@ def world() -> dict[str, pd.DataFrame]:
         "laws/standard": laws(2000),
         "mnist-unit-init": pd.concat([mnist(seed) for seed in SEEDS]),
         "mnist-constant-noise": pd.concat([later(mnist(seed, 25_000)) for seed in SEEDS]),
-        "modadd-constant-noise": pd.concat([later(modadd(seed, 6000)) for seed in SEEDS]),
+        "noise/constant": arm("constant", 2500).assign(train_100=900.0),
     }
 
 
@@ -181,6 +181,7 @@ def arm(name: str, grok: float, norm: float = 30.0) -> pd.DataFrame:
             "seed": SEEDS,
             "endpoint": [time if time <= 10_000 else np.nan for time in times],
             "steps": 10_000,
+            "train_100": 200.0,
             "curve_step": [list(steps)] * len(SEEDS),
             "curve_train_accuracy": [list(np.minimum(1, steps / 200))] * len(SEEDS),
             "curve_weight_norm": [list(np.linspace(30, norm, len(steps)))] * len(SEEDS),
@@ -318,6 +319,8 @@ BREAKS = {
     "C20.modadd.because.sooner": {"mechanism/add_free_noise": arm("add-free-noise", 4000)},
     "C20.modadd.because.built-in": {"mechanism/add_built_noise": arm("add-built-noise", 700)},
     "C20.modadd.because.subtraction": {"mechanism/sub_free_noise": arm("sub-free-noise", 20_000)},
+    "C18.modadd.fits": {"noise/constant": arm("constant", 2500).assign(train_100=100.0)},
+    "C18.modadd.sooner": {"noise/constant": arm("constant", 1500)},
     **{f"C21.modadd.{law}": {"laws/standard": laws(500)}
         for law in ("identity", "inverse", "associativity")},
 }  # fmt: skip

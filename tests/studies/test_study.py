@@ -17,12 +17,13 @@ import pytest
 from grokbook import InputError, RunError, experiment
 from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.store import records
-from grokbook.studies import choices, laws, mechanism, norm, prediction, times
+from grokbook.studies import choices, laws, mechanism, noise, norm, prediction, times
 from grokbook.studies.study import Planned, Study, record, run_one
 from grokbook.studies.tables import load_study
 
 STUDIES = [
     mechanism.STUDY, norm.STUDY, prediction.STUDY, times.STUDY, choices.STUDY, laws.STUDY,
+    noise.STUDY,
 ]  # fmt: skip
 
 
@@ -46,6 +47,24 @@ class Small(Study):
 
 
 SMALL = Small("norm", lambda table: [Planned(a, s, small(a, s)) for s in (100, 101) for a in "ab"])
+
+
+def test_the_command_knows_every_study() -> None:
+    from typing import get_args, get_type_hints
+
+    from grokbook.cli.commands import Study as Command
+    from grokbook.studies.tables import study_names
+
+    assert sorted(get_args(get_type_hints(Command)["name"])) == study_names()
+
+
+def test_the_noise_of_constant_strength_is_that_of_the_study_of_the_mechanism() -> None:
+    from grokbook.studies.results import strength
+
+    setting = noise.STUDY.rules["setting"]
+    assert setting["lambda_2"] == strength(load_study("mechanism"))
+    ours, theirs = noise.recipe("constant", 100), mechanism.recipe("add-free", 100, 0.2)
+    assert replace(ours, strategy=theirs.strategy) == theirs
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
