@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 from collections.abc import Sequence
+from importlib import import_module
 
 import tyro
 
@@ -197,14 +198,11 @@ def _field_names(value: object, prefix: str = "") -> list[str]:
 
 def study(command: given.Study) -> None:
     """Record what a study lacks, and say after each run how long the rest will take."""
-    from grokbook.studies import choices, league, mechanism, norm, prediction, times
     from grokbook.studies.study import record
 
-    known = (mechanism, norm, prediction, league, times, choices)
-    studies = {each.STUDY.name: each.STUDY for each in known}
-
+    named = import_module(f"grokbook.studies.{command.name}").STUDY
     for line in record(
-        studies[command.name], arms=command.arms, seeds=command.seeds, jobs=command.jobs,
+        named, arms=command.arms, seeds=command.seeds, jobs=command.jobs,
         scheduler=command.scheduler,
     ):  # fmt: skip
         print(line, flush=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -115,7 +116,7 @@ def test_reproduce_trains_together_where_it_is_told_to(
     main(["reproduce", "--preset", "smoke", "--together", "True"])
     printed = capsys.readouterr()
     assert printed.out.count("finished") == 2
-    assert printed.err.count(" 0/200 ") == 1, "one bar: both at once"
+    assert bars(printed.err, 200) == 1, "one bar: both at once"
 
 
 def test_overridden_seeds_are_trained_together_under_one_name(tmp_path: Path) -> None:
@@ -126,7 +127,12 @@ def test_overridden_seeds_are_trained_together_under_one_name(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "custom").iterdir()
     assert len(list(folder.glob("seed-?.json"))) == 3
-    assert done.stderr.count(" 0/20 ") == 1, "one bar: all at once"
+    assert bars(done.stderr, 20) == 1, "one bar: all at once"
+
+
+def bars(printed: str, steps: int) -> int:
+    """Count the bars that came to their end; a slow machine may draw a beginning twice."""
+    return len(re.findall(rf" {steps}/{steps} \[[^\r\n]*\n", printed))
 
 
 @pytest.mark.parametrize(

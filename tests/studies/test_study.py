@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,9 @@ def test_the_command_knows_every_study() -> None:
     from grokbook.cli.commands import Study as Command
     from grokbook.studies.tables import study_names
 
-    assert sorted(get_args(get_type_hints(Command)["name"])) == study_names()
+    names = study_names()
+    assert sorted(get_args(get_type_hints(Command)["name"])) == names
+    assert [import_module(f"grokbook.studies.{name}").STUDY.name for name in names] == names
 
 
 def test_the_noise_of_constant_strength_is_that_of_the_study_of_the_mechanism() -> None:
