@@ -310,7 +310,6 @@ BREAKS = {
         perturbed_mutual_information=log["perturbed_label_mutual_information"])},
     "C17.mnist.not-necessary": {"mnist_no_decay": flat},
     "C17.modadd.not-necessary.clamped": {"norm/clamp_1.0": arm("clamp-1.0", 20_000)},
-    "C18.modadd.sooner": {"modadd_constant_noise": slower(modadd, 3000)},
     "C18.mnist.fits": {"mnist_perturbed": lambda log: later(later(log))},
     "C19.mnist.usual-weights": {"mnist_unit_init": lambda log: log.assign(
         train_accuracy=(log["test_accuracy"] > 0.4).astype(float))},
