@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grokbook._support.errors import InputError, StaleRunError
+from grokbook._support.errors import InputError, MissingRunError, StaleRunError
 from grokbook.store.records import find_record, read_record
 
 
@@ -77,6 +77,36 @@ def load_study(name: str, root: Path | None = None) -> pd.DataFrame:
             f" move {name}.json away to record it anew with `grokbook study {name}`."
         )
     return found
+
+
+def studies_table(root: Path | None = None) -> pd.DataFrame:
+    """Return every study with its question and how many of its runs are recorded.
+
+    Parameters
+    ----------
+    root : Path, optional
+        The folder of runs; where a record is looked for if not given.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``study``: ``question``, ``arms`` and ``seeds`` of the rules, and ``runs`` in the
+        table, those of a search among them.
+    """
+    rows = {}
+    for name in study_names():
+        rules = study_rules(name)
+        try:
+            runs = len(load_study(name, root))
+        except MissingRunError:
+            runs = 0
+        rows[name] = {
+            "question": rules["question"],
+            "arms": len(rules["arms"]),
+            "seeds": len(rules["setting"]["seeds"]),
+            "runs": runs,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("study")
 
 
 def soonest(

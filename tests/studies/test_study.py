@@ -20,7 +20,7 @@ from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.store import records
 from grokbook.studies import choices, laws, mechanism, noise, norm, prediction, times
 from grokbook.studies.study import Planned, Study, record, run_one
-from grokbook.studies.tables import load_study
+from grokbook.studies.tables import load_study, studies_table, study_names
 
 STUDIES = [
     mechanism.STUDY, norm.STUDY, prediction.STUDY, times.STUDY, choices.STUDY, laws.STUDY,
@@ -54,7 +54,6 @@ def test_the_command_knows_every_study() -> None:
     from typing import get_args, get_type_hints
 
     from grokbook.cli.commands import Study as Command
-    from grokbook.studies.tables import study_names
 
     names = study_names()
     assert sorted(get_args(get_type_hints(Command)["name"])) == names
@@ -260,3 +259,12 @@ def test_the_processes_of_a_study_end_with_it(tmp_path: Path) -> None:
     while any(Path(f"/proc/{worker}").exists() for worker in workers):
         assert time.monotonic() < until, "they train on for nobody"
         time.sleep(0.2)
+
+
+def test_every_study_is_listed_with_what_is_recorded(tmp_path: Path) -> None:
+    found = studies_table(tmp_path)
+    assert list(found.index) == study_names() and (found["runs"] == 0).all()
+    list(record(SMALL, root=tmp_path))
+    found = studies_table(tmp_path)
+    assert found.loc["norm", "runs"] == 4 and found["runs"].sum() == 4
+    assert found.loc["times", ["arms", "seeds"]].tolist() == [3, 10]
