@@ -145,6 +145,7 @@ TOPICS: dict[str, dict[str, Words]] = {
         "fallen": _share("share of the fall that is over at test accuracy 50 %"),
     },
     "accuracy": {"end": _share("test accuracy at the end")},
+    "laws": {"before": Words("seeds on which the law comes first", "", "count")},
     "league": {
         "steps": Words("steps, mean cut at the limit", "", "count"),
         "ratio": Words("steps over AdamW's", "", "significant"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
+
 from grokbook.analysis.moments import first_step_staying
 from grokbook.experiments.schema import Experiment, Measurements
 from grokbook.studies.study import Study, row_of, seed_by_seed, watched
@@ -51,3 +53,31 @@ def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int
 
 
 STUDY: Study = Study("laws", lambda _: seed_by_seed(STUDY.rules, recipe), run_one)
+
+
+def times_of_grokking(table: pd.DataFrame) -> pd.DataFrame:
+    """Return when each law comes to stay, as a multiple of the step from which test accuracy does.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The study's.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``law``: ``median``, ``lowest`` and ``highest`` over the seeds, ``seeds``, and
+        ``before``, how many of them have the law first. A run without one of the two is left out.
+    """
+    rows = {}
+    for law in LAWS:
+        if law != "test_accuracy":
+            ratio = (table[f"stays_{law}"] / table["stays_test_accuracy"]).dropna()
+            rows[law] = {
+                "median": ratio.median(),
+                "lowest": ratio.min(),
+                "highest": ratio.max(),
+                "seeds": len(ratio),
+                "before": int((ratio < 1).sum()),
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("law")

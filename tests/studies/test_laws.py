@@ -3,6 +3,8 @@
 import math
 from dataclasses import replace
 
+import pandas as pd
+
 from grokbook.analysis.moments import first_step_staying
 from grokbook.experiments.schema import LogSchedule
 from grokbook.models.transformer import TransformerConfig
@@ -30,3 +32,11 @@ def test_a_row_tells_what_the_log_does() -> None:
 
 def test_the_rules_name_the_laws_that_are_measured() -> None:
     assert set(laws.LAWS) == {*laws.STUDY.rules["statistic"]["laws"], "test_accuracy"}
+
+
+def test_a_law_is_timed_by_grokking() -> None:
+    stays = {f"stays_{law}": [500.0, 900.0, math.nan] for law in laws.LAWS}
+    table = pd.DataFrame(stays | {"stays_test_accuracy": [1000.0, 1000.0, 1000.0]})
+    found = laws.times_of_grokking(table)
+    assert list(found.index) == laws.STUDY.rules["statistic"]["laws"]
+    assert found.loc["inverse"].tolist() == [0.7, 0.5, 0.9, 2, 2]
