@@ -147,6 +147,7 @@ TOPICS: dict[str, dict[str, Words]] = {
     "accuracy": {"end": _share("test accuracy at the end")},
     "laws": {"before": Words("seeds on which the law comes first", "", "count")},
     "league": {
+        "median": Words("steps, median", "", "count"),
         "steps": Words("steps, mean cut at the limit", "", "count"),
         "ratio": Words("steps over AdamW's", "", "significant"),
         "seconds": Words("seconds over AdamW's"),

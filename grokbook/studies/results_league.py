@@ -79,9 +79,19 @@ def in_short(table: pd.DataFrame) -> str:
         names = [str(name) for name in found.index if found.loc[name, "verdict"] == verdict]
         if names:
             parts.append(f"{words}: {_told(found, names)}")
+    told = ". ".join(each[0].upper() + each[1:] for each in parts)
+    seeds = len(whole_seeds(table, study_rules("league")))
+    return f"{told}. Ratios of mean steps, over {seeds} seeds. {tuning_told(table)}".strip()
+
+
+def tuning_told(table: pd.DataFrame) -> str:
+    """Say what tuning AdamW is worth, empty where its published settings lack seeds."""
+    found = time_ratios(table, study_rules("league")).to_dict("index")
+    untuned = found.get(published(BASE))
+    if untuned is None:
+        return ""
     return (
-        f"{parts[0][0].upper()}{'. '.join(each[0].upper() + each[1:] for each in parts)[1:]}."
-        f" Ratios of steps, over {len(whole_seeds(table, study_rules('league')))} seeds."
+        f"AdamW at its published settings takes {_spanned(untuned)} times the steps of tuned AdamW."
     )
 
 
@@ -91,20 +101,22 @@ def standings(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Indexed by ``method``: ``steps``, the restricted mean; ``ratio`` with its interval; ``rank``
-        with its interval; ``came``; ``seconds``, the ratio of seconds with its interval;
+        Indexed by ``method``: ``median`` and ``steps``, the restricted mean; ``ratio`` of means
+        with its interval; ``rank`` with its interval; ``came``; ``seconds``, the ratio of seconds;
         ``as published``, the ratio of steps at the published settings; ``reads``, beyond the
         training pairs; ``verdict``. Empty before there are seeds enough.
     """
     rules = study_rules("league")
     found = time_ratios(table, rules).to_dict("index")
     by_seconds = time_ratios(table, rules, seconds=True).to_dict("index")
+    middle = by_seed(table).median(axis=1)
     rows = []
     for method in [str(each) for each in found if each in METHODS]:
         row, untuned = found[method], published(method)
         rows.append(
             {
                 "method": METHODS[method],
+                "median": middle[METHODS[method]],
                 "steps": row["mean"],
                 "ratio": _spanned(row),
                 "rank": f"{row['rank']:g} ({row['rank_low']:g} to {row['rank_high']:g})",
