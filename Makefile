@@ -38,7 +38,7 @@ test: $(STAMP) ## unit tests, doctests, every chapter at the smoke preset and ag
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not pages"
 
 test-pages: $(STAMP) ## open the built book in headless Chromium with the network refused (after make book)
-	$(BIN)/python -m pytest -m pages tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m pages tests
 
 test-slow: $(STAMP) ## the tests that train for minutes
 	$(BIN)/python -m pytest -m slow

@@ -155,6 +155,9 @@ TOPICS: dict[str, dict[str, Words]] = {
         "reads": Words("reads, beside the training pairs"),
         "chosen": Words("chosen settings"),
         "edge": Words("at the edge of its grid"),
+        "lowest": Words("lowest", "", "count"),
+        "highest": Words("highest", "", "count"),
+        "late": Words("runs not within the limit", "", "count"),
         "accuracy": _share("test accuracy at the end, median"),
     },
     "final accuracy": {

@@ -33,7 +33,7 @@ def any_sooner(table: pd.DataFrame) -> Answer:
         return _missing(table)
     sooner = [name for name in found.index if found.loc[name, "verdict"] == "sooner"]
     if sooner:
-        return Answer("yes", f"Steps over those of tuned AdamW: {_told(found, sooner)}.")
+        return Answer("yes", _both_ways(table, found, sooner))
     if (found["verdict"].drop(BASE) == "undecided").any():
         return Answer("undecided", f"Soonest is {_told(found, [found.index[0]])}.")
     return Answer("no", f"Soonest is {_told(found, [found.index[0]])}.")
@@ -48,7 +48,7 @@ def paper_sooner(table: pd.DataFrame) -> Answer:
     if found is None:
         return _missing(table)
     verdicts = [found.loc[method, "verdict"] for method in PAPER]
-    words = f"Steps over those of tuned AdamW: {_told(found, list(PAPER))}."
+    words = _both_ways(table, found, list(PAPER))
     count = verdicts.count("sooner")
     if count:
         return Answer("yes" if count == len(PAPER) else "in part", words)
@@ -95,6 +95,38 @@ def tuning_told(table: pd.DataFrame) -> str:
     )
 
 
+def tuned_and_usual(table: pd.DataFrame, usual: pd.DataFrame) -> tuple[float, float]:
+    """Return the median steps of tuned AdamW, and of AdamW at the settings of our other studies.
+
+    Parameters
+    ----------
+    table, usual : DataFrame
+        Of this study, and of that of the mechanism, whose arm ``add-free`` trains the same networks
+        on the same splits, from the same weights. NaN where nothing is recorded; censored runs
+        count as the limit.
+    """
+    seeds = whole_seeds(table, study_rules("league"))
+    own = by_seed(table).T.get(METHODS[BASE], pd.Series(dtype=float))
+    rows = usual[(usual["arm"] == "add-free") & usual["seed"].isin(seeds)]
+    return float(own.median()), float(rows["endpoint"].fillna(rows["steps"]).median())
+
+
+def tuning_is_worth(table: pd.DataFrame, usual: pd.DataFrame) -> str:
+    """Say what tuning learning rate and decay gains, and whether any method gains as much.
+
+    The arguments are those of :func:`tuned_and_usual`.
+    """
+    found, (tuned, untuned) = _tuned(table), tuned_and_usual(table, usual)
+    if found is None:
+        return ""
+    best = float(found["ratio"].min())
+    said = (
+        f"Tuning alone brings AdamW from step {untuned:,.0f} at the settings of the study of the"
+        f" mechanism to step {tuned:,.0f} (medians of the same seeds)."
+    )
+    return f"{said} No method gains as much again." if best > tuned / untuned else said
+
+
 def standings(table: pd.DataFrame) -> pd.DataFrame:
     """Return the tuned methods in the order of their times, for a table.
 
@@ -103,8 +135,8 @@ def standings(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Indexed by ``method``: ``median`` and ``steps``, the restricted mean; ``ratio`` of means
         with its interval; ``rank`` with its interval; ``came``; ``seconds``, the ratio of seconds;
-        ``as published``, the ratio of steps at the published settings; ``reads``, beyond the
-        training pairs; ``verdict``. Empty before there are seeds enough.
+        ``as published``, the ratio of steps at the published settings; ``verdict``. Empty before
+        there are seeds enough.
     """
     rules = study_rules("league")
     found = time_ratios(table, rules).to_dict("index")
@@ -123,7 +155,6 @@ def standings(table: pd.DataFrame) -> pd.DataFrame:
                 "came": f"{row['came'] * row['runs']:.0f} of {row['runs']:.0f}",
                 "seconds": _spanned(by_seconds[method]),
                 "as published": _spanned(found[untuned]) if untuned in found else "",
-                "reads": rules["reads"].get(method, ""),
                 "verdict": row["verdict"],
             }
         )
@@ -138,8 +169,8 @@ def settings(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Indexed by ``method``: ``chosen`` settings, ``edge``, those of them that are the smallest or
         the largest of their grid, so that a wider one might have done better, ``came``, the number
-        of runs of the tuning that came to the endpoint, and ``accuracy`` at the end on the test
-        seeds, the median.
+        of runs of the tuning that came to the endpoint, ``accuracy`` at the end on the test seeds,
+        the median, and what it ``reads`` beyond the training pairs.
     """
     rules, rows = study_rules("league"), []
     adamws_best = best(BASE, grid(BASE, None), table)
@@ -162,6 +193,7 @@ def settings(table: pd.DataFrame) -> pd.DataFrame:
                 "edge": ", ".join(map(_word, edges)),
                 "came": f"{tuning['endpoint'].notna().sum()} of {len(tuning)}",
                 "accuracy": tested["final_test_accuracy"].median() if len(tested) else np.nan,
+                "reads": rules["reads"].get(method, ""),
             }
         )
     return pd.DataFrame(rows).set_index("method") if rows else pd.DataFrame()
@@ -218,10 +250,36 @@ def unrecorded(table: pd.DataFrame) -> str:
     return ", ".join(lacking) or "none"
 
 
+def spread(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the ``lowest``, ``median`` and ``highest`` step of each tuned method.
+
+    And ``late``, the number of runs that did not come within the limit, which count as the limit.
+    """
+    steps, limit = by_seed(table), study_rules("league")["setting"]["limit"]
+    if steps.empty:
+        return pd.DataFrame()
+    return pd.DataFrame(
+        {
+            "lowest": steps.min(axis=1),
+            "median": steps.median(axis=1),
+            "highest": steps.max(axis=1),
+            "late": (steps >= limit).sum(axis=1),
+        }
+    )
+
+
 def _tuned(table: pd.DataFrame) -> pd.DataFrame | None:
     found = time_ratios(table, study_rules("league"))
     tuned = found[found.index.isin(list(METHODS))]
     return tuned if len(tuned) else None
+
+
+def _both_ways(table: pd.DataFrame, found: pd.DataFrame, names: list[str]) -> str:
+    """Return ratios of steps and, since a step does not cost the same, of seconds."""
+    seconds = time_ratios(table, study_rules("league"), seconds=True)
+    return (
+        f"Steps over those of tuned AdamW: {_told(found, names)}; seconds: {_told(seconds, names)}."
+    )
 
 
 def _told(found: pd.DataFrame, names: list[str]) -> str:

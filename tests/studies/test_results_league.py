@@ -1,5 +1,6 @@
 """What the league answers on tables whose order is known."""
 
+import pandas as pd
 import pytest
 from league_tables import CHOSEN, RULES, drawn
 
@@ -49,7 +50,31 @@ def test_the_words_are_the_numbers() -> None:
     assert first["ratio"] == "0.50 (0.50 to 0.50)" and first["rank"] == "1 (1 to 1)"
     assert first["median"] < first["steps"] * 1.1 < 1.3 * first["median"]
     assert first["came"] == "20 of 20" and first["as published"].startswith("3.9")
-    assert first["reads"] == "mirror images of the training pairs"
+    told = results_league.paper_sooner(table).words
+    assert told.startswith(
+        "Steps over those of tuned AdamW: Perturbed training 1.00 (1.00 to 1.00)"
+    )
+    assert "; seconds: Perturbed training 1.0" in told
+    found = results_league.spread(table)
+    steps = results_league.by_seed(table)
+    assert (found["highest"] == steps.max(axis=1)).all() and (found["late"] == 0).all()
+
+
+def test_tuning_is_held_against_the_usual_settings_on_the_same_seeds() -> None:
+    table = drawn()
+    seeds = RULES["setting"]["seeds"]
+    usual = pd.DataFrame(
+        {"arm": "add-free", "seed": [*seeds, 90], "endpoint": 4000.0, "steps": 5000}
+    )
+    tuned, untuned = results_league.tuned_and_usual(table, usual)
+    own = table[(table["arm"] == "adamw") & table["seed"].isin(seeds)]["endpoint"]
+    assert (tuned, untuned) == (own.median(), 4000.0)
+    told = results_league.tuning_is_worth(table, usual)
+    assert told.startswith("Tuning alone brings AdamW from step 4,000 at")
+    assert told.endswith("No method gains as much again."), "0.5 at best, and tuning gains 0.3"
+    told = results_league.tuning_is_worth(table, usual.assign(endpoint=2000.0))
+    assert told.endswith("(medians of the same seeds).")
+    assert results_league.tuning_is_worth(drawn(seeds=0, published=0, confirmed=False), usual) == ""
 
 
 def test_the_settings_are_those_that_the_tuning_chose() -> None:
@@ -60,6 +85,7 @@ def test_the_settings_are_those_that_the_tuning_chose() -> None:
     assert found.loc["AdamW", "chosen"] == f"learning rate {lr:g}, decay {decay:g}"
     assert found.loc["AdamW", "edge"] == "decay", "the largest of its grid"
     assert found.loc["AdamW", "came"] == "12 of 24"
+    assert found.loc["Abelian degrok", "reads"] == "mirror images of the training pairs"
 
 
 def test_what_confirms_is_told_without_an_interval() -> None:
