@@ -21,9 +21,9 @@ PAPER = ("perturbed", "abelian")
 """The paper's own."""
 
 FAMILIES = {
-    "What knows the law": ("adamw", "abelian", "mirrored", "built-in"),
-    "What alters the gradient": ("adamw", "grokfast-ema", "grokfast-ma", "orthograd"),
-    "What alters step or norm": ("adamw", "muon", "clamp"),
-    "What regularises": ("adamw", "perturbed", "grokalign"),
+    "Law": ("adamw", "abelian", "mirrored", "built-in"),
+    "Gradient": ("adamw", "grokfast-ema", "grokfast-ma", "orthograd"),
+    "Step, norm": ("adamw", "muon", "clamp"),
+    "Regulariser": ("adamw", "perturbed", "grokalign"),
 }
 """Methods side by side, AdamW among each."""

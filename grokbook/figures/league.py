@@ -14,6 +14,9 @@ from grokbook.analysis.method_names import FAMILIES, METHODS, PAPER
 from grokbook.claims.evidence import MARGIN
 from grokbook.figures.style import CURVES, ROLES, WIDTH, finish, theme
 
+FIRST, SHOWN = 50, (100, 300, 1000, 3000)
+"""Steps from which shares are drawn, and at which the axis has ticks."""
+
 TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 
 
@@ -110,8 +113,10 @@ def shares(found: pd.DataFrame) -> Figure:
                     label=METHODS[method],
                 )  # fmt: skip
             axes.set_title(f"({letter}) {family}")
-            axes.set(ylim=(-0.03, 1.03), xlim=(0, steps[-1]))
-            axes.legend(loc="lower right", fontsize="small")
+            axes.set(xscale="log", ylim=(-0.03, 1.03), xlim=(FIRST, steps[-1]))
+            axes.set_xticks(SHOWN, [f"{step:,}" for step in SHOWN])
+            axes.minorticks_off()
+            axes.legend(loc="lower right", fontsize="x-small")
         for axes in grid[2:]:
             axes.set_xlabel("training step")
         for axes in grid[::2]:
