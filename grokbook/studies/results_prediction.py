@@ -136,7 +136,7 @@ def sign_told(table: pd.DataFrame) -> str:
     ]
     if turned:
         return (
-            f"What differs is how much is left: of {listed(turned)} the *larger* value foretells,"
+            f"What differs is how much is left: of {listed(turned)} the larger value foretells,"
             " so that the metric carries a signal and the hypothesis has its sign wrong."
         )
     as_said = [PAPER[signal] for signal, each in found.items() if each.outcome == "yes"]
