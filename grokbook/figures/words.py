@@ -148,7 +148,6 @@ TOPICS: dict[str, dict[str, Words]] = {
     "laws": {"before": Words("seeds on which the law comes first", "", "count")},
     "league": {
         "median": Words("steps, median", "", "count"),
-        "steps": Words("steps, mean cut at the limit", "", "count"),
         "ratio": Words("steps over AdamW's", "", "significant"),
         "seconds": Words("seconds over AdamW's"),
         "came": Words("runs that grok"),

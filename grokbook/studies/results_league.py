@@ -78,9 +78,10 @@ def in_short(table: pd.DataFrame) -> str:
     for verdict, words in kinds.items():
         names = [str(name) for name in found.index if found.loc[name, "verdict"] == verdict]
         if names:
-            parts.append(f"{words}: {_told(found, names)}")
+            told = _told(found, names) if verdict in ("sooner", "later") else _named(names)
+            parts.append(f"{words}: {told}")
     told = ". ".join(each[0].upper() + each[1:] for each in parts)
-    seeds = len(whole_seeds(table, study_rules("league")))
+    seeds = seeds_recorded(table)
     return f"{told}. Ratios of mean steps, over {seeds} seeds. {tuning_told(table)}".strip()
 
 
@@ -93,6 +94,11 @@ def tuning_told(table: pd.DataFrame) -> str:
     return (
         f"AdamW at its published settings takes {_spanned(untuned)} times the steps of tuned AdamW."
     )
+
+
+def seeds_recorded(table: pd.DataFrame) -> int:
+    """Return on how many seeds every tuned method is recorded."""
+    return len(whole_seeds(table, study_rules("league")))
 
 
 def tuned_and_usual(table: pd.DataFrame, usual: pd.DataFrame) -> tuple[float, float]:
@@ -133,8 +139,8 @@ def standings(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Indexed by ``method``: ``median`` and ``steps``, the restricted mean; ``ratio`` of means
-        with its interval; ``rank`` with its interval; ``came``; ``seconds``, the ratio of seconds;
+        Indexed by ``method``: ``median`` steps; ``ratio`` of restricted means with its interval;
+        ``rank`` with its interval; ``seconds``, the ratio of seconds with its interval;
         ``as published``, the ratio of steps at the published settings; ``verdict``. Empty before
         there are seeds enough.
     """
@@ -149,10 +155,8 @@ def standings(table: pd.DataFrame) -> pd.DataFrame:
             {
                 "method": METHODS[method],
                 "median": middle[METHODS[method]],
-                "steps": row["mean"],
                 "ratio": _spanned(row),
                 "rank": f"{row['rank']:g} ({row['rank_low']:g} to {row['rank_high']:g})",
-                "came": f"{row['came'] * row['runs']:.0f} of {row['runs']:.0f}",
                 "seconds": _spanned(by_seconds[method]),
                 "as published": _spanned(found[untuned]) if untuned in found else "",
                 "verdict": row["verdict"],
@@ -280,6 +284,10 @@ def _both_ways(table: pd.DataFrame, found: pd.DataFrame, names: list[str]) -> st
     return (
         f"Steps over those of tuned AdamW: {_told(found, names)}; seconds: {_told(seconds, names)}."
     )
+
+
+def _named(names: list[str]) -> str:
+    return listed([METHODS[name] for name in names])
 
 
 def _told(found: pd.DataFrame, names: list[str]) -> str:

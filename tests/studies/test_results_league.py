@@ -43,13 +43,13 @@ def test_the_words_are_the_numbers() -> None:
     table = drawn()
     short = results_league.in_short(table)
     assert short.startswith("Sooner than AdamW tuned as long: Abelian degrok 0.50 (0.50 to 0.50)")
-    assert "As soon: Perturbed training 1.00 (1.00 to 1.00)" in short
+    assert "As soon: Perturbed training" in short
     assert "Ratios of mean steps, over 20 seeds. AdamW at its published settings takes 3.9" in short
     assert results_league.tuning_told(drawn(published=5)) == ""
     first = results_league.standings(table).iloc[0].to_dict()
     assert first["ratio"] == "0.50 (0.50 to 0.50)" and first["rank"] == "1 (1 to 1)"
-    assert first["median"] < first["steps"] * 1.1 < 1.3 * first["median"]
-    assert first["came"] == "20 of 20" and first["as published"].startswith("3.9")
+    assert first["median"] == results_league.by_seed(table).loc["Abelian degrok"].median()
+    assert first["as published"].startswith("3.9")
     told = results_league.paper_sooner(table).words
     assert told.startswith(
         "Steps over those of tuned AdamW: Perturbed training 1.00 (1.00 to 1.00)"
