@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 LABELS = {"grok": "true labels", "random": "random labels"}
 """Either kind of labels by the first word of an arm."""
@@ -66,8 +67,7 @@ def early_change(table: pd.DataFrame, arm: str, signal: str) -> pd.DataFrame:
     """
     rows = {}
     for run in table[table["arm"] == arm].to_dict("records"):
-        steps = np.asarray(run["look_step"], dtype=float)
-        values = np.asarray(run[f"look_{signal}"], dtype=float)[steps <= run["train_100"]]
+        _, values = _until_fitted(run, signal)
         largest = float(values.max()) if len(values) else np.nan
         left = 0.0 if largest == 0 else float(values[-1] / largest) if len(values) else np.nan
         rows[run["seed"]] = {"largest": largest, "left": left}
@@ -78,15 +78,23 @@ def early_change(table: pd.DataFrame, arm: str, signal: str) -> pd.DataFrame:
 
 def _fallen(run: Mapping[Any, Any], signal: str, until: int) -> tuple[float, float]:
     """Return what is left at training accuracy 100 %, and the steepest fall before."""
-    steps, values = (np.asarray(run[name], dtype=float) for name in ("look_step", f"look_{signal}"))
-    seen = steps <= run["train_100"]
-    if not seen.any():
+    steps, values = _until_fitted(run, signal)
+    if not len(values):
         return np.nan, np.nan
-    largest = float(values[seen].max())
+    largest = float(values.max())
     if largest <= 0:
         return 0.0, 0.0
-    falls = -np.diff(values[seen & (steps <= until)])
-    return float(values[seen][-1] / largest), float(max(falls.max(initial=0.0), 0.0) / largest)
+    falls = -np.diff(values[steps <= until])
+    return float(values[-1] / largest), float(max(falls.max(initial=0.0), 0.0) / largest)
+
+
+def _until_fitted(
+    run: Mapping[Any, Any], signal: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the steps and values of a signal up to training accuracy 100 %."""
+    steps, values = (np.asarray(run[name], dtype=float) for name in ("look_step", f"look_{signal}"))
+    seen = steps <= run["train_100"]
+    return steps[seen], values[seen]
 
 
 def courses(table: pd.DataFrame, rules: Mapping[str, Any], signal: str) -> pd.DataFrame:

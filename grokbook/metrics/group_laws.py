@@ -71,8 +71,9 @@ def group_of(labels: Tensor) -> Group | None:
 def group_laws(table: Tensor, labels: Tensor) -> GroupLaws:
     """Return how often a network's answers obey the laws of the group that it was taught.
 
-    Section 7 of arXiv:2311.06597 leaves open whether laws other than the commutative one are
-    learned; each is asked as the network's own answers f(a, b), the largest of its logits, show it:
+    The abstract of arXiv:2311.06597 says that standard training hardly learns basic group
+    operations before it groks, and tests the commutative law. The others are asked of the network's
+    own answers f(a, b), the largest of its logits:
 
     - identity: f(a, e) = a and f(e, a) = a, over the 2 p - 1 questions that hold e;
     - inverse: f(a, a⁻¹) = e, over the p elements a;

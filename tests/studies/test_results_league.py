@@ -95,13 +95,6 @@ def test_what_confirms_is_told_without_an_interval() -> None:
     assert not len(results_league.confirmed(drawn(confirmed=False), "at p = 113"))
 
 
-def test_seconds_are_those_of_the_quickest_run() -> None:
-    table = drawn()
-    pace = results_league.seconds_a_step(table)
-    runs = table[table["arm"] == "muon"]
-    assert pace["muon"] == (runs["seconds"] / runs["steps"]).min()
-
-
 def test_what_is_missing_is_named() -> None:
     assert results_league.unrecorded(drawn()) == "none"
     told = results_league.unrecorded(drawn(seeds=15, published=3, confirmed=False))
