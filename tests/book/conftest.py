@@ -1,11 +1,17 @@
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 import yaml
+
+from grokbook.cli.prose import glued
+from grokbook.store.records import write_record
+from grokbook.studies.tables import rules_checksum
 
 BOOK = Path(__file__).parents[2] / "book"
 CHAPTERS = sorted(path.stem for path in BOOK.glob("*.ipynb"))
@@ -37,6 +43,27 @@ def small_runs(tmp_path_factory, worker_id) -> Path:
     """A folder for runs of the small presets, shared by all workers; not the repository's."""
     base = tmp_path_factory.getbasetemp()
     return (base if worker_id == "master" else base.parent) / "small-runs"
+
+
+@pytest.fixture
+def executed_on(book, tmp_path, monkeypatch):
+    """Execute a study's chapter on a table, and return what it glues and what it shows."""
+
+    def execute(study: str, table) -> tuple[dict[str, str], list]:
+        record = tmp_path / "runs" / "studies" / study
+        write_record(record, table, {"rules_sha256": rules_checksum(study)})
+        monkeypatch.setenv("GROKBOOK_RUNS", str(tmp_path / "runs"))
+        done = papermill.execute_notebook(
+            str(book / f"study_{study}.ipynb"), str(tmp_path / "out.ipynb"),
+            cwd=os.fspath(tmp_path), kernel_name="python3", progress_bar=False,
+        )  # fmt: skip
+        outputs = [each for cell in done.cells for each in cell.get("outputs", [])]
+        assert not [each for each in outputs if each.get("name") == "stderr"]
+        shown = [each["data"].get("text/plain", "") for each in outputs if "data" in each]
+        assert not [text for text in shown if "nan" in text.lower()]
+        return glued(done), outputs
+
+    return execute
 
 
 TINY_INDEX = """# A tiny book
