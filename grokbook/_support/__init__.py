@@ -1,1 +1,1 @@
-"""What every room uses: checks, errors, atomic files, random streams, provenance."""
+"""Helpers that every room uses: checks, errors, atomic files, random streams, provenance."""

@@ -1,4 +1,4 @@
-"""Files that are either whole or as they were."""
+"""Atomic writes: a file is replaced whole or left as it was."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any
 def write_atomically(path: Path, write: Callable[[Any], object]) -> None:
     """Call ``write(binary file)`` so that ``path`` holds either its old content or all of the new.
 
-    The temporary file lies in the same folder, is flushed to disk, and is then renamed; none is
-    left behind on an error. Where ``path`` is a symbolic link, the file that it names is replaced.
+    The temporary file lies in the same folder, is flushed to disk, and is then renamed. An error
+    leaves none behind. If ``path`` is a symbolic link, the file that it points to is replaced.
     """
     path = target(path)
     with _written_beside(path, write) as new:
@@ -27,9 +27,9 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     """Write files that belong together, all or none.
 
     Nothing is touched before all the new content is on disk. Then the old files are moved aside,
-    the last one first, and the new ones take their places, the last one last: whoever looks for the
-    last one first never finds it beside files of another time. If that fails, the old files are put
-    back.
+    the last one first, and the new ones take their places, the last one last, so a reader that
+    opens the last one first never finds it with files of another version. If that fails, the old
+    files are put back.
     """
     contents = {target(path): content for path, content in contents.items()}
     with ExitStack() as temporaries:
@@ -38,7 +38,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
             for path, content in contents.items()
         }
         old = {path: path.with_name(f".{path.name}.old.tmp") for path in reversed(new)}
-        for aside in old.values():  # what a killed process left
+        for aside in old.values():  # left by a killed process
             aside.unlink(missing_ok=True)
         existing = [path for path in old if path.exists()]
         try:
@@ -59,14 +59,15 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 
 
 def target(path: Path) -> Path:
-    """Return where a file is to be written: behind a symbolic link, what it names."""
+    """Return the path to write to: ``path``, or the file that it points to as a symbolic link."""
     return path.resolve() if path.is_symlink() else path
 
 
 def remove_left_over(path: Path) -> None:
-    """Remove what processes that were killed left beside ``path``, which no other may be writing.
+    """Remove the temporary files that killed processes left next to ``path``.
 
-    Old files that were moved aside are none of it: they may be all there is.
+    No other process may be writing ``path``. Old files that were moved aside stay: they may be the
+    only copy.
     """
     for file in path.parent.glob(f".{escape(path.name)}.*.tmp"):
         if not file.name.endswith(".old.tmp"):
@@ -78,8 +79,8 @@ def remove_left_over(path: Path) -> None:
 def _written_beside(path: Path, write: Callable[[Any], object]) -> Iterator[Path]:
     """Yield a temporary file beside ``path``, flushed to disk; it is removed if it is still there.
 
-    ``write`` is given the open binary file. It is created as any file of this user is: what the
-    umask and the file system say of its mode stands.
+    ``write`` gets the open binary file. Its mode is that of any new file: the user's umask and the
+    file system decide.
     """
     new = path.with_name(f".{path.name[:_NAME]}.{secrets.token_hex(4)}.tmp")
     try:

@@ -10,7 +10,7 @@ class InputError(GrokbookError, ValueError):
 
 
 class DataError(GrokbookError):
-    """A data set cannot be had, or its bytes are not the published ones."""
+    """A data set is not available, or its bytes are not the published ones."""
 
 
 class RunError(GrokbookError):
@@ -22,7 +22,7 @@ class MissingRunError(RunError):
 
 
 class DamagedRunError(RunError):
-    """A record's files are not as they were written, or it lies in another's place."""
+    """A record's files have changed since they were written, or it lies in the place of another."""
 
 
 class UnreadableRunError(RunError):
@@ -38,10 +38,10 @@ class CheckpointError(RunError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, or its kind where it has none."""
+    """Return the first line of an error's message, or its type if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def reason(error: OSError) -> str:
-    """Return what the system says went wrong, without number and path."""
+    """Return the system's description of an error, without number and path."""
     return error.strerror or first_line(error)

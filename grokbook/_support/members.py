@@ -1,4 +1,4 @@
-"""What a class of the user's own has to be to stand where one of ours does."""
+"""Checks of a user's own class that takes the place of one of ours."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from grokbook._support.errors import InputError
 
 
 def require_settings(name: str, value: Any) -> None:
-    """Refuse what is no instance of a frozen dataclass, or has a field that nobody reads.
+    """Refuse a value that is not a frozen dataclass instance, or has a field that no method reads.
 
-    A class derived from one of ours inherits methods that know nothing of a new field: it would be
-    part of the experiment's id and change nothing. So the class that adds a field, or one derived
-    from it, has to override a method.
+    A class derived from one of ours inherits methods that ignore a new field: the field would
+    change the experiment's id and nothing else. So the class that adds a field, or one derived from
+    it, has to override a method.
 
     Raises
     ------

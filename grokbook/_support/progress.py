@@ -1,4 +1,4 @@
-"""What is said while something takes long: on standard error, and never worth a failure."""
+"""Progress lines and bars on standard error; a line that cannot be printed is dropped."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from tqdm import tqdm
 
 
 def say(line: str) -> None:
-    """Print a line on standard error at once, if there is one."""
+    """Print a line on standard error at once, if the process has one."""
     with suppress(OSError, ValueError, AttributeError):
         print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def ticking_bar(total: int, unit: str) -> Iterator[Any]:
-    """Show a progress bar whose clock goes on while nothing is done yet.
+    """Show a progress bar whose clock keeps running between updates.
 
     Parameters
     ----------
     total
-        How many there are.
+        Number of items.
     unit
-        Of what.
+        Name of one item.
 
     Yields
     ------
     tqdm
-        ``update()`` it for each that is done.
+        Call its ``update()`` after each item.
     """
     ended = threading.Event()
     pause = 1.0 if sys.stderr is not None and sys.stderr.isatty() else 30.0  # a log keeps each

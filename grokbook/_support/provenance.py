@@ -1,4 +1,4 @@
-"""By which code, with which versions and on which machine a run was made."""
+"""The code, the versions and the machine that made a run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def provenance(device: torch.device) -> dict[str, Any]:
         "grokbook": __version__,
         "git_commit": commit,
         "git_dirty": dirty,
-        "torch": str(torch.__version__),  # a class of its own, which no checkpoint restores
+        "torch": str(torch.__version__),  # not the str subclass, which no checkpoint restores
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "cpu": cpu_name(),
@@ -37,8 +37,8 @@ def provenance(device: torch.device) -> dict[str, Any]:
 def _git() -> tuple[str | None, bool | None]:
     """Commit of the repository that holds this package, and whether its code was changed since.
 
-    A repository that the package is merely installed into, as into a `.venv` within a project of
-    the user's, does not track its files and says nothing about them.
+    A package installed into a `.venv` inside the user's project lies in a repository that does not
+    track its files; that repository says nothing about them.
     """
     package = Path(__file__).parents[1]
 

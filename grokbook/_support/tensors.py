@@ -1,4 +1,4 @@
-"""Checks of single tensors, for metrics and theory alike."""
+"""Checks of single tensors, for metrics and theory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grokbook._support.errors import InputError
 
 
 def require_tensor(values: object, name: str) -> None:
-    """Refuse lists, NumPy's arrays and whatever else is no tensor, or one without its numbers."""
+    """Refuse anything but a dense tensor that holds numbers, such as lists and NumPy arrays."""
     if not isinstance(values, Tensor):
         raise InputError(f"{name} is of the type {type(values).__name__}, but must be a tensor.")
     if is_lazy(values):
@@ -25,7 +25,7 @@ def require_tensor(values: object, name: str) -> None:
 
 
 def require_pairs(pairs: Tensor, p: int) -> Tensor:
-    """Return the rows (a, b) as int64, refused unless an integer (m, 2) in [0, p)."""
+    """Return the rows (a, b) as int64; refuse anything but integers (m, 2) in [0, p)."""
     require_tensor(pairs, "pairs")
     if pairs.is_floating_point() or pairs.is_complex() or pairs.dtype == torch.bool:
         raise InputError(f"pairs has dtype {pairs.dtype}, but tokens must be integers.")

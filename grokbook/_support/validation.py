@@ -1,7 +1,8 @@
-"""What the fields of a recipe may hold, read from their annotations; checks of single numbers.
+"""Checks of the fields of a recipe against their annotations, and of single numbers.
 
-An experiment's id is a hash of its fields as JSON, which tells apart what Python calls equal: 1 and
-1.0, 0.0 and -0.0. NumPy's numbers it cannot hold at all. So each field is given one exact type.
+An experiment's id is a hash of its fields as JSON. JSON distinguishes values that Python calls
+equal, 1 and 1.0 or 0.0 and -0.0, and cannot hold NumPy's numbers. So each field gets one exact
+type.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def conform(recipe: Any, **also: type) -> None:
     """Give every field of a frozen dataclass exactly the type that its annotation names.
 
     Integers and real numbers of any kind, NumPy's too, become int and float, lists become tuples.
-    To be called first in ``__post_init__``; what else a value must be is checked after it.
+    Call it first in ``__post_init__``, before the other checks of a value.
 
     Parameters
     ----------
@@ -30,13 +31,13 @@ def conform(recipe: Any, **also: type) -> None:
         Its fields are annotated with int, float, a ``Literal`` of texts, a tuple, a class, a union
         of classes, or one of these or None.
     also : type
-        By field, a class allowed besides those annotated: a protocol that a class of the user's own
-        follows without being derived from ours.
+        A further class that a field may hold, by the field's name: a protocol that a user's own
+        class follows without being derived from ours.
 
     Raises
     ------
     InputError
-        If a field holds something else: no integer for an int, text for a float, a value that a
+        If a field holds something else: a non-integer for an int, text for a float, a value that a
         ``Literal`` does not list.
 
     Examples
@@ -59,8 +60,7 @@ def conform(recipe: Any, **also: type) -> None:
 def later(default: Any) -> Any:
     """Declare a field that a recipe did not have when runs of it were first recorded.
 
-    At its default it is no part of an experiment's id: those runs were made as if it had been
-    there.
+    At its default it is left out of an experiment's id, so those runs keep their ids.
     """
     return dataclasses.field(default=default, metadata={"later": True})
 
@@ -68,13 +68,13 @@ def later(default: Any) -> Any:
 def renamed(default: Any, first: str) -> Any:
     """Declare a field that was called ``first`` when runs of it were first recorded.
 
-    The id goes by the first name, and a manifest that has it is read.
+    The id uses the first name, and a manifest may hold either name.
     """
     return dataclasses.field(default=default, metadata={"first_name": first})
 
 
 def whole(name: str, value: Any, least: int | None = None) -> int:
-    """Return an integer of any kind as an int, refused if it is none or below ``least``.
+    """Return an integer of any kind as an int; refuse other values and those below ``least``.
 
     True and False are refused too, and so is 3.0.
 
@@ -100,7 +100,7 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
 
 
 def real(name: str, value: Any) -> float:
-    """Return a real number of any kind as a float, refused if it is none.
+    """Return a real number of any kind as a float; refuse other values.
 
     NaN and infinity pass. Arrays and tensors without dimensions count as numbers, True and False do
     not.
@@ -125,7 +125,7 @@ def real(name: str, value: Any) -> float:
 
 
 def non_negative(name: str, value: Any) -> float:
-    """Return a finite real number of at least 0 as a float, refused if it is none.
+    """Return a finite real number of at least 0 as a float; refuse other values.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def non_negative(name: str, value: Any) -> float:
 
 
 def positive(name: str, value: Any) -> float:
-    """Return a finite real number above 0 as a float, refused if it is none.
+    """Return a finite real number above 0 as a float; refuse other values.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def shown(value: Any) -> str:
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)  # takes longer than all else here
+    return get_type_hints(kind)  # the slowest step here
 
 
 def _conformed(name: str, value: Any, hint: Any) -> Any:

@@ -1,3 +1,3 @@
-"""The package's version, known where it was copied without its metadata too."""
+"""The package's version, also known to a copy without metadata."""
 
 __version__ = "0.1.0"

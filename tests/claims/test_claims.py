@@ -134,14 +134,12 @@ def world() -> dict[str, pd.DataFrame]:
         "modadd-abelian": pd.concat(
             [halves(modadd(seed, 3000), 300, 3000 * (1 + seed / 500)) for seed in SEEDS]
         ),
-        "modadd-mirrored": pd.concat(
-            [halves(modadd(seed, 4000), 300, 4000 * (1 + seed / 500)) for seed in SEEDS]
-        ),
         "mnist-l1": pd.concat(
             [mnist(s, 40_000).assign(weight_norm=lambda log: log["weight_norm"] / 2) for s in SEEDS]
         ),
         "mnist-no-decay": pd.concat([mnist(s, 60_000).assign(weight_norm=100.0) for s in SEEDS]),
         "norm/clamp-1.0": arm("clamp-1.0", 3000),
+        "norm/no-decay": arm("no-decay", 3000),
         **{
             f"mechanism/{name}": arm(name, steps)
             for name, steps in (
@@ -149,6 +147,8 @@ def world() -> dict[str, pd.DataFrame]:
                 ("add-free-noise", 2000),
                 *((name, 1500) for name in ("add-built", "add-built-noise")),
                 *((name, 1800) for name in ("sub-free", "sub-free-noise")),
+                ("add-mirrored", 2500),
+                ("add-abelian", 2000),
             )
         },
         **{
@@ -203,7 +203,7 @@ ELSEWHERE = {
     "C19.mnist.perturbed", "C19.modadd.perturbed",
     # Have a test of their own below.
     "C15.modadd.disjunction.no-decay", "C15.modadd.disjunction.random-labels",
-    "C17.modadd.sufficient", "C17.modadd.not-necessary.no-decay",
+    "C17.modadd.sufficient",
 }  # fmt: skip
 MEASURED = [
     name
@@ -309,12 +309,12 @@ BREAKS = {
         perturbed_label_mutual_information=log["test_accuracy"],
         perturbed_mutual_information=log["perturbed_label_mutual_information"])},
     "C17.mnist.not-necessary": {"mnist_no_decay": flat},
+    "C17.modadd.not-necessary.no-decay": {"norm/no_decay": arm("no-decay", 3000, norm=10.0)},
     "C17.modadd.not-necessary.clamped": {"norm/clamp_1.0": arm("clamp-1.0", 20_000)},
     "C18.mnist.fits": {"mnist_perturbed": lambda log: later(later(log))},
     "C19.mnist.usual-weights": {"mnist_unit_init": lambda log: log.assign(
         train_accuracy=(log["test_accuracy"] > 0.4).astype(float))},
-    "C20.modadd.labels": {"modadd_mirrored": lambda log: log.assign(
-        test_accuracy_unmirrored=(log["step"] > 1000).astype(float))},
+    "C20.modadd.labels": {"mechanism/add_mirrored": arm("add-mirrored", 1500)},
     "C20.modadd.because.sooner": {"mechanism/add_free_noise": arm("add-free-noise", 4000)},
     "C20.modadd.because.built-in": {"mechanism/add_built_noise": arm("add-built-noise", 700)},
     "C20.modadd.because.subtraction": {"mechanism/sub_free_noise": arm("sub-free-noise", 20_000)},
@@ -360,10 +360,10 @@ def test_a_missing_control_is_named_with_its_command() -> None:
     assert claims.evaluate([name], runs=Records("paper", world()))[name].why == (
         "No run of prediction/random-40 is recorded; record it with `grokbook study prediction`."
     )
-    name = "C17.modadd.not-necessary.no-decay"
-    logs = {key: log for key, log in world().items() if key != "modadd-no-decay"}
+    name = "C17.mnist.not-necessary"
+    logs = {key: log for key, log in world().items() if key != "mnist-no-decay"}
     assert claims.evaluate([name], runs=Records("paper", logs))[name].why == (
-        "No run of modadd-no-decay is recorded; record it with `grokbook train modadd-no-decay`."
+        "No run of mnist-no-decay is recorded; record it with `grokbook train mnist-no-decay`."
     )
     assert not judged("C16.mnist.sets.pmi").why
     unlogged = judged("C16.mnist.sets.pmi", mnist_standard=lambda log: log.drop(
