@@ -77,7 +77,7 @@ def remove_left_over(path: Path) -> None:
 
 @contextmanager
 def _written_beside(path: Path, write: Callable[[Any], object]) -> Iterator[Path]:
-    """Yield a temporary file beside ``path``, flushed to disk; it is removed if it is still there.
+    """Yield a temporary file next to ``path``, flushed to disk; remove it afterwards if it exists.
 
     ``write`` gets the open binary file. Its mode is that of any new file: the user's umask and the
     file system decide.
@@ -94,5 +94,4 @@ def _written_beside(path: Path, write: Callable[[Any], object]) -> Iterator[Path
 
 
 _NAME = 200
-"""So much of a file's name goes into that of its temporary file, which must not be longer than a
-file system allows."""
+"""How many characters of a file's name its temporary file repeats: names are limited."""

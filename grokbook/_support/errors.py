@@ -34,7 +34,7 @@ class StaleRunError(RunError):
 
 
 class CheckpointError(RunError):
-    """A checkpoint cannot be read, or is of another experiment: nothing can go on from it."""
+    """A checkpoint cannot be read or is of another experiment; training cannot resume from it."""
 
 
 def first_line(error: BaseException) -> str:

@@ -34,7 +34,7 @@ def ticking_bar(total: int, unit: str) -> Iterator[Any]:
         Call its ``update()`` after each item.
     """
     ended = threading.Event()
-    pause = 1.0 if sys.stderr is not None and sys.stderr.isatty() else 30.0  # a log keeps each
+    pause = 1.0 if sys.stderr is not None and sys.stderr.isatty() else 30.0  # logs keep each
     with tqdm(total=total, unit=unit, dynamic_ncols=True) as bar:
 
         def tick() -> None:

@@ -1,8 +1,8 @@
-"""What training and metrics ask of a network: ``inputs() -> first_layer() -> logits()``.
+"""The interface of a network to training and metrics: ``inputs() -> first_layer() -> logits()``.
 
 Section 3 splits the weights W = (W₁, W₂): f(x, W₁) is what :meth:`Network.first_layer` returns,
 f(x, W) what :meth:`Network.logits` returns, both from the *continuous* input (the image; the three
-embedded tokens), the thing that noise is added to.
+embedded tokens), to which noise is added.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ class DataShape:
 
 @runtime_checkable
 class ModelConfig(Protocol):
-    """Settings of a network; also of your own, a frozen dataclass."""
+    """Settings of a network; your own must be a frozen dataclass."""
 
     def build(
         self, data: DataShape, *, generator: torch.Generator, dtype: torch.dtype
     ) -> nn.Module:
         """Return the initialised network: a :class:`Network`, or any module that reads images.
 
-        ``generator`` is the run's stream for initial weights. Torch's global one is seeded from it
-        meanwhile, and afterwards as it was before.
+        ``generator`` is the run's stream for initial weights. Torch's global generator is seeded
+        from it during the call and restored afterwards.
         """
 
 
 class Network(nn.Module, ABC):
-    """What all models offer; ``model(x, noise=None)`` is the fastest exact route to logits."""
+    """Interface of all models; ``model(x, noise=None)`` is the fastest exact way to the logits."""
 
     @abstractmethod
     def inputs(self, x: Tensor) -> Tensor:
-        """Return the continuous input of data ``x``, one row a sample."""
+        """Return the continuous input of data ``x``, one row per sample."""
 
     @abstractmethod
     def first_layer(self, inputs: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def logits(self, inputs: Tensor) -> Tensor:
-        """f(·, W): continuous input -> logits, ``(n, K)``, or more: the first K are the labels'."""
+        """f(·, W): continuous input -> logits ``(n, K)``; columns beyond K have no label."""
 
     @abstractmethod
     def noise_shape(self, x: Tensor) -> tuple[int, ...]:

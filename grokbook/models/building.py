@@ -1,4 +1,4 @@
-"""From settings and data to a network, and what one of the user's own must be."""
+"""Building a network from settings and data, and checks of a user's own network."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from grokbook.models.modules import ModuleNetwork
 
 
 def shape_of(train_x: Tensor, test_x: Tensor, classes: int, *, tokens: bool) -> DataShape:
-    """Return what a network for these data is built for; ``tokens`` says that they are these."""
+    """Return the data shape that a network is built for; set ``tokens`` for token data."""
     if not tokens:
         return DataShape(train_x.flatten(1).shape[1], classes)
     largest = max(int(x.max()) for x in (train_x, test_x) if x.numel())
-    # Tokens that no sample has, as 0 under division, count where they are labels.
+    # A token that no sample has, such as 0 under division, counts if it is a label.
     return DataShape(train_x.shape[1], classes, max(largest + 1, classes))
 
 
 def network_of(
     config: ModelConfig, data: DataShape, *, generator: torch.Generator, dtype: torch.dtype
 ) -> Network:
-    """Build a network; a module that is none of ours, and reads images, becomes one.
+    """Build a network; a plain module that reads images is wrapped as one.
 
     Raises
     ------
@@ -49,14 +49,14 @@ def network_of(
 
 @torch.no_grad()
 def require_fit(network: Network, name: str, x: Tensor, classes: int) -> None:
-    """Refuse a network whose logits of a few samples no training can go on with.
+    """Refuse a network whose logits for a few samples make training impossible.
 
     Parameters
     ----------
     network : Network
         On the CPU.
     name : str
-        Of the settings that it was built from.
+        Name of the settings that it was built from.
     x : Tensor
         Some training samples.
     classes : int
@@ -65,9 +65,9 @@ def require_fit(network: Network, name: str, x: Tensor, classes: int) -> None:
     Raises
     ------
     InputError
-        If the network cannot read the samples; if there are not logits ``(n, K)`` of at least one a
-        label; if none is finite; if a second call or the continuous input gives others; if it has
-        layers that draw from the global generator or keep statistics.
+        If the network cannot read the samples; if its logits are not ``(n, K)`` with at least one
+        column per label; if no logit is finite; if a second call or the continuous input gives
+        other logits; if it has layers that draw from the global generator or keep statistics.
     """
     for layer, module in network.named_modules():
         if isinstance(module, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._NormBase):
@@ -79,7 +79,7 @@ def require_fit(network: Network, name: str, x: Tensor, classes: int) -> None:
         logits, again = network(x), network(x)
     except InputError:
         raise
-    except Exception as error:  # whatever a module of the user's own raises
+    except Exception as error:  # a user's own module may raise anything
         raise InputError(
             f"{name} cannot read samples of shape {tuple(x.shape)} and type {x.dtype}"
             f" ({first_line(error)})."

@@ -29,7 +29,7 @@ class MLPConfig:
         For tokens, such as the pairs of modulo addition: width of a learned embedding of each
         (:class:`EmbeddedMLP`); 0 for one-hot vectors (:class:`OneHotMLP`).
     extra_outputs : int
-        Logits beside those of the labels; Omnigrok's MLP on modulo addition has one more.
+        Logits in addition to those of the labels; Omnigrok's MLP on modulo addition has one more.
     """
 
     hidden: tuple[int, ...] = (200, 200)
@@ -46,7 +46,7 @@ class MLPConfig:
         whole("extra_outputs", self.extra_outputs, least=0)
 
     def build(self, data: DataShape, *, generator: torch.Generator, dtype: torch.dtype) -> Network:
-        """Return the network for images, or for tokens where the data are these."""
+        """Return the network for images, or for tokens if the data are tokens."""
         then = (*self.hidden, data.classes + self.extra_outputs)
         if data.tokens is not None and self.embedding:
             return EmbeddedMLP(
@@ -146,10 +146,10 @@ class MLP(Network):
 
 
 class OneHotMLP(MLP):
-    """The MLP on samples of several tokens, such as pairs (a, b): their one-hot vectors.
+    """The MLP on one-hot vectors of several tokens, such as pairs (a, b).
 
-    Its continuous input are these vectors side by side, ``(n, length · tokens)``, so that the first
-    layer is an embedding of each token at each place.
+    Its continuous input is these vectors side by side, ``(n, length · tokens)``, so the first layer
+    embeds each token at each place.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ class OneHotMLP(MLP):
         """Tokens ``(n, length)`` -> continuous input ``(n, d)``, which itself passes unchanged."""
         if x.is_floating_point():
             return x
-        # Not functional.one_hot, which reads the tokens back to the host.
+        # functional.one_hot would read the tokens back to the host.
         every = torch.arange(self.tokens, device=x.device)
         return (x.unsqueeze(-1) == every).flatten(1).to(self.first_weight.dtype)
 

@@ -14,24 +14,23 @@ from grokbook.models.base import Network
 
 
 class ModuleNetwork(Network):
-    """A module of the user's own, with the continuous input and first layer that metrics need.
+    """A user's own module, with the continuous input and the first layer that metrics need.
 
-    Of images, the continuous input is the image. Of tokens, it is their one-hot vectors side by
-    side, which the module reads in place of the tokens; or the output of the module that is named
-    as ``embedding``, through which alone the module may see the tokens.
+    For images, the continuous input is the image. For tokens, it is their one-hot vectors side by
+    side, which the module reads in place of the tokens, or the output of the submodule named by
+    ``embedding``. The module may then read the tokens through that submodule only.
 
     Parameters
     ----------
     module : nn.Module
         Data -> logits ``(n, K)``.
     embedding : str
-        Name of a module within that embeds the tokens, such as "embed".
+        Name of the submodule that embeds the tokens, such as "embed".
     one_hot : int
         How many different tokens there are, if the module reads one-hot vectors, ``(n, length ·
         one_hot)``.
     first_layer : str
-        Name of a module within whose output is f(·, W₁), for the metrics of sections 5 and 6. They
-        are refused without it.
+        Name of the submodule whose output is f(·, W₁). The metrics of sections 5 and 6 need it.
 
     Examples
     --------
@@ -65,7 +64,7 @@ class ModuleNetwork(Network):
                 )
 
     def inputs(self, x: Tensor) -> Tensor:
-        """Return the continuous input of data ``x``, one row a sample."""
+        """Return the continuous input of data ``x``, one row per sample."""
         if self.embedding:
             return self.module.get_submodule(self.embedding)(x)
         kind = next(self.module.parameters()).dtype
@@ -87,7 +86,7 @@ class ModuleNetwork(Network):
         return found[-1].flatten(1)
 
     def other_first_layer(self, inputs: Tensor) -> Tensor:
-        """Return the continuous input, one row a sample."""
+        """Return the continuous input, one row per sample."""
         return inputs.flatten(1)
 
     def logits(self, inputs: Tensor) -> Tensor:
@@ -111,13 +110,13 @@ class ModuleNetwork(Network):
             return (len(x), *self.inputs(x[:1]).shape[1:])
 
     def _tokens_of(self, inputs: Tensor) -> tuple[int, ...]:
-        """Shape of the tokens whose embedding ``inputs`` is: without the last axis."""
+        """Shape of the tokens that ``inputs`` embeds: its shape without the last axis."""
         return tuple(inputs.shape[:-1])
 
 
 @contextmanager
 def _hooked(module: nn.Module, seen: Callable[[Tensor], Any]) -> Iterator[None]:
-    """Show a module's output to a function meanwhile; a tensor that it returns takes its place."""
+    """Pass a module's output to a function within the block; a tensor it returns replaces it."""
     handle = module.register_forward_hook(lambda _, __, out: seen(out))
     try:
         yield

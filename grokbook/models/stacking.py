@@ -1,4 +1,4 @@
-"""Several networks of one shape as one, for training seeds together."""
+"""Stacks of several networks of one shape, to train seeds together."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class WithWeights:
 
 
 def stacked_weights(models: list[Network]) -> dict[str, Tensor]:
-    """Move the weights of several networks into one tensor a name, seeds first.
+    """Move the weights of several networks into one tensor per name; the first axis is the seed.
 
-    Afterwards each network's weights are views of these, so that an optimiser step on the stack is
-    one on every network. Asked again, the same tensors are returned.
+    Each network's weights become views of these tensors, so an optimiser step on the stack steps
+    every network. A second call returns the same tensors.
     """
     if not hasattr(models[0], "_stack"):
         stack = {}

@@ -1,4 +1,4 @@
-"""The transformer of the paper's modulo addition, of one layer or more.
+"""The transformer of the paper's modulo addition, with one or more layers.
 
 Attention is written out in plain matrix products, so that second derivatives exist.
 """
@@ -27,10 +27,10 @@ class TransformerConfig:
     layers : int
         1 in the paper and in Nanda et al. [2023], 2 in Power et al. [2022].
     shared_positions : bool
-        Give both operands the same position, so that f(a, b) = f(b, a): the commutative law by
-        construction.
+        Give both operands the same position, so that f(a, b) = f(b, a) by construction.
     extra_outputs : int
-        Logits beside those of the labels: 1 in Nanda et al., whose unembedding has a row for "=".
+        Logits in addition to those of the labels: 1 in Nanda et al., whose unembedding has a row
+        for "=".
     """
 
     d: int = 128
@@ -71,9 +71,9 @@ class Transformer(Network):
     226 688 parameters at the paper's sizes. Attention is causal.
 
     The answer is read at the last position only, so in the last layer only that position is
-    computed: one query, one row of the MLP. Where there is one layer and no noise is added, a key
-    or value depends on a token and its position alone, and is computed once per token and position
-    (2p + 1 rows) instead of once per pair (3n).
+    computed: one query, one row of the MLP. With one layer and no noise, a key or value depends on
+    a token and its position alone, and is computed once per token and position (2p + 1 rows)
+    instead of once per pair (3n).
 
     With ``shared_positions`` both operands have one position and see each other, and are read in
     ascending order, so that f(a, b) = f(b, a) to the last bit.
@@ -87,7 +87,7 @@ class Transformer(Network):
         Number of layers. The last one's weights have the plain names; those before it are
         ``earlier.0`` and so on, drawn after it.
     shared_positions : bool
-        Whether the operands' positions are one.
+        Whether both operands have the same position.
     outputs : int, optional
         Number of logits; p if not given.
     generator : torch.Generator
@@ -179,7 +179,7 @@ class Transformer(Network):
         return (len(x), 3, self.embedding.shape[1])
 
     def _ordered(self, x: Tensor) -> Tensor:
-        """Pairs as they are read."""
+        """Pairs in the order in which they are read."""
         return x.sort(dim=1).values if self.shared_positions else x
 
     def _positions(self) -> Tensor:
@@ -191,7 +191,7 @@ class Transformer(Network):
         n, _, d = inputs.shape
         last = inputs[:, 2]
         # ⟨q, W_Kᵀ x_j⟩ = ⟨W_K q, x_j⟩ and Σ_j A_j W_Vᵀ x_j = W_Vᵀ (Σ_j A_j x_j), head by head: one
-        # product a pair in place of one a token.
+        # product per pair instead of one per token.
         query = (last @ self.query).view(n, self.heads, d // self.heads)  # not -1: n may be 0
         key = self.key.view(d, self.heads, -1)
         value = self.value.view(d, self.heads, -1)
@@ -238,7 +238,7 @@ class Transformer(Network):
 class Layer(nn.Module):
     """A layer before the last one: attention and MLP at all three positions, ``(n, 3, d)``.
 
-    Attention is causal, but where the operands' positions are one they see each other.
+    Attention is causal, except that operands with one position see each other.
     """
 
     def __init__(

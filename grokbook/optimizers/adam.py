@@ -13,7 +13,7 @@ from grokbook.optimizers.base import Tensors, check_betas, linear_warm_up
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam [Kingma & Ba 2015, arXiv:1412.6980]; its decay is that of an ℓ₂ penalty on the loss.
+    """Adam [Kingma & Ba 2015, arXiv:1412.6980]; its decay is an ℓ₂ penalty on the loss.
 
     With g ← g + weight_decay · w, m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g², each step takes
     lr · m̂ / (√v̂ + eps) from a weight, where m̂ and v̂ are m and v over 1 − β₁ᵗ and 1 − β₂ᵗ.

@@ -34,8 +34,7 @@ class AdamW:
     warmup_steps : int
         Steps of linear learning-rate warm-up, w. The step after k others has the rate
         lr · min((k + 1) / w, 1): ours begins at lr/10 where w = 10. Nanda's is lr · min(k / 10, 1)
-        from k = 0, so that its first step moves nothing and each later one is where ours was a
-        step before.
+        from k = 0, so its first step moves nothing and its later steps lag ours by one.
     """
 
     elementwise: ClassVar[bool] = True

@@ -1,11 +1,11 @@
-"""What optimisers, gradient filters and constraints have to offer.
+"""The interfaces of optimisers, gradient filters and constraints.
 
 One training step is a chain: gradient → filters, in order → optimiser → constraint. Each link is a
-frozen dataclass of settings. An optimiser's settings build what `torch.optim` offers; a filter's or
-constraint's are functions of what they are given, and whatever they keep from step to step lies in
-a ``memory`` of tensors that is part of every checkpoint.
+frozen dataclass of settings. An optimiser's settings build a `torch.optim` optimiser. Filters and
+constraints are functions of their arguments; what they keep from step to step is in a ``memory`` of
+tensors, which every checkpoint saves.
 
-Weights and gradients are always those of one network, also where several seeds train together. They
+Weights and gradients are always those of one network, even if several seeds train together. They
 are named as in ``network.named_parameters()``; a weight that the loss does not depend on has no
 gradient.
 """
@@ -25,21 +25,21 @@ Tensors = dict[str, Tensor]
 
 @runtime_checkable
 class OptimizerSettings(Protocol):
-    """Settings of an optimiser; also of your own, a frozen dataclass.
+    """Settings of an optimiser; your own must be a frozen dataclass.
 
-    Two more things may be there. ``factor(taken) -> float`` multiplies the learning rates in the
+    Two attributes are optional. ``factor(taken) -> float`` multiplies the learning rates in the
     step after ``taken`` others. A class attribute ``elementwise = True`` promises that an entry of
     a weight moves by its own gradients alone, whatever the shape of the tensor: then seeds that
-    train together are stepped as one tensor, else one after the other.
+    train together are stepped as one tensor, and otherwise one after the other.
     """
 
     def build(self, parameters: Tensors) -> torch.optim.Optimizer | Sequence[torch.optim.Optimizer]:
-        """Return the optimiser of these weights, or several, each of a part of them."""
+        """Return the optimiser of these weights, or several that share them out."""
 
 
 @runtime_checkable
 class GradientFilter(Protocol):
-    """What changes gradients before the optimiser sees them; also of your own."""
+    """A change of the gradients before the optimiser reads them; you may write your own."""
 
     def begin(self, weights: Tensors) -> Tensors:
         """Return the memory before the first step; its names and shapes stay as they are."""
@@ -47,7 +47,7 @@ class GradientFilter(Protocol):
     def filtered(
         self, gradients: Tensors, weights: Tensors, memory: Tensors, taken: int
     ) -> Tensors:
-        """Return the new gradients, of the same names and shapes; ``memory`` is changed in place.
+        """Return the new gradients, with the same names and shapes; ``memory`` changes in place.
 
         ``taken`` is the number of steps taken before this one.
         """
@@ -55,7 +55,7 @@ class GradientFilter(Protocol):
 
 @runtime_checkable
 class Constraint(Protocol):
-    """What puts the weights back in their place after each step; also of your own."""
+    """A change of the weights after each step; you may write your own."""
 
     def begin(self, weights: Tensors) -> Tensors:
         """Return the memory before the first step; its names and shapes stay as they are."""

@@ -24,12 +24,12 @@ class Chain:
     Parameters
     ----------
     filters : tuple
-        Of :class:`GrokfastEMA`, :class:`GrokfastMA`, :class:`OrthogonalGradient`, or of your own:
+        Any of :class:`GrokfastEMA`, :class:`GrokfastMA`, :class:`OrthogonalGradient`, or your own:
         frozen dataclasses with the methods of :class:`grokbook.optimizers.base.GradientFilter`.
     optimizer : AdamW, Adam, SGD or Muon
-        Or of your own: :class:`grokbook.optimizers.base.OptimizerSettings`.
+        Or your own :class:`grokbook.optimizers.base.OptimizerSettings`.
     constraint : NormClamp, optional
-        Or of your own: :class:`grokbook.optimizers.base.Constraint`.
+        Or your own :class:`grokbook.optimizers.base.Constraint`.
 
     Examples
     --------

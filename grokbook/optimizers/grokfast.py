@@ -14,7 +14,7 @@ from grokbook.optimizers.base import Tensors, check_share
 class GrokfastEMA:
     """Grokfast-EMA [Lee et al. 2024, arXiv:2405.20233]: g ← g + λ h, h ← α h + (1 − α) g.
 
-    h is the gradients' exponential mean; it begins as the first gradient.
+    h is the exponential mean of the gradients and starts as the first gradient.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class GrokfastEMA:
         non_negative("strength", self.strength)
 
     def begin(self, weights: Tensors) -> Tensors:
-        """h, before there is any gradient."""
+        """Return h before the first gradient."""
         return {name: torch.zeros_like(weight) for name, weight in weights.items()}
 
     def filtered(
@@ -55,12 +55,12 @@ class GrokfastEMA:
 class GrokfastMA:
     """Grokfast-MA [Lee et al. 2024, arXiv:2405.20233]: g ← g + λ mean of the last w gradients.
 
-    The mean includes the present gradient. Nothing is added before there are w of them.
+    The mean includes the present gradient. Nothing is added before step w.
 
     Parameters
     ----------
     window : int
-        w; as many gradients are kept, in the checkpoint too.
+        w, the number of gradients kept, also in the checkpoint.
     strength : float
         λ.
     """
@@ -74,7 +74,7 @@ class GrokfastMA:
         non_negative("strength", self.strength)
 
     def begin(self, weights: Tensors) -> Tensors:
-        """Return places for the last gradients, ``(window, *shape)`` a weight."""
+        """Return space for the last gradients, ``(window, *shape)`` per weight."""
         return {
             name: torch.zeros_like(weight).expand(self.window, *weight.shape).clone()
             for name, weight in weights.items()

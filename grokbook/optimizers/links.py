@@ -1,4 +1,4 @@
-"""The links of one chain, with the weights they act on and all that they keep between steps."""
+"""The links of one chain, with their weights and all that they keep between steps."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ State = dict[str, Any]
 
 
 class Links:
-    """A chain and the weights of one network; or, where that is the same, of a stack of several.
+    """A chain and the weights of one network, or of a stack if the chain steps it equally.
 
-    Its state is that of a `torch.optim` optimiser. Where there are several, these are under
-    ``parts``; the memories of filters and constraint are under ``filters`` and ``constraint``.
+    Its state is that of a `torch.optim` optimiser. The states of several optimisers are under
+    ``parts``, the memories of filters and constraint under ``filters`` and ``constraint``.
     """
 
     def __init__(self, chain: Chain, weights: Tensors) -> None:
@@ -75,7 +75,7 @@ class Links:
             self.weights[name].grad = gradients[name]
 
     def state(self, seed: int | None = None) -> State:
-        """Return the state; of a stack, that of one seed."""
+        """Return the state, or that of one seed of a stack."""
         dicts = [part.state_dict() for part in self.parts]
         if seed is not None:
             for one, shapes in zip(dicts, self._shapes(), strict=True):
@@ -101,7 +101,7 @@ class Links:
             if [g["params"] for g in one["param_groups"]] != [g["params"] for g in wanted]:
                 raise ValueError("other parameters")
             if not hasattr(self.chain.optimizer, "elementwise"):
-                continue  # one of the user's own may keep what it likes
+                continue  # a user's own optimiser may keep anything
             for index, averages in one["state"].items():
                 shape = shapes[index] if seeds is None else shapes[index][1:]
                 for name, value in averages.items():
@@ -114,7 +114,7 @@ class Links:
             _require_alike(state["constraint"], self.constraint)
 
     def restore(self, state: State) -> None:
-        """Set everything back to a state."""
+        """Restore everything from a state."""
         for part, one in zip(self.parts, self._dicts(state), strict=True):
             part.load_state_dict(one)
         kept = list(zip(self.memories, state.get("filters", ()), strict=True))
@@ -125,7 +125,7 @@ class Links:
                 memory[name] = value.to(memory[name].device, copy=True)
 
     def restore_stacked(self, states: Sequence[State]) -> None:
-        """Set a stack back to the states of its seeds."""
+        """Restore a stack from the states of its seeds."""
         dicts = [self._dicts(state) for state in states]
         together = []
         for place, (first, shapes) in enumerate(zip(dicts[0], self._shapes(), strict=True)):
@@ -142,7 +142,7 @@ class Links:
         self.restore(together[0] if len(together) == 1 else {"parts": together})
 
     def _dicts(self, state: State) -> list[State]:
-        """Torch's state of each part, without what is ours."""
+        """Torch's state of each part, without our additions."""
         if len(self.parts) > 1:
             return list(state["parts"])
         return [{"state": state["state"], "param_groups": state["param_groups"]}]

@@ -18,8 +18,8 @@ class Muon:
 
     With B ← μ B + (1 − μ) G and the Nesterov mean U = (1 − μ) G + μ B, each step multiplies an
     a × b matrix by 1 − lr · weight_decay, then takes lr · √max(1, a/b) · NS(U) from it. NS is five
-    Newton-Schulz iterations in bfloat16, which bring U near the closest orthogonal matrix. As its
-    authors do, embeddings, unembedding and whatever is no matrix are left to AdamW.
+    Newton-Schulz iterations in bfloat16, which bring U near the closest orthogonal matrix. As in
+    the authors' code, AdamW steps embeddings, unembedding and everything that is not a matrix.
 
     The shape is the tensor's own: an ``nn.Linear`` holds outputs × inputs, our transformer inputs ×
     outputs.
@@ -31,13 +31,14 @@ class Muon:
     momentum : float
         μ, in [0, 1).
     weight_decay : float
-        Decoupled ℓ₂ decay of all weights, each by the learning rate it has.
+        Decoupled ℓ₂ decay of all weights, each at its own learning rate.
     adamw_lr : float
         Learning rate of the rest.
     adamw_betas : pair of float
         AdamW's averaging rates, in [0, 1).
     by_adamw : tuple of str
-        Names of matrices that AdamW steps, too: whole, as "layers.0.weight", or their last part.
+        Names of further matrices that AdamW steps: whole, such as "layers.0.weight", or the last
+        part.
     warmup_steps : int
         Steps of linear learning-rate warm-up, as :class:`grokbook.optimizers.adamw.AdamW`'s.
     """

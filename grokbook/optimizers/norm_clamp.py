@@ -31,7 +31,7 @@ class NormClamp:
             positive("radius", self.radius)
 
     def begin(self, weights: Tensors) -> Tensors:
-        """r, where it is the initial norm."""
+        """Return r if it is the initial norm."""
         return {"radius": _norm(weights)} if self.radius is None else {}
 
     def constrain(self, weights: Tensors, memory: Tensors) -> None:

@@ -14,15 +14,15 @@ from grokbook.optimizers.links import Links, State
 
 
 class Optimizer:
-    """A chain at work on one network, or on several of one shape, as if each were alone.
+    """A chain applied to one network, or to several of one shape, each as if it were alone.
 
-    Several are stepped as one stack where the chain is one elementwise optimiser and nothing else.
-    In every other case each has an optimiser and a memory of its own.
+    Several are stepped as one stack if the chain is one elementwise optimiser and nothing else.
+    Otherwise each has its own optimiser and memory.
 
     Parameters
     ----------
     settings : OptimizerSettings or Chain
-        What to do.
+        The chain, or its optimiser alone.
     models : list of nn.Module
         The networks; more than one share stacked weights afterwards
         (:func:`grokbook.models.stacking.stacked_weights`).
@@ -61,7 +61,7 @@ class Optimizer:
         return list(self._leaves.values())
 
     def step(self, loss: Tensor, taken: int) -> None:
-        """Descend ``loss`` once, as step number ``taken`` counted from 0."""
+        """Descend ``loss`` once; ``taken`` steps were taken before."""
         for leaf in self._leaves.values():
             leaf.grad = None
         loss.backward()
@@ -79,11 +79,11 @@ class Optimizer:
         return self._links[seed].state()
 
     def require_fit(self, state: State) -> None:
-        """Refuse a state, in the form of :meth:`state`, of other parameters, with a ValueError."""
+        """Raise a ValueError for a :meth:`state` of other parameters."""
         self._links[0].require_fit(state, seeds=self.seeds if self._stacked else None)
 
     def restore(self, states: Sequence[State]) -> None:
-        """Set the optimiser back to the states of its seeds."""
+        """Restore the optimiser from the states of its seeds."""
         if self._stacked:
             self._links[0].restore_stacked(states)
         else:

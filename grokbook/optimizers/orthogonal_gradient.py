@@ -9,16 +9,16 @@ import torch
 from grokbook._support.validation import conform
 from grokbook.optimizers.base import Tensors
 
-_TINY = 1e-30  # the authors', against weights or gradients of 0
+_TINY = 1e-30  # the authors' value; avoids division by 0
 
 
 @dataclass(frozen=True)
 class OrthogonalGradient:
     """⊥Grad [Prieto et al. 2025, "Grokking at the edge of numerical stability", arXiv:2501.04697].
 
-    g⊥ = g − (⟨w, g⟩ / ⟨w, w⟩) w, scaled to the length of g: weight tensor by weight tensor, as in
-    the authors' code. In the direction w lies what they call naive loss minimisation: larger logits
-    and no other answer.
+    g⊥ = g − (⟨w, g⟩ / ⟨w, w⟩) w, scaled to the length of g, one weight tensor at a time as in the
+    authors' code. A step along w is what they call naive loss minimisation: it enlarges the logits
+    and changes no answer.
     """
 
     def __post_init__(self) -> None:

@@ -16,7 +16,8 @@ class SGD:
     """Gradient descent with heavy-ball momentum [Polyak 1964; Sutskever et al. 2013].
 
     With g ← g + weight_decay · w and b ← momentum · b + g, b = g in the first step, each step takes
-    lr · b from a weight. Whether the gradient is that of a mini-batch, ``batch_size`` says.
+    lr · b from a weight. The gradient is that of a mini-batch if the experiment sets
+    ``batch_size``.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""What a strategy is, and standard training.
+"""The interface of a strategy, and standard training.
 
 A strategy is a small frozen object with two methods. :meth:`noise` holds all of its randomness and
-bookkeeping; :meth:`loss` is pure arithmetic, so that it can be compiled. The trainer knows no
-strategy by name. At zero strength each one is ``Standard`` to the last bit.
+bookkeeping; :meth:`loss` is pure arithmetic, so that it can be compiled. The trainer does not treat
+any strategy by name. At zero strength each one equals ``Standard`` to the last bit.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class TrainingState:
         Returns the current clean accuracy on the whole training set, in [0, 1], as a 0-dimensional
         tensor on the network's device.
     memory : dict of str to Tensor
-        What a strategy keeps between steps; saved in checkpoints, from which tensors come back on
-        the network's device.
+        What a strategy keeps between steps. Checkpoints save it, and restored tensors are on the
+        network's device.
     outputs : int
         Number of logits K of the network.
     noisy_accuracy : callable, optional
@@ -63,16 +63,16 @@ class TrainingState:
 
 @runtime_checkable
 class Strategy(Protocol):
-    """The objective that one optimiser step descends; also one of your own, a frozen dataclass.
+    """The objective that one optimiser step descends; your own must be a frozen dataclass.
 
     A class attribute ``compilable = False`` keeps ``compiled="auto"`` from compiling it.
     """
 
     def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
-        """Draw what ``loss`` needs of randomness; None, at every step, for nothing.
+        """Draw the random numbers that ``loss`` needs; None at every step if it needs none.
 
-        Most add it to the continuous input, whose shape is ``shape``; ``like`` is a tensor of its
-        type and device. Nothing is read back to the host, so that a GPU is not waited for.
+        Most strategies add it to the continuous input, whose shape is ``shape``; ``like`` is a
+        tensor of its type and device. Read nothing back to the host, which would wait for the GPU.
         """
 
     def loss(
@@ -84,7 +84,7 @@ class Strategy(Protocol):
 def standard_normal(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
     """Draw N(0, 1) in float32 where the generator is; return it in ``like``'s type and device.
 
-    So a network of higher precision, or on a GPU, sees the same noise.
+    So a network in higher precision or on a GPU gets the same noise.
     """
     drawn = torch.randn(
         shape, generator=generator, dtype=torch.float32, device=generator.device,

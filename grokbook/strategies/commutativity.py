@@ -23,9 +23,9 @@ class AbelianRegularized:
     coefficient : float
         100 in the paper.
     test_mirrors : bool
-        Whether the law is asked of every training pair. If not, it is asked of those alone whose
-        mirror image is a training pair too, so that no input of a test pair is read. It then needs
-        the full training set each step.
+        Whether the term covers every training pair. If not, it covers only those whose mirror image
+        is also a training pair, so no input of a test pair is read. It then needs the full training
+        set each step.
     """
 
     coefficient: float = 100.0
@@ -59,8 +59,8 @@ class AbelianRegularized:
 class MirrorAugmented:
     """Standard training on the training pairs and their mirror images: a control (section 4.1).
 
-    It reads what :class:`AbelianRegularized` reads, and in place of the law gives the mirrored
-    pairs their labels, which are those of the training pairs. Only for pairs.
+    It reads the same inputs as :class:`AbelianRegularized`. In place of the law it gives each
+    mirrored pair the label of its training pair. Only for pairs.
     """
 
     def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
@@ -82,7 +82,7 @@ def mirrored_within(x: Tensor) -> Tensor:
     >>> mirrored_within(torch.tensor([[0, 1], [1, 0], [2, 2], [3, 0]])).tolist()
     [True, True, True, False]
     """
-    each = torch.tensor([2**31, 1], device=x.device)  # one whole number a pair
+    each = torch.tensor([2**31, 1], device=x.device)  # one integer per pair
     codes, mirrored = (x * each).sum(dim=1), (x.flip(1) * each).sum(dim=1)
     known = codes.sort().values
     at = torch.searchsorted(known, mirrored).clamp(max=len(x) - 1)

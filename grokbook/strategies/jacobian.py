@@ -19,8 +19,8 @@ class JacobianRegularized:
     The loss gains coefficient · (1/n) Σ ‖J(xᵢ)‖_F, where J is the logits' Jacobian in the
     continuous input. As in the authors' code, ‖J‖_F² is estimated by
     (K / m) Σ_k ‖Jᵀ v_k‖² over m directions v_k, uniform on the unit sphere of the K logits and
-    drawn anew each step [Hoffman et al. 2019, arXiv:1908.02729]. The square is without bias, its
-    root a little too small.
+    drawn anew each step [Hoffman et al. 2019, arXiv:1908.02729]. The estimate of the square is
+    unbiased, its root a little too small on average.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Training losses. The paper's two (section 2.1) are in float64, whatever the network's type.
 
-In float32 the log-softmax of a memorised training set rounds to exact zeros and the run shows
+In float32 the log-softmax of a memorised training set rounds to exact zeros, and the run shows
 slingshots that the paper's curves do not have.
 """
 
@@ -58,7 +58,7 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
 def cross_entropy_float32(logits: Tensor, y: Tensor) -> Tensor:
     """Mean over samples of −log softmax(logits)_y in float32, whatever the network's type.
 
-    The loss of most code for grokking. Once the correct logit leads by about 17, the loss of a
+    Most code on grokking uses this loss. Once the correct logit leads by about 17, the loss of a
     sample and its gradient round to 0: softmax collapse [Prieto et al. 2025, arXiv:2501.04697].
 
     Parameters
@@ -100,7 +100,7 @@ def stablemax(logits: Tensor, y: Tensor) -> Tensor:
     True
     """
     z = logits.double()
-    # The branch that is not taken has a pole at 1, which would turn the gradient there into NaN.
+    # The other branch has a pole at 1, which would make the gradient there NaN.
     scores = torch.where(z < 0, 1 / (1 - z.clamp(max=0)), z + 1)
     return (scores.sum(dim=1).log() - scores.gather(1, y[:, None]).squeeze(1).log()).mean()
 
@@ -116,10 +116,10 @@ LossName = Literal["mse", "cross_entropy", "cross_entropy_float32", "stablemax"]
 
 @runtime_checkable
 class Loss(Protocol):
-    """A loss of your own: a frozen dataclass that can be called."""
+    """Interface of a loss of your own: a callable frozen dataclass."""
 
     def __call__(self, logits: Tensor, y: Tensor) -> Tensor:
-        """Logits ``(n, K)`` and labels ``(n,)`` -> scalar, of the type that it is computed in."""
+        """Logits ``(n, K)`` and labels ``(n,)`` -> scalar, in the type of the computation."""
 
 
 def criterion(loss: str | Loss) -> Criterion:

@@ -14,8 +14,8 @@ from grokbook.strategies.base import Criterion, Forward, TrainingState, standard
 class Perturbed:
     """Degrokking by perturbation, (1/n) Σ ℓ(f(xᵢ + Δᵢ, W), yᵢ), Δ ~ N(0, σ²I) (section 3.2).
 
-    σ = max(λ₁ (1 − train accuracy), λ₂), the noise drawn anew each step. The paper does not say
-    which accuracy, nor how often it is taken: here the clean one on the whole training set,
+    σ = max(λ₁ (1 − train accuracy), λ₂), with new noise each step. The paper does not say which
+    accuracy it uses, nor how often it measures it. We use the clean one on the whole training set,
     every ``refresh`` steps.
 
     Parameters
@@ -25,11 +25,11 @@ class Perturbed:
     refresh : int
         Steps between two updates of σ.
     noise_on_equals : bool
-        Whether the token "=" is perturbed, too, as the paper's formula has it. Only the transformer
+        Whether the token "=" is also perturbed, as in the paper's formula. Only the transformer
         has that token.
     noisy_accuracy : bool
-        Whether σ follows the accuracy under noise of the present σ, drawn for it alone, in place of
-        the clean one. At the first step there is no σ yet, and the clean one is taken.
+        Whether σ follows the accuracy under separately drawn noise of the current σ, in place of
+        the clean accuracy. The first step has no σ yet and uses the clean one.
 
     With λ₁ = 0 the noise has the constant size σ = λ₂.
     """

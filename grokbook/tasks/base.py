@@ -1,4 +1,4 @@
-"""What a task is: a split, and what the rest of the house has to know of it."""
+"""A task: a split of data, and what the rest of the package needs to know about it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Split:
     ------
     InputError
         If a tensor has another shape or type, a label is outside its range, an input is not finite,
-        or there is nothing to train on.
+        or the training set is empty.
     """
 
     train_x: Tensor
@@ -75,7 +75,7 @@ class Split:
         return Split(train_x, train_y, test_x, test_y, self.classes)
 
     def checksum(self) -> str:
-        """SHA-256 over the four tensors' bytes, in order: what a run's manifest records."""
+        """SHA-256 over the four tensors' bytes, in order; a run's manifest records it."""
         digest = hashlib.sha256()
         for tensor in (self.train_x, self.train_y, self.test_x, self.test_y):
             digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
@@ -85,18 +85,18 @@ class Split:
 
 @runtime_checkable
 class Loadable(Protocol):
-    """The least that a task of your own has to have; it must be a frozen dataclass, too."""
+    """The least that a task of your own needs; it must also be a frozen dataclass."""
 
     def load(self) -> Split:
         """Return the data, the same at every call."""
 
 
 class Task(Loadable, Protocol):
-    """What is learned: data, and how people speak of it and tell that it was learned.
+    """What is learned: the data, their names, and the test accuracy that counts as learned.
 
-    Everything but :meth:`load` has a default. A frozen dataclass derived from this class changes
-    what it likes, by a plain class attribute (``grokked = 0.8``) or a property. No annotation: that
-    would make it a field, and a field changes an experiment's id.
+    Everything but :meth:`load` has a default. A frozen dataclass derived from this class overrides
+    a default by a plain class attribute (``grokked = 0.8``) or a property. Do not annotate the
+    attribute: an annotation makes it a field, and a field changes an experiment's id.
 
     Examples
     --------
@@ -115,7 +115,7 @@ class Task(Loadable, Protocol):
 
     @property
     def key(self) -> str:
-        """What names of experiments on it begin with, such as "modadd"."""
+        """First part of the names of its experiments, such as "modadd"."""
         return type(self).__name__.lower()
 
     @property
@@ -140,19 +140,19 @@ class Task(Loadable, Protocol):
 
     @property
     def inputs_kind(self) -> Inputs:
-        """Pairs of tokens, which have a law and mirror images, or vectors."""
+        """Kind of inputs: pairs of tokens, which have a law and mirror images, or vectors."""
         return "vectors"
 
     @property
     def loss(self) -> Literal["mse", "cross_entropy"]:
-        """The loss that it is usually trained with."""
+        """The usual training loss."""
         return "cross_entropy"
 
     def label_table(self) -> Tensor | None:
-        """Return the true answers ``(p, p)``, "a ∘ b =" at [a, b]; None where inputs are no pairs.
+        """Return the true answers ``(p, p)``, "a ∘ b =" at [a, b]; None if inputs are not pairs.
 
-        Int64, and -1 where a pair is no question, as in division by zero. By default read off the
-        data.
+        Int64, and -1 where a pair is not a question, as in division by zero. The default reads it
+        from the data.
         """
         if self.inputs_kind != "pairs":
             return None
@@ -166,13 +166,13 @@ class Task(Loadable, Protocol):
 
     @property
     def commutes(self) -> bool | None:
-        """Whether a ∘ b = b ∘ a wherever both are questions; None where inputs are no pairs."""
+        """Whether a ∘ b = b ∘ a wherever both are questions; None if inputs are not pairs."""
         table = self.label_table()
         return None if table is None else commutes(table)
 
 
 class _Described(Task):
-    """A data set that has :meth:`load` and whichever else of a :class:`Task`."""
+    """A data set that has :meth:`load` and perhaps other parts of a :class:`Task`."""
 
     def __init__(self, own: Loadable) -> None:
         self._own = own
@@ -195,7 +195,7 @@ class _Described(Task):
 
 
 def described(dataset: Loadable) -> Task:
-    """Return a data set as a :class:`Task`, with the defaults for whatever it does not say.
+    """Return a data set as a :class:`Task`, with defaults for what it does not define.
 
     Examples
     --------
@@ -209,12 +209,12 @@ def described(dataset: Loadable) -> Task:
     >>> task.title, task.grokked, task.inputs_kind, task.label_table()
     ('Upside down', 0.7, 'vectors', None)
     """
-    # The class, not what it looks like: a task that only looks like one may lack what comes later.
+    # Test the class, not the attributes: a look-alike may lack what a later version adds.
     return dataset if Task in type(dataset).__mro__ else _Described(dataset)  # type: ignore[return-value]
 
 
 def reseeded(dataset: Kind, seed: int) -> Kind:
-    """Return a data set with another seed, also in the one that it wraps; itself if it has none.
+    """Return a data set with another seed, also in the task it wraps; unchanged without a seed.
 
     Examples
     --------

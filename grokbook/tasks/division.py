@@ -16,13 +16,13 @@ class ModularDivision(Modular):
     """The p (p - 1) pairs (a, b), b ≠ 0, with label a · b⁻¹ mod p, a random share for training.
 
     The operation x / y of Power et al. [2022, arXiv:2201.02177, appendix A.1.1], who take p = 97,
-    0 ≤ x < p and 0 < y < p: a pair with b = 0 is no question, it is neither trained on nor tested.
-    It does not commute.
+    0 ≤ x < p and 0 < y < p: a pair with b = 0 is not a question and is neither trained on nor
+    tested. It does not commute.
 
     Raises
     ------
     InputError
-        If p is no prime, as not every b has an inverse then; else as
+        If p is not prime, since some b then has no inverse; otherwise as
         :class:`grokbook.tasks.modular.ModularAddition`.
 
     Examples

@@ -37,7 +37,7 @@ _MNIST_MIRRORS = (
 
 
 class _Images(Task):
-    """What the images share, after Omnigrok [Liu et al. 2022b]."""
+    """Settings shared by the image tasks, after Omnigrok [Liu et al. 2022b]."""
 
     axis = "log"
     grokked = 0.8
@@ -49,9 +49,9 @@ class MNIST(_Images):
     """The first ``train_points`` MNIST training images and the whole test set of 10 000.
 
     Pixels are scaled to [0, 1] and flattened to 784 [LeCun et al. 1998; setting of Liu et al.
-    2022b]. The files are read from the folder in ``GROKBOOK_DATA`` where that is set, else
-    downloaded once per user from two public mirrors; either way their decompressed content must
-    have the published SHA-256.
+    2022b]. The files are read from the folder in ``GROKBOOK_DATA`` if that is set, and otherwise
+    downloaded once per user from one of two public mirrors. Their decompressed content must have
+    the published SHA-256.
 
     Raises
     ------
@@ -148,8 +148,8 @@ def _mnist_bytes(name: str) -> bytes:
             content = _gunzip(path, name)
             if content is not None and hashlib.sha256(content).hexdigest() == _MNIST_SHA256[name]:
                 return content
-            path.unlink(missing_ok=True)  # damaged: never to be read from the cache again
-        except OSError as error:  # a folder in its place, or a file that is not this user's
+            path.unlink(missing_ok=True)  # damaged: drop it from the cache
+        except OSError as error:  # a folder, or another user's file
             raise DataError(f"{path} cannot be read ({reason(error)}); remove it.") from error
         problems.append(f"{mirror} (wrong SHA-256)")
     raise DataError(
@@ -159,9 +159,9 @@ def _mnist_bytes(name: str) -> bytes:
 
 
 def _gunzip(path: Path, name: str) -> bytes | None:
-    """Decompressed content, or None where the file is truncated, of another size, or no gzip.
+    """Decompressed content, or None where the file is truncated, of another size, or not gzip.
 
-    No more is decompressed than the published file has, whatever lies there.
+    It decompresses at most as many bytes as the published file has.
     """
     size = _MNIST_BYTES[name]
     try:

@@ -1,4 +1,4 @@
-"""Modulo addition, the paper's second task; and what all tasks modulo p share."""
+"""Modulo addition, the paper's second task; and the base of all tasks modulo p."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Modular(PairTask):
         return self.p
 
     def label_table(self) -> Tensor:
-        """Return the true answers, int64 ``(p, p)``; -1 where a pair is no question."""
+        """Return the true answers, int64 ``(p, p)``; -1 where a pair is not a question."""
         numbers = torch.arange(self.p)
         return self.answer(numbers[:, None], numbers)
 

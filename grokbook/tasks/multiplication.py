@@ -13,7 +13,7 @@ from grokbook.tasks.modular import Modular
 class ModularMultiplication(Modular):
     """All p² pairs (a, b) with label a · b mod p, a random share of them for training.
 
-    Doshi et al. [2024, arXiv:2406.03495] write down weights that solve it. It commutes. For a
+    Doshi et al. [2024, arXiv:2406.03495] give weights that solve it. It commutes. For a
     prime p the numbers 1 … p - 1 are a cyclic group under it, as 0 … p - 2 are under addition, and
     0 times anything is 0.
 

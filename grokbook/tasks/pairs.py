@@ -32,7 +32,7 @@ class PairTask(Task):
 
     @property
     def tokens(self) -> int:
-        """Number of tokens p, which is that of the labels, too."""
+        """Number of tokens p, which is also the number of labels."""
         raise NotImplementedError
 
     @property
@@ -41,7 +41,7 @@ class PairTask(Task):
         return self.tokens**2
 
     def label_table(self) -> Tensor:
-        """Return the true answers, int64 ``(p, p)``; -1 where a pair is no question."""
+        """Return the true answers, int64 ``(p, p)``; -1 where a pair is not a question."""
         raise NotImplementedError
 
     @property
@@ -51,7 +51,7 @@ class PairTask(Task):
         return math.floor(self.train_fraction * self.pairs + 1e-9)
 
     def check_split(self) -> None:
-        """Refuse a share or a seed that gives no split, once p is known to be right."""
+        """Refuse a share or a seed that gives no split; p must have been checked before."""
         whole("seed", self.seed, least=0)
         if not 0 < self.train_fraction <= 1:
             raise InputError(f"train_fraction is {self.train_fraction}, but must lie in (0, 1].")

@@ -1,4 +1,4 @@
-"""Random labels on any task: what can be memorised and nothing else."""
+"""Random labels on any task: the network can only memorise them."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ Labelled = (
 
 @dataclass(frozen=True)
 class RandomLabels(Task):
-    """A task with labels drawn uniformly at random, of the training and of the test set alike.
+    """A task with labels drawn uniformly at random, in the training and the test set.
 
-    A network can learn the training set by heart and no more: test accuracy is 1/K at best on the
-    average, however long it trains [Zhang et al. 2017, arXiv:1611.03530]. So whatever happens on it
-    as in a network that groks is no sign of grokking. Inputs and split are those of the task, and
-    so are its step axis and the test accuracy that would count as grokked.
+    A network can only memorise the training set: its test accuracy is 1/K on average, however long
+    it trains [Zhang et al. 2017, arXiv:1611.03530]. So a signal that also appears here is not a
+    sign of grokking. Inputs, split, step axis and the test accuracy that would count as grokked are
+    those of the task.
 
     Parameters
     ----------
     task
-        One of the tasks here, or one of your own.
+        A task of the package, or one of your own.
     seed : int
         Of the labels.
 
@@ -77,7 +77,7 @@ class RandomLabels(Task):
 
     @property
     def grokked(self) -> float:
-        """That of the task, which no network should reach."""
+        """The threshold of the task, which no network should reach."""
         return self._task.grokked
 
     @property

@@ -12,17 +12,17 @@ from grokbook._support.seeding import generator
 from grokbook._support.validation import conform, whole
 from grokbook.tasks.base import Split, Task
 
-MOST_BITS = 62  # a row of bits is told by one int64
+MOST_BITS = 62  # one int64 encodes a row of bits
 
 
 @dataclass(frozen=True)
 class SparseParity(Task):
     """Random rows of n bits x ∈ {-1, 1}ⁿ, with label 1 if the product of the first k is negative.
 
-    That is the parity x₁ ⊕ … ⊕ x_k of k bits among n; which ones they are does not matter to a
-    network that starts at random. Barak et al. [2022, arXiv:2207.08799]; settings of Merrill et al.
-    [2023, arXiv:2303.11873], where it groks: n = 40, k = 3, 1000 training rows. No row is drawn
-    twice, so that the test set is unseen.
+    That is the parity x₁ ⊕ … ⊕ x_k of k bits among n; the choice of bits does not matter to a
+    network with random initial weights. Barak et al. [2022, arXiv:2207.08799]; settings of Merrill
+    et al. [2023, arXiv:2303.11873], where it groks: n = 40, k = 3, 1000 training rows. No row is
+    drawn twice, so no test row is in the training set.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class SparseParity(Task):
 
     @property
     def name(self) -> str:
-        """Parity of so many bits of so many."""
+        """Its name, such as "parity of 3 of 40 bits"."""
         return f"parity of {self.k} of {self.n} bits"
 
     def load(self) -> Split:

@@ -24,13 +24,13 @@ class SymmetricGroup(PairTask):
     (σ ∘ τ)(i) = σ(τ(i)). Permutations are numbered 0 … n! - 1 in lexicographic order, so that 0
     changes nothing. S₅, with 120 elements and 14 400 pairs, is the group of Power et al. [2022,
     arXiv:2201.02177, appendix A.1.1]; Chughtai et al. [2023, arXiv:2302.03025] and Stander et al.
-    [2023, arXiv:2312.06581] take networks apart that have learned it. It does not commute for
+    [2023, arXiv:2312.06581] analyse networks that have learned it. It does not commute for
     n > 2.
 
     Raises
     ------
     InputError
-        If n is no integer from 2 to 6; ``train_fraction`` and ``seed`` as in
+        If n is not an integer from 2 to 6; ``train_fraction`` and ``seed`` as in
         :class:`grokbook.tasks.modular.ModularAddition`.
 
     Examples
@@ -51,7 +51,7 @@ class SymmetricGroup(PairTask):
 
     @property
     def key(self) -> str:
-        """s5, or of another n."""
+        """"s5", or "s" with another n."""
         return f"s{self.n}"
 
     @property

@@ -140,6 +140,8 @@ def world() -> dict[str, pd.DataFrame]:
         "mnist-no-decay": pd.concat([mnist(s, 60_000).assign(weight_norm=100.0) for s in SEEDS]),
         "norm/clamp-1.0": arm("clamp-1.0", 3000),
         "norm/no-decay": arm("no-decay", 3000),
+        "norm/l1": arm("l1", 2000, norm=15.0),
+        "norm/decay": arm("decay", 2000, norm=25.0),
         **{
             f"mechanism/{name}": arm(name, steps)
             for name, steps in (
@@ -269,6 +271,9 @@ BREAKS = {
     "C8.mnist.groks": {"mnist_l1": flat},
     "C8.mnist.sooner": {"mnist_no_decay": slower(mnist, 20_000)},
     "C8.mnist.constrains": {"mnist_l1": scaled("weight_norm", 1)},
+    "C8.modadd.groks": {"norm/l1": arm("l1", 20_000)},
+    "C8.modadd.sooner": {"norm/l1": arm("l1", 4000)},
+    "C8.modadd.constrains": {"norm/l1": arm("l1", 2000, norm=28.0)},
     "C9.mnist.grokked": {"mnist_standard": slower(mnist, 8000)},
     "C9.modadd.half": {"modadd_standard": slower(modadd, 3000)},
     "C9.mnist.mean": {"mnist_standard": slower(mnist, 8000)},
