@@ -1,16 +1,17 @@
 """Intervals that cover at least 95 %, and how often a rule that reads them errs.
 
-Each takes one number a seed. None rests on more seeds than it has: below ``FEWEST`` there is no
-interval at all, because the range of five values holds their median 93.75 % of the time.
+Each takes one number per seed. Below ``FEWEST`` seeds there is no interval, because the range of
+five values holds their median only 93.75 % of the time.
 
-- `median_interval`: order statistics of the sample. Exact for any distribution. A value that is
-  known only to lie in a range enters with both of its ends.
+- `median_interval`: order statistics of the sample. Exact for any distribution. A value known only
+to lie in a range enters with both ends.
 - `share_interval`: Clopper and Pearson's for a binomial share.
-- `time_ratio_interval`: the ratio of two trainings' typical times, log-normal, with times that
-  did not come within their run as censored. Without censoring it is Student's interval for the
-  difference of two means of logarithms. With it, the same likelihood is profiled. (The package
-  lifelines fits the same model, and the tests hold ours to it. Its intervals are normal
-  approximations, too short for six seeds, and do not exist where one training never gets there.)
+- `time_ratio_interval`: the ratio of two trainings' typical times, log-normal, with times not
+reached within the run as censored. Without censoring it is Student's interval for the difference of
+two means of logarithms. With censoring, the same likelihood is profiled. (The package
+  lifelines fits the same model, and the tests compare ours with it. Its intervals are normal
+  approximations, which are too short for six seeds and do not exist if one training never reaches
+  the event.)
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special, stats
+from scipy import integrate, optimize, special, stats
 
 from grokbook._support.errors import InputError
 
@@ -35,7 +36,7 @@ _LOG_ROOT_TWO_PI = math.log(2 * math.pi) / 2
 class Interval(NamedTuple):
     """An estimate and the interval around it; all may be infinite.
 
-    ``estimate`` is a pair: the two differ where censored values leave it open between them.
+    ``estimate`` is a pair: the two differ if censored values leave the estimate open between them.
     """
 
     low: float
@@ -44,13 +45,12 @@ class Interval(NamedTuple):
 
 
 def median_interval(low: ArrayLike, high: ArrayLike | None = None) -> Interval:
-    """Enclose the median of the population that the values are a sample of.
+    """Enclose the median of the population from which the values are sampled.
 
     Parameters
     ----------
     low, high
-        (n,) values, or the ends of the ranges they are known to lie in. NaN is a value of which
-        nothing is known.
+        (n,) values, or the ends of the ranges they are known to lie in. NaN is an unknown value.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def median_interval(low: ArrayLike, high: ArrayLike | None = None) -> Interval:
 
 
 def rank(n: int) -> int:
-    """Return the largest k such that the k-th value of n from either end enclose the median.
+    """Return the largest k such that the k-th of n values from either end enclose the median.
 
     >>> rank(6), rank(9), rank(10), rank(20)
     (1, 2, 2, 6)
@@ -94,7 +94,7 @@ def rank(n: int) -> int:
 
 
 def share_interval(count: int, n: int) -> Interval:
-    """Enclose the share of seeds of which something is so, seen on ``count`` of ``n``.
+    """Enclose the share of seeds with a property, seen on ``count`` of ``n`` seeds.
 
     Examples
     --------
@@ -122,14 +122,14 @@ def time_ratio_interval(
     above, below
         (n,) and (m,) positive times, in steps: of the one training and of the other.
     above_came, below_came
-        Whether the event came at that time; where not, it comes later (it is censored).
+        Whether the event happened at that time; if not, it is later (censored).
 
     Returns
     -------
     Interval
-        All ratios that a likelihood ratio test does not refuse. Its bound is such that without
-        censoring the test is Student's; with it the number of events takes the place of the number
-        of times. Infinite at an end that the times say nothing about.
+        All ratios that a likelihood ratio test does not refuse. Its bound makes the test Student's
+        without censoring; with censoring, the number of events replaces the number of times. An end
+        is infinite if the times do not bound it.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def time_ratio_interval(
         """Smallest negative log-likelihood if the first training's logs lie ``shift`` higher."""
         return _normal_loss(np.r_[logs[0] - shift, logs[1]], np.r_[came[0], came[1]])
 
-    # Where only censored times lie on one side, the likelihood rises without end that way.
+    # If one side has only censored times, the likelihood rises without end that way.
     open_ends = (not came[1].any(), not came[0].any())
     spread = max(float(np.ptp(np.r_[logs[0], logs[1]])), 1e-3)
     reach = 20 * spread
@@ -198,7 +198,7 @@ def time_ratio_interval(
 
 
 def error_rates(n: int) -> dict[str, float]:
-    """Return how often the rule decides at all where the truth lies on the bound.
+    """Return how often the rule decides at all if the truth lies on the bound.
 
     Parameters
     ----------
@@ -208,9 +208,10 @@ def error_rates(n: int) -> dict[str, float]:
     Returns
     -------
     dict
-        By kind of interval, the probability that the whole interval lies on one given side of a
-        bound that is the truth: each of the two wrong outcomes has it. ``median``, exactly;
-        ``share`` at a bound of one half, exactly; ``ratio of times``, without censoring.
+        By kind of interval, the probability that the whole interval lies on one given side of the
+        bound if the truth is on the bound; each of the two wrong outcomes has this probability.
+        ``median``, exactly; ``share`` at a bound of one half, exactly; ``ratio of times``, without
+        censoring.
 
     Examples
     --------
@@ -226,20 +227,34 @@ def error_rates(n: int) -> dict[str, float]:
     return {"median": one_sided, "share": shares, "ratio of times": (1 - CONFIDENCE) / 2}
 
 
-def power(n: int, beyond: float) -> float:
+def power(n: int, beyond: float, before: float | None = None) -> float:
     """Return how often ``n`` seeds decide, if a share ``beyond`` of all seeds is past the bound.
 
     It is that of the median's interval, and of a share against one half.
+
+    Parameters
+    ----------
+    n
+        Seeds.
+    beyond, before
+        Shares of all seeds on one side of the bound and on the other; the rest lies on it. All
+        others are before it if ``before`` is not given.
 
     Examples
     --------
     >>> [round(power(n, 0.9), 2) for n in (6, 10, 20)]
     [0.53, 0.74, 0.99]
+    >>> round(power(20, 0.0, 0.8), 2)
+    0.8
     """
-    if not 0 <= beyond <= 1:
-        raise InputError(f"beyond is {beyond}, but must lie in [0, 1].")
+    before = 1 - beyond if before is None else before
+    if not (beyond >= 0 and before >= 0 and beyond + before <= 1 + 1e-9):
+        raise InputError(
+            f"beyond is {beyond} and before {before}, but both must be 0 or more, and 1 at most"
+            " together."
+        )
     k = rank(n)
-    return float(stats.binom.sf(n - k, n, beyond) + stats.binom.cdf(k - 1, n, beyond))
+    return float(stats.binom.sf(n - k, n, beyond) + stats.binom.sf(n - k, n, before))
 
 
 def power_of_time_ratio(n: int, ratio: float, spread: float) -> float:
@@ -268,6 +283,41 @@ def power_of_time_ratio(n: int, ratio: float, spread: float) -> float:
     return float(
         stats.nct.sf(quantile, freedom, noncentral) + stats.nct.cdf(-quantile, freedom, noncentral)
     )
+
+
+def power_of_no_difference(n: int, spread: float, margin: float) -> float:
+    """Return how often ``n`` seeds show that two trainings take equally long, if they do.
+
+    That is how often the whole interval of the ratio lies within ``margin`` of 1.
+
+    Parameters
+    ----------
+    n
+        Seeds of each training.
+    spread
+        Standard deviation of the natural logarithm of one training's times, positive.
+    margin
+        Above 1: the ratio has to lie between ``1 / margin`` and ``margin``.
+
+    Examples
+    --------
+    >>> [round(power_of_no_difference(n, 0.09, 1.1), 2) for n in (6, 10, 20)]
+    [0.05, 0.25, 0.81]
+    """
+    _require_seeds(n)
+    if not (spread > 0 and margin > 1):
+        raise InputError(f"spread is {spread} and margin {margin}, but must be above 0 and 1.")
+    freedom, error = 2 * n - 2, spread * math.sqrt(2 / n)
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, freedom)
+
+    def within(scale: float) -> float:
+        room = math.log(margin) / error - quantile * scale
+        return max(2 * float(stats.norm.cdf(room)) - 1, 0.0)
+
+    # The estimated standard error is the true one times a scaled chi.
+    chi = stats.chi(freedom, scale=1 / math.sqrt(freedom))
+    found, _ = integrate.quad(lambda scale: within(scale) * chi.pdf(scale), 0, 4, limit=200)
+    return float(found)
 
 
 def _normal_loss(values: np.ndarray, came: np.ndarray) -> float:

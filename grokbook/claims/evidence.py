@@ -54,8 +54,14 @@ class Values:
 
     def on_side(self, bound: Bound) -> int:
         """Count the seeds that are on the claim's side for certain."""
-        ends = zip(self.low.fillna(-np.inf), self.high.fillna(np.inf), strict=True)
-        return sum(bound.holds(low) and bound.holds(high) for low, high in ends)
+        return sum(bound.holds(low) and bound.holds(high) for low, high in self._ends())
+
+    def off_side(self, bound: Bound) -> int:
+        """Count the seeds that are on the other side for certain; some may lie on the bound."""
+        return sum(bound.fails(low) and bound.fails(high) for low, high in self._ends())
+
+    def _ends(self) -> list[tuple[float, float]]:
+        return list(zip(self.low.fillna(-np.inf), self.high.fillna(np.inf), strict=True))
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,10 @@ class Shares:
     def on_side(self, bound: Bound) -> int:
         """Count the seeds of which it is so, or not so if the claim is that it is not."""
         return int((self.so == (0.0 if bound.side == "<" else 1.0)).sum())
+
+    def off_side(self, bound: Bound) -> int:
+        """Count the seeds of which it is not so, or so if the claim is that it is not."""
+        return int((self.so == (1.0 if bound.side == "<" else 0.0)).sum())
 
 
 @dataclass(frozen=True)

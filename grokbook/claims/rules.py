@@ -1,7 +1,7 @@
 """What a statement of the paper is, and the rule that turns recorded runs into an outcome.
 
 A claim is a list of statements: one half of a sentence on one task by one reading. A statement has
-one statistic, one bound and one symmetric rule:
+one statistic, one bound and one rule:
 
 - *supported* if the whole interval lies on the claim's side of the bound,
 - *contradicted* if the whole interval lies on the other side,
@@ -15,7 +15,8 @@ Intervals hold what they enclose with at least 95 % confidence (`grokbook.analys
 - `Shares`, whether something is so on a seed: Clopper and Pearson's interval of the share.
 - `Ratio`, two trainings' times: the ratio of their typical times if these are log-normal, with
   censoring. A ratio within a factor of ``MARGIN`` of 1 on the whole interval is no difference: it
-  contradicts a claimed difference whose sign is not settled, and supports a claim of none.
+  contradicts a claimed difference whose sign is not settled, and supports a claim of none. It is
+  the one place where the rule treats its sides differently.
 - `Proof`, a statement of mathematics: a proof supports it, a counterexample contradicts it.
 
 Every bound (twice as late, a tenth, ...) is our reading of the paper's words and stands beside the
@@ -278,5 +279,5 @@ def _chance(bound: Bound, evidence: Values | Shares | Ratio) -> str:
         spread = half / stats.t.ppf(0.975, 2 * n - 2) / np.sqrt(2 / n)
         chance = power_of_time_ratio(MANY, ratio, spread)
     else:
-        chance = power(MANY, evidence.on_side(bound) / n)
+        chance = power(MANY, evidence.on_side(bound) / n, evidence.off_side(bound) / n)
     return f" If all seeds are as these, {MANY} decide in {chance:.0%} of cases."

@@ -157,6 +157,11 @@ _C18 = tuple(
     )
 )  # fmt: skip
 
+
+def _one_perturbation(_: Records) -> str:
+    return "Gaussian noise is one perturbation of the input; no augmentation as used was trained."
+
+
 _RARE = "Augmentation, a perturbation of the input, explains why grokking is rare."
 _C19 = (
     *(
@@ -165,7 +170,7 @@ _C19 = (
             "perturbed training: step of test accuracy 50 % / step of training accuracy 100 %",
             Bound("<", 2, "no longer long after"),
             partial(delay, experiment=f"{task.key}-perturbed"),
-            (f"{task.key}-perturbed",),
+            (f"{task.key}-perturbed",), caveat=_one_perturbation,
         )
         for task in PAPER_TASKS
     ),

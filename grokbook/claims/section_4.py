@@ -18,6 +18,7 @@ from grokbook.analysis.by_seed import (
     train_100,
 )
 from grokbook.analysis.censored import arm_times
+from grokbook.analysis.intervals import FEWEST
 from grokbook.claims.evidence import Bound, Evidence, Proof, Ratio, Shares, Values, ranges
 from grokbook.claims.rules import Claim, Records, Statement
 from grokbook.claims.section_3_2 import MANY, MODADD, many_needs, many_seeds
@@ -115,6 +116,19 @@ def _late_distances(
         return number(after, float(run[column].max())) if len(after) else np.nan
 
     return Values.known(per_seed(log, late))
+
+
+def _by_a_hair(runs: Records, training: str) -> str:
+    """Say what the largest distance is if it counts from other steps on."""
+    told = []
+    for later in (300, 400, 600):
+        found = _late_distances(runs, training, later, _largest)
+        assert isinstance(found, Values)
+        if len(found.seeds) < FEWEST:
+            return ""
+        interval = found.interval()
+        told.append(f"{interval.low:.3f} to {interval.high:.3f} from {later}")
+    return f"Interval by the number of steps after grokking: {', '.join(told)}."
 
 
 def _largest(late: pd.Series[float], largest: float) -> float:
@@ -255,6 +269,7 @@ _C13 = (
             f"largest logit distance from {start} on / of the run", bound,
             partial(_late_distances, training=training, later=later, number=_largest),
             (f"modadd-{training}",),
+            caveat=partial(_by_a_hair, training=training) if later else None,
         )
         for training, words, bound in (
             ("standard", _AT_ZERO, Bound("<", 0.1, "at 0")),

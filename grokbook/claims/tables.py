@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ STATEMENTS: dict[str, Statement] = {
 
 
 def records(preset: str = "paper", seeds: Sequence[int] | None = None) -> Records:
-    """Return the runs of every experiment, control and arm of a study that are recorded.
+    """Return what is recorded of the experiments, the controls, and all else a statement needs.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ def records(preset: str = "paper", seeds: Sequence[int] | None = None) -> Record
         If a record is damaged or stale.
     """
     found = {}
-    for name in (*EXPERIMENTS, *CONTROLS):
+    named = [need for each in STATEMENTS.values() for need in each.needs if "/" not in need]
+    for name in dict.fromkeys((*EXPERIMENTS, *CONTROLS, *named)):
         try:
             found[name] = load_runs(name, preset, seeds)
         except MissingRunError:
@@ -346,14 +347,20 @@ def _counted(judged: Iterable[Judgement]) -> str:
 
 
 def _outcomes(readings: Sequence[Judgement]) -> str:
-    """Write the outcome of a sentence: one if all agree, else by task and by reading."""
+    """Write the outcome of a sentence: one if all agree, else by task, and counts if they differ."""
     if len({each.outcome for each in readings}) == 1:
         return f"**{readings[0].outcome}**"
+    by_task: dict[str, list[Judgement]] = {}
+    for each in readings:
+        by_task.setdefault(each.statement.task, []).append(each)
     told = []
-    for task, group in groupby(readings, lambda each: each.statement.task):
-        outcomes = [each.outcome for each in group]
-        alike = outcomes[:1] if len(set(outcomes)) == 1 else outcomes
-        told.append(f"{task}: " + ", ".join(f"**{outcome}**" for outcome in alike))
+    for task, group in by_task.items():
+        where = f"{task}: " if len(by_task) > 1 or task else ""
+        if len({each.outcome for each in group}) == 1:
+            told.append(f"{where}**{group[0].outcome}**")
+            continue
+        counts = Counter(each.outcome for each in group)
+        told.append(where + ", ".join(f"{n} **{outcome}**" for outcome, n in counts.items()))
     return "<br>".join(told)
 
 

@@ -146,6 +146,13 @@ TOPICS: dict[str, dict[str, Words]] = {
     },
     "accuracy": {"end": _share("test accuracy at the end")},
     "laws": {"before": Words("seeds on which the law comes first", "", "count")},
+    "decays": {
+        "fit": Words("networks that fit their training set"),
+        "grok": Words("networks that grok"),
+        "step": _step("they grok, median"),
+        "norm": Words("ℓ₂ norm at the end, median", "", "significant"),
+        "steps": Words("steps of the longest run", "", "count"),
+    },
     "league": {
         "median": Words("steps, median", "", "count"),
         "ratio": Words("steps over AdamW's", "", "significant"),

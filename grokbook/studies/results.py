@@ -1,7 +1,8 @@
 """What the studies of mechanism and norm answer, by the rules fixed before their first run.
 
 Each answer is "yes", "no" or "undecided", with the numbers it rests on in one sentence. Where runs
-are missing it is undecided, and says how many there are.
+are missing it is undecided, and says how many there are. Where no run could contradict a yes, it is
+"untested".
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from grokbook.analysis.censored import (
 from grokbook.analysis.intervals import FEWEST, Interval
 from grokbook.studies.tables import soonest, study_rules
 
-Outcome = Literal["yes", "no", "undecided", "in part"]
+Outcome = Literal["yes", "no", "undecided", "in part", "untested"]
+Effect = Literal["sooner", "later", "alike", "undecided"]
 
 NOISE = {
     "law to be learned": ("add-free-noise", "add-free"),
@@ -79,6 +81,38 @@ def ratios(table: pd.DataFrame, pairs: dict[str, tuple[str, str]]) -> pd.DataFra
         rows.append((name, found.estimate[0], found.low, found.high, len(seeds), censored))
     columns = ["comparison", "ratio", "low", "high", "seeds", "censored"]
     return pd.DataFrame(rows, columns=columns).set_index("comparison")
+
+
+def ways(table: pd.DataFrame) -> pd.DataFrame:
+    """Return how the ways to know the law compare, as :func:`ratios`, and their ``effect``.
+
+    "alike" if the interval lies within the margin of the rules; else "sooner" or "later" if it
+    lies below or above 1; else "undecided".
+    """
+    found = ratios(table, WAYS)
+    return found.assign(effect=[_effect(*_ends(found, name)) for name in map(str, found.index)])
+
+
+def told(found: pd.DataFrame) -> str:
+    """Return a sentence a comparison as a list in Markdown.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As :func:`ways` returns it.
+    """
+    effects = found["effect"].to_dict()
+    return "\n".join(
+        f"- *{str(name).capitalize()}*: {effects[name]}. It takes {_said(found, str(name))} times"
+        f" the steps{'' if ', against ' in str(name) else ' of standard training'}."
+        for name in found.index
+    )
+
+
+def _effect(low: float, high: float) -> Effect:
+    if _none(low, high, _margin()):
+        return "alike"
+    return "sooner" if high < 1 else "later" if low > 1 else "undecided"
 
 
 def mediated(table: pd.DataFrame) -> Interval | None:
@@ -146,11 +180,12 @@ def sufficient(table: pd.DataFrame) -> Answer:
     count, n = int(counter.sum()), len(counter)
     outcome: Outcome = "no" if count >= 0.8 * n else "yes" if count == 0 else "undecided"
     if not fell.any():
+        tenth = int((left <= 0.9).sum())
         return Answer(
-            outcome,
-            "The rule's yes is empty: on random labels a network keeps"
-            f" {left.median():.0%} of its norm (median), it falls by a fifth in none of {n}, and so"
-            " no network could be a counterexample.",
+            "untested",
+            "By the rule's letter, yes, but only as nothing could contradict it: on random labels"
+            f" the norm falls by a fifth in none of {n} networks. It falls by a tenth in {tenth},"
+            " and none of them generalises.",
         )
     return Answer(
         outcome,
@@ -225,6 +260,39 @@ def exponent(table: pd.DataFrame) -> tuple[Interval, float]:
     first = log.sort_values("step").groupby("seed")["weight_norm"].first()
     then = value_at(log, "weight_norm", arm_times(table, "decay").came)
     return slope_interval(times), float(then.median() / first.median())
+
+
+DECAYS = {"decay of the ℓ₂ norm": "decay", "decay of the ℓ₁ norm": "l1", "no decay": "no-decay"}
+"""The arms of the study of the norm in which the norm is free, by their decay."""
+
+
+def decays(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what became of the networks by their decay, a row a decay that has a run.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The study's of the norm.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``decay``: ``fit`` and ``grok`` count networks, as in "5 of 6"; ``step`` is the
+        median step of grokking of those that do, ``norm`` the median ℓ₂ norm at the end of a run,
+        ``steps`` the longest run.
+    """
+    rows = {}
+    for name, arm in DECAYS.items():
+        runs = table[table["arm"] == arm]
+        if len(runs):
+            rows[name] = {
+                "fit": f"{runs['train_100'].notna().sum()} of {len(runs)}",
+                "grok": f"{runs['endpoint'].notna().sum()} of {len(runs)}",
+                "step": runs["endpoint"].median(),
+                "norm": at_end(arm_log(table, arm), "weight_norm").median(),
+                "steps": runs["steps"].max(),
+            }
+    return pd.DataFrame(rows).T.infer_objects().rename_axis("decay")
 
 
 def strength(table: pd.DataFrame) -> float:

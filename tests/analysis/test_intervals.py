@@ -14,6 +14,7 @@ from grokbook.analysis.intervals import (
     error_rates,
     median_interval,
     power,
+    power_of_no_difference,
     power_of_time_ratio,
     rank,
     share_interval,
@@ -154,3 +155,24 @@ def test_power_of_a_ratio_of_times_against_simulation() -> None:
         power_of_time_ratio(n, 1.31, 0)
     with pytest.raises(InputError, match="beyond"):
         power(n, 1.2)
+
+
+def test_seeds_on_the_bound_are_on_neither_side() -> None:
+    """Two of ten tie and eight are before: the interval has to leave out all that tie."""
+    source, n = np.random.default_rng(0), 20
+    samples = source.choice([0.0, -1.0], p=[0.2, 0.8], size=(4000, n))
+    decided = np.mean([median_interval(sample).high < 0 for sample in samples])
+    assert power(n, 0.0, 0.8) == pytest.approx(decided, abs=0.03)
+    with pytest.raises(InputError, match="both must be 0 or more"):
+        power(n, 0.5, 0.6)
+
+
+@pytest.mark.parametrize(("n", "spread"), [(6, 0.05), (20, 0.09), (20, 0.15)])
+def test_power_of_no_difference_against_simulation(n: int, spread: float) -> None:
+    source = np.random.default_rng(0)
+    above, below = source.normal(0, spread, (2, 4000, n))
+    ends = stats.ttest_ind(above, below, axis=1).confidence_interval(0.95)
+    within = (ends.low > -math.log(1.1)) & (ends.high < math.log(1.1))
+    assert power_of_no_difference(n, spread, 1.1) == pytest.approx(within.mean(), abs=0.03)
+    with pytest.raises(InputError, match="margin"):
+        power_of_no_difference(n, spread, 1.0)

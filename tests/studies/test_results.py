@@ -55,6 +55,22 @@ def test_ratios_are_paired_by_seed_and_exact_here() -> None:
     assert results.ratios(table().query("seed < 104"), results.NOISE).empty
 
 
+def test_ways_to_know_the_law_are_sooner_later_or_alike() -> None:
+    found = results.ways(table(add_built=3000, add_mirrored=1000, add_built_mirrored=4000))
+    assert found["effect"].to_dict() == {
+        "built in": "alike", "abelian degrok": "sooner", "mirror images with labels": "sooner",
+        "built in and mirror images": "later", "abelian degrok, against built in": "sooner",
+        "abelian degrok, against mirror images": "alike",
+    }  # fmt: skip
+    lines = results.told(found).splitlines()
+    assert lines[1] == (
+        "- *Abelian degrok*: sooner. It takes 0.33 (0.33 to 0.33) times the steps of standard"
+        " training."
+    )
+    assert lines[-1].endswith("It takes 1.00 (1.00 to 1.00) times the steps.")
+    assert results.told(results.ways(table().query("seed < 104"))) == ""
+
+
 @pytest.mark.parametrize(
     ("steps", "sooner", "because"),
     [
@@ -97,8 +113,8 @@ def test_sufficiency_is_refuted_by_a_norm_that_falls_without_generalisation() ->
     assert results.sufficient(falls).outcome == "no"
     assert "in 12 of 12 networks" in results.sufficient(falls).words
     kept = results.sufficient(arm("random-labels", 1e9, norm=(30, 28), test=0.02))
-    assert kept.outcome == "yes" and "The rule's yes is empty" in kept.words
-    assert "keeps 93% of its norm (median), it falls by a fifth in none of 12" in kept.words
+    assert kept.outcome == "untested" and "By the rule's letter, yes" in kept.words
+    assert "a fifth in none of 12 networks. It falls by a tenth in 0," in kept.words
     mixed = pd.concat([falls.iloc[:5], arm("random-labels", 900, norm=(30, 20)).iloc[5:]])
     assert results.sufficient(mixed).outcome == "undecided"
 
@@ -108,6 +124,16 @@ def test_necessity_is_refuted_by_one_arm_that_groks_at_its_norm() -> None:
     assert results.necessary(never).outcome == "yes"
     assert results.necessary(pd.concat([never, kept])).outcome == "no"
     assert results.necessary(arm("no-decay", 9000, norm=(30, 20))).outcome == "yes"
+
+
+def test_what_became_of_the_networks_by_their_decay() -> None:
+    found = pd.concat([arm("decay", 2000, norm=(30, 20)), arm("no-decay", 9500, norm=(30, 40))])
+    shown = results.decays(found.assign(train_100=[np.nan, *[400.0] * (len(found) - 1)]))
+    assert list(shown.index) == ["decay of the ℓ₂ norm", "no decay"]
+    assert shown["fit"].tolist() == ["11 of 12", "12 of 12"]
+    assert shown["grok"].tolist() == ["12 of 12", "8 of 12"]  # 9500 × 1.06 is beyond the limit
+    assert shown["norm"].tolist() == [20, 40]
+    assert shown["step"].iloc[0] == pytest.approx(2000 * 1.01)
 
 
 def test_the_delay_s_exponent_and_its_other_unit() -> None:
