@@ -1,4 +1,4 @@
-"""What the command line takes: one class a subcommand. Nothing here waits for torch."""
+"""The options of the command line: one class per subcommand. It does not import torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BOOK = Path(__file__).resolve().parents[2] / "book"
 
 
 def chapter_names() -> list[str]:
-    """Names of the chapters of the checkout, without their ending; none without one."""
+    """Names of the chapters of the checkout, without their ending; none without a checkout."""
     return sorted(path.stem for path in BOOK.glob("*.ipynb"))
 
 
@@ -58,10 +58,10 @@ class Show:
 
 @dataclass
 class Train:
-    """Train an experiment, resume what was cut off, and keep the run.
+    """Train an experiment, or resume an interrupted training, and store the run.
 
-    Any field of the experiment can be overridden, as in `--optimizer.lr 3e-3 --dataset.p 97`; such
-    runs are kept under the preset `custom`, by a name that says so.
+    Options such as `--optimizer.lr 3e-3 --dataset.p 97` override any field of the experiment; such
+    runs are stored under the preset `custom`, with the overrides in their names.
     """
 
     name: Name
@@ -73,20 +73,20 @@ class Train:
     """Train all seeds at once, in one process; by default on a GPU."""
     device: Device = "auto"
     again: bool = False
-    """Record anew what is recorded already."""
+    """Replace runs that are already recorded."""
     keep_weights: tuple[int, ...] = ()
-    """Steps whose weights are kept beside the run, besides the last."""
+    """Steps whose weights are stored with the run, in addition to the last."""
 
 
 @dataclass
 class Reproduce:
-    """Record every run and table of the book that is not there yet, resume what was cut off.
+    """Record every missing run and table of the book, and resume interrupted ones.
 
-    To record them all from nothing, name an empty folder in GROKBOOK_RUNS.
+    To record all of them from scratch, set GROKBOOK_RUNS to an empty folder.
     """
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
-    """Of the paper's five experiments; the controls take the first six."""
+    """Seeds of the paper's five experiments; the controls use the first six."""
     jobs: Jobs = 1
     scheduler: Scheduler = ""
     together: bool | None = None
@@ -99,7 +99,7 @@ class Reproduce:
 class Runs:
     """List the recorded runs with their state.
 
-    It is finished, diverged, interrupted, stale, damaged, or unreadable to this user.
+    The state is finished, diverged, interrupted, stale, damaged, or unreadable to this user.
     """
 
     names: Annotated[
@@ -120,12 +120,12 @@ class Verify:
     seeds: Seeds = ()
     steps: int = 10
     full: bool = False
-    """Train the runs whole, as they were trained, and sum up by metric how far the logs agree."""
+    """Train the runs to their end and summarise by metric how far the logs agree."""
 
 
 @dataclass
 class Measure:
-    """Compute metrics on the network of a recorded run, beside what its log holds."""
+    """Compute metrics on the network of a recorded run, and show the values in its log."""
 
     name: RunName
     metrics: Annotated[
@@ -135,7 +135,7 @@ class Measure:
     preset: RunPreset = "paper"
     seed: int = 0
     step: int | None = None
-    """The last, or one whose weights were kept."""
+    """The last step, which is the default, or one whose weights were stored."""
 
 
 @dataclass
@@ -145,26 +145,26 @@ class Figure:
     name: tyro.conf.Positional[str]
     """1 to 13, or one of ours (`staircase`)."""
     out: Path
-    """The file; its ending says the format: .pdf, .png or .svg."""
+    """The file; its ending sets the format: .pdf, .png or .svg."""
     preset: RunPreset = "paper"
     seeds: Seeds = ()
 
 
 @dataclass
 class Compare:
-    """Set runs beside each other: a table, and with `--out` a figure of their accuracies."""
+    """Compare runs in a table, and with `--out` in a figure of their accuracies."""
 
     names: RunNames
     preset: RunPreset = "paper"
     """For names of experiments; other names are found under any preset."""
     seeds: Seeds = ()
     out: Path | None = None
-    """The figure; its ending says the format: .pdf, .png or .svg."""
+    """The file of the figure; its ending sets the format: .pdf, .png or .svg."""
 
 
 @dataclass
 class Export:
-    """Write the logs of runs as one table of comma-separated values, a row a logged step."""
+    """Write the logs of runs as one table of comma-separated values, one row per logged step."""
 
     names: RunNames
     csv: Path
@@ -175,26 +175,36 @@ class Export:
 
 @dataclass
 class Claims:
-    """Print the outcome of each of the paper's statements, or all about those named."""
+    """Print the outcome of each of the paper's statements, or all details of the named ones."""
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Claims such as C9, statements such as C9.mnist.half; all, one line each, if none is given."""
+    """Claims such as C9, statements such as C9.mnist.half; by default all, one line each."""
     preset: Preset = "paper"
     markdown: bool = False
-    """Print the table of outcomes as README shows it."""
+    """Print the table of outcomes as in the README."""
 
 
 @dataclass
 class Study:
-    """Record the runs of a study that are missing, or go on with them; the time left is shown."""
+    """Record or resume the missing runs of a study, and show the time left."""
 
     name: tyro.conf.Positional[
-        Literal["mechanism", "norm", "prediction", "league", "times", "choices", "laws", "noise"]
+        Literal[
+            "mechanism",
+            "norm",
+            "prediction",
+            "league",
+            "times",
+            "choices",
+            "laws",
+            "noise",
+            "twins",
+        ]
     ]
     arms: tuple[str, ...] = ()
-    """These alone, as the study's rules name them; all if none is given."""
+    """Only these arms, as named in the study's rules; by default all."""
     seeds: tuple[int, ...] = ()
-    """These alone; all if none is given."""
+    """Only these seeds; by default all."""
     jobs: int = 1
     """Processes; the processor's threads are divided among them."""
     scheduler: Scheduler = ""
@@ -209,8 +219,7 @@ class RunChapter:
         tyro.conf.arg(help=f"One of {', '.join(chapter_names()) or 'a checkout: none here'}."),
     ]
     out: Path | None = None
-    """The notebook to write, ending in .ipynb; by default one of the chapter's name, in this
-    folder."""
+    """The notebook to write, ending in .ipynb; by default the chapter's name in this folder."""
     parameter: Annotated[
         tyro.conf.UseAppendAction[tuple[tuple[str, str], ...]], tyro.conf.arg(aliases=["-p"])
     ] = ()

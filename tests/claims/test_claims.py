@@ -205,6 +205,7 @@ ELSEWHERE = {
     "C19.mnist.perturbed", "C19.modadd.perturbed",
     # Have a test of their own below.
     "C15.modadd.disjunction.no-decay", "C15.modadd.disjunction.random-labels",
+    "C15.modadd.disjunction.random-labels.paper",
     "C17.modadd.sufficient",
 }  # fmt: skip
 MEASURED = [
@@ -378,11 +379,11 @@ def test_a_missing_control_is_named_with_its_command() -> None:
     assert unlogged.why.endswith("do not log test_perturbed_mutual_information.")
 
 
-def drawn(seeds: Sequence[int], mid: list[float], ed: list[float]) -> pd.DataFrame:
-    """Rows of the study of prediction on random labels; the set is fitted at the third look."""
+def drawn(arm: str, seeds: Sequence[int], mid: list[float], ed: list[float]) -> pd.DataFrame:
+    """Rows of an arm of a study on random labels; the set is fitted at the third look."""
     rows = [
         {
-            "arm": "random-40", "seed": seed, "look_step": [0, 10, 20, 30], "train_100": 20.0,
+            "arm": arm, "seed": seed, "look_step": [0, 10, 20, 30], "train_100": 20.0,
             "look_mid": mid, "look_ed": ed,
         }
         for seed in seeds
@@ -405,8 +406,12 @@ def test_random_labels_decide_sufficiency_and_prediction() -> None:
         ([0.1, 2.0, 1.5, 0.0], "supported"),  # three quarters are
         ([0.1, 0.2, 0.2, 0.0], "contradicted"),  # it is very small all along
     ):
-        table = drawn(seeds=SEEDS, mid=values, ed=[0.0, 1.0, 0.1, 0.0])
-        assert judged(name, **{"prediction/random_40": table}).outcome == outcome
+        for each, study, arm_name in (
+            (name, "prediction", "random-40"),
+            (f"{name}.paper", "twins", "random-labels"),
+        ):
+            table = drawn(arm_name, SEEDS, mid=values, ed=[0.0, 1.0, 0.1, 0.0])
+            assert judged(each, **{f"{study}/{arm_name}": table}).outcome == outcome
     control = pd.concat([flat(modadd(seed)) for seed in SEEDS])
     high = control.assign(mutual_information_difference=1.0)
     without = high.assign(weight_norm=30.0)
