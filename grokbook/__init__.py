@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-# One table of names, which type checkers read as well. Modules are imported when first asked for:
-# `import grokbook` takes milliseconds, and torch is imported where it is needed.
+# One table of names, which type checkers also read. Modules are imported on first use, so `import
+# grokbook` takes milliseconds and torch is imported only if needed.
 _HOMES = {
     str(alias.asname): (str(node.module), alias.name)
     for node in ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")).body

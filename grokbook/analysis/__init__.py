@@ -1,1 +1,1 @@
-"""Numbers by seed computed from recorded runs; drawn by figures, judged by claims."""
+"""Numbers by seed from recorded runs, which figures draw and claims judge."""

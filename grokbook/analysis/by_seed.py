@@ -1,4 +1,4 @@
-"""Numbers by seed, and how alike two columns move."""
+"""Numbers by seed, and rank correlations of two columns."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from grokbook.tasks.base import Task
 
 
 class Times(NamedTuple):
-    """Steps by seed; where one did not come within the run it is *censored*: the last step."""
+    """Steps by seed; a step not reached within the run is *censored*: the last step."""
 
     steps: pd.Series[float]
     censored: pd.Series[bool]
 
     @property
     def came(self) -> pd.Series[float]:
-        """The steps that came, NaN for the others."""
+        """The steps that were reached, NaN for the others."""
         return self.steps.where(~self.censored)
 
 
@@ -36,7 +36,7 @@ def staying(runs: pd.DataFrame, column: str, level: float) -> Times:
 
 
 def grokked(runs: pd.DataFrame, task: Task) -> Times:
-    """Return the steps from which test accuracy stays where the task counts as grokked."""
+    """Return the steps from which test accuracy stays at the threshold of grokking."""
     return staying(runs, "test_accuracy", task.grokked)
 
 
@@ -57,15 +57,15 @@ def half_right(runs: pd.DataFrame) -> Times:
 
 
 def last_steps(runs: pd.DataFrame) -> Times:
-    """Return the last logged steps, which always come."""
+    """Return the last logged steps, which are never censored."""
     steps = runs.groupby("seed")["step"].max().astype(float)
     return Times(steps, steps.isna())
 
 
 def value_at(runs: pd.DataFrame, column: str, steps: pd.Series[float]) -> pd.Series[float]:
-    """Return a column at the first logged step that has one, at or after each seed's step.
+    """Return a column's first logged value at or after each seed's step.
 
-    NaN where there is none, and where the step is NaN.
+    NaN where there is none or the step is NaN.
     """
     logged = runs.dropna(subset=[column]).sort_values("step")
     return pd.Series(
@@ -83,7 +83,7 @@ def at_end(runs: pd.DataFrame, column: str) -> pd.Series[float]:
 
 
 def per_seed(runs: pd.DataFrame, number: Callable[[pd.DataFrame], float]) -> pd.Series[float]:
-    """Return one number a seed, from its log in the order of steps."""
+    """Return one number per seed, from its log in the order of steps."""
     return pd.Series(
         {seed: number(run.sort_values("step")) for seed, run in runs.groupby("seed")}, dtype=float
     )
@@ -96,7 +96,7 @@ def rank_correlation(runs: pd.DataFrame, first: str, second: str) -> pd.Series[f
 
 
 def since_fit(runs: pd.DataFrame) -> pd.DataFrame:
-    """Keep each seed's steps from its first training accuracy of 1 on, of none if it never is.
+    """Keep each seed's steps from its first training accuracy of 1 on, none if it has none.
 
     Parameters
     ----------
@@ -107,14 +107,14 @@ def since_fit(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def rank_correlations(runs: pd.DataFrame, pairs: Mapping[str, tuple[str, str]]) -> pd.Series[float]:
-    """Return how alike two columns move: Spearman's rank correlation over the logged steps.
+    """Return Spearman's rank correlation of pairs of columns over the logged steps.
 
     Parameters
     ----------
     runs
         Runs of one experiment with columns ``seed``, ``step`` and those named.
     pairs
-        Pairs of columns, by what to call them.
+        Pairs of columns, by name.
 
     Returns
     -------

@@ -1,9 +1,10 @@
 """Log-normal times that may be censored, compared in pairs over seeds.
 
-The model is the accelerated-failure one with log-normal times: log T = x·β + σ ε, ε ~ N(0, 1), the
-same σ for all; a run that has not come there by its last step is known to come later. Its maximum
-of likelihood is found by expectation–maximisation [Dempster, Laird & Rubin 1977]. Intervals come
-from the bootstrap over seeds, which keeps together what shares a split and initial weights.
+The model is the accelerated-failure-time model with log-normal times: log T = x·β + σ ε, ε ~ N(0,
+1), with the same σ for all. The time of a run that has not reached the event by its last step is
+known to be later. Expectation–maximisation finds the maximum of the likelihood [Dempster, Laird &
+Rubin 1977]. Intervals come from the bootstrap over seeds, which keeps runs with the same split and
+initial weights together.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from grokbook.analysis.intervals import FEWEST, Interval
 
 RESAMPLES = 10_000
 ROUNDS = 1000
-"""Rounds of expectation and maximisation at most; a few dozen settle most samples."""
+"""Most rounds of expectation and maximisation; a few dozen suffice for most samples."""
 
 
 class Effects(NamedTuple):
@@ -45,7 +46,7 @@ def fit(
     design
         (n, k), of full rank.
     logs
-        (..., n) logarithms of times; of a censored one, of the last step.
+        (..., n) logarithms of times; for a censored time, of the last step.
     came
         (..., n), false where censored.
 
@@ -63,7 +64,7 @@ def fit(
     for _ in range(ROUNDS):
         middle = beta @ design.T
         beyond = (logs - middle) / spread
-        # Of z > c, standard normal: mean h, variance 1 + c h - h², with the inverse Mills ratio h.
+        # A standard normal z > c has mean h and variance 1 + c h - h², h the inverse Mills ratio.
         mills = np.exp(stats.norm.logpdf(beyond) - stats.norm.logsf(beyond))
         expected = np.where(came, logs, middle + spread * mills)
         variance = np.where(came, 0.0, 1 + beyond * mills - mills**2) * spread**2
@@ -78,7 +79,7 @@ def fit(
 def log_ratios(
     pairs: Sequence[tuple[Times, Times]], resamples: int = RESAMPLES, seed: int = 0
 ) -> Effects:
-    """Return the log ratio of typical times of each pair, and of resamples of the seeds.
+    """Return the log ratio of typical times of each pair, on the sample and on resamples.
 
     All pairs are resampled by the same seeds, so that differences of their effects keep the
     pairing.
@@ -86,8 +87,8 @@ def log_ratios(
     Parameters
     ----------
     pairs
-        Times of two trainings; the ratio is the first's over the second's, on the seeds that all
-        have.
+        Times of two trainings; the ratio is the first's over the second's, on the seeds common to
+        all.
     resamples, seed : int
         Of the bootstrap.
 
@@ -105,7 +106,7 @@ def log_ratios(
         both = np.concatenate([came[k], came[k + 1]], axis=-1)
         never, never_below = ~came[k].any(axis=-1), ~came[k + 1].any(axis=-1)
         beta = np.where(never, np.where(never_below, np.nan, np.inf), -np.inf)
-        known = ~never & ~never_below  # the likelihood of the others has no maximum
+        known = ~never & ~never_below  # the likelihood has no maximum for the others
         beta[known] = fit(design, times[known], both[known])[:, 1]
         found.append(beta)
     effects = np.stack(found, axis=-1)
@@ -177,7 +178,7 @@ def arm_times(table: pd.DataFrame, arm: str) -> Times:
 
 
 def arm_train_100(table: pd.DataFrame, arm: str) -> Times:
-    """Return when an arm's runs came to training accuracy 100 %, as :func:`arm_times` does."""
+    """Return the steps of training accuracy 100 % of an arm's runs, as :func:`arm_times`."""
     rows = _rows(table, arm)
     return Times(rows["train_100"].fillna(rows["steps"]).astype(float), rows["train_100"].isna())
 
@@ -188,7 +189,7 @@ def together(times: Sequence[Times]) -> Times:
     Raises
     ------
     InputError
-        If a seed is in two of them.
+        If two of them have the same seed.
     """
     every = pd.concat([each.steps for each in times])
     if every.index.has_duplicates:

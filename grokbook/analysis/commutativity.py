@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from grokbook.analysis.comparisons import speed_up
+from grokbook.analysis.intervals import FEWEST, median_interval
 from grokbook.analysis.moments import first_step_staying, moments
 from grokbook.analysis.staircase import half_times, plateau, splits
 
 
 def abelian_times(runs: pd.DataFrame, threshold: float = 0.99) -> pd.DataFrame:
-    """When the commutative law is learned on training pairs, one row a seed, in steps.
+    """Return the steps at which the law is learned on training pairs, one row per seed.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ def abelian_times(runs: pd.DataFrame, threshold: float = 0.99) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``train_100``, the first logged step with train accuracy 1; ``abelian_<percent>``, the first
-        from which abelian accuracy never again falls below the threshold; ``test_99``, the same of
+        from which abelian accuracy never again falls below the threshold; ``test_99``, the same for
         test accuracy; NaN if never. ``abelian_start`` and ``abelian_at_train_100``, the abelian
         accuracies in [0, 1] at the first logged step and at ``train_100``.
 
@@ -62,7 +63,7 @@ def abelian_times(runs: pd.DataFrame, threshold: float = 0.99) -> pd.DataFrame:
 def plateau_table(
     runs: pd.DataFrame, manifests: Sequence[Mapping[str, Any]], tolerance: float = 0.05
 ) -> pd.DataFrame:
-    """Put the plateau of each seed beside the height that the commutative law predicts.
+    """Compare the plateau of each seed with the height that the commutative law predicts.
 
     Parameters
     ----------
@@ -93,8 +94,43 @@ def plateau_table(
     return table
 
 
-def logit_distances(runs: pd.DataFrame, threshold: float = 0.99) -> pd.DataFrame:
-    """How far the logits of a + b and b + a lie apart before and after grokking, one row a seed.
+def closest_pauses(plateaus: pd.DataFrame, count: int = 2) -> str:
+    """Say where test accuracy pauses on the seeds that then know most of the mirrored pairs.
+
+    Parameters
+    ----------
+    plateaus
+        As :func:`plateau_table` returns it.
+    count
+        How many seeds.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"mirrored": [0.2, 0.61], "unmirrored": [0.1, 0.002],
+    ...     "start": [100, 850], "end": [200, 5500]}, index=[0, 1])
+    >>> closest_pauses(table, 1)
+    'on seed 1 it answers 61% of the mirrored pairs and 0.2% of the others from step 850 to 5,500'
+    """
+    chosen = plateaus.dropna().nlargest(count, "mirrored").sort_index()
+    return "; ".join(
+        f"on seed {seed} it answers {row['mirrored']:.0%} of the mirrored pairs and"
+        f" {row['unmirrored']:.1%} of the others from step {row['start']:,.0f} to"
+        f" {row['end']:,.0f}"
+        for seed, row in chosen.iterrows()
+    )
+
+
+LATER = 500
+"""Steps after grokking from which :func:`logit_distances` counts the way up and down."""
+
+AT_ZERO = 0.1
+"""A distance below this share of the run's largest counts as zero in :func:`late_distances`."""
+
+
+def logit_distances(
+    runs: pd.DataFrame, threshold: float = 0.99, later: int = LATER
+) -> pd.DataFrame:
+    """Distances of the logits of a + b and b + a before and after grokking, one row per seed.
 
     Parameters
     ----------
@@ -103,6 +139,8 @@ def logit_distances(runs: pd.DataFrame, threshold: float = 0.99) -> pd.DataFrame
         and ``abelian_logit_mse_train``.
     threshold
         Test accuracy from which, if it stays there, the network counts as having grokked.
+    later
+        Steps after grokking from which ``way`` and ``rising`` count.
 
     Returns
     -------
@@ -110,10 +148,10 @@ def logit_distances(runs: pd.DataFrame, threshold: float = 0.99) -> pd.DataFrame
         Indexed by ``seed`` and ``quantity``: "distance", "distance / length" (by ``logit_scale``)
         and "root MSE". The ``largest`` of the run; the value when train accuracy reaches 100 %
         (``train_100``) and at the first logged step of the grokked phase (``grokked``); of that
-        phase the ``lowest``, the ``highest_after`` it, and the value at the ``end``; its
-        ``variation``, the sum of the steps up and down between logged values, divided by the range
-        of the phase (1: it moves one way); and ``rising``, the share of neighbouring logged values
-        of which the later is larger. NaN where there is no such phase or moment.
+        phase the ``lowest``, the ``highest_after`` it, and the value at the ``end``. From ``later``
+        steps after its start on, the ``way``, which is the sum of the steps up and down between
+        logged values over the largest value of the run; and ``rising``, the share of neighbouring
+        logged values of which the later is larger. NaN where there is no such phase or moment.
 
     Examples
     --------
@@ -124,8 +162,8 @@ def logit_distances(runs: pd.DataFrame, threshold: float = 0.99) -> pd.DataFrame
     >>> table = logit_distances(run)
     >>> table.loc[(0, "distance"), ["largest", "grokked", "lowest", "highest_after"]].tolist()
     [9.0, 4.0, 1.0, 3.0]
-    >>> float(table.loc[(0, "distance"), "variation"])  # (3 + 2 + 1) / (4 - 1)
-    2.0
+    >>> float(logit_distances(run, later=10).loc[(0, "distance"), "way"])  # (2 + 1) / 9
+    0.3333333333333333
     """
     times = moments(runs, (threshold,))
     grokked = times[f"test_{100 * threshold:g}"]
@@ -139,19 +177,73 @@ def logit_distances(runs: pd.DataFrame, threshold: float = 0.99) -> pd.DataFrame
     rows: dict[tuple[Any, str], dict[str, float]] = {}
     for quantity in ("distance", "distance / length", "root MSE"):
         for seed, curve in _by_seed(quantities, quantity).items():
-            late = curve[curve.index >= grokked[seed]]
+            largest, start = curve.max(), grokked[seed]
             rows[seed, quantity] = {
-                "largest": curve.max(),
+                "largest": largest,
                 "train_100": curve.get(times.at[seed, "train_100"], float("nan")),
-                **_after_grokking(late.to_numpy(float)),
+                **_after_grokking(curve[curve.index >= start].to_numpy(float)),
+                **_ups_and_downs(curve[curve.index >= start + later].to_numpy(float), largest),
             }
     table = pd.DataFrame.from_dict(rows, orient="index").astype(float)
     table.index = pd.MultiIndex.from_tuples(list(rows), names=["seed", "quantity"])
     return table.sort_index(level="seed", sort_remaining=False)
 
 
+def late_distances(
+    runs: pd.DataFrame, later: Sequence[int], threshold: float = 0.99
+) -> pd.DataFrame:
+    """Return how near to zero the logit distance stays, by the steps after grokking.
+
+    Parameters
+    ----------
+    runs, threshold
+        As in :func:`logit_distances`.
+    later
+        Steps after grokking from which on the largest distance is taken.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By ``later``: the ``median`` over the seeds of that largest distance, over the largest of
+        the whole run; ``low`` and ``high``, the ends of its 95 % interval
+        (:func:`grokbook.analysis.intervals.median_interval`; NaN below
+        :data:`grokbook.analysis.intervals.FEWEST` seeds); and ``near_zero``, the number of seeds on
+        which it lies below ``AT_ZERO``. A seed that does not grok counts as anything.
+
+    Examples
+    --------
+    >>> run = pd.DataFrame({"seed": 0, "step": range(0, 60, 10),
+    ...     "test_accuracy": [0, 0, 1, 1, 1, 1],
+    ...     "abelian_logit_distance_train": [8.0, 10.0, 4.0, 0.5, 0.3, 0.2]})
+    >>> late_distances(run, (0, 10))[["median", "near_zero"]].to_numpy().tolist()
+    [[0.4, 0.0], [0.05, 1.0]]
+    """
+    column = "abelian_logit_distance_train"
+    grokked = first_step_staying(runs, "test_accuracy", threshold)
+    curves = _by_seed(runs, column)
+    rows = {}
+    for each in later:
+        shares = pd.Series(
+            {
+                seed: curve[curve.index >= grokked[seed] + each].max() / curve.max()
+                for seed, curve in curves.items()
+            },
+            dtype=float,
+        )
+        low, high, _ = (
+            median_interval(shares) if len(shares) >= FEWEST else (np.nan, np.nan, (np.nan, np.nan))
+        )
+        rows[each] = {
+            "median": shares.median(),
+            "low": low,
+            "high": high,
+            "near_zero": (shares < AT_ZERO).sum(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("later")
+
+
 def halves_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """When the halves of the test set are learned, and the accuracy on one when the other is.
+    """Return when each half of the test set is learned, and the accuracy on the other then.
 
     Parameters
     ----------
@@ -176,11 +268,11 @@ def halves_table(runs: pd.DataFrame) -> pd.DataFrame:
 def law_beyond_labels(
     mirrored: pd.DataFrame, abelian: pd.DataFrame, threshold: float = 0.99
 ) -> pd.DataFrame:
-    """Compare abelian degrok with training on labelled mirror images, one row a seed.
+    """Compare abelian degrok with training on labelled mirror images, one row per seed.
 
-    Both read the training pairs and their mirror images, the one with the commutative law, the
-    other with labels. They are compared on the test pairs of which neither reads anything, those
-    whose mirror image is a test pair too.
+    Both read the training pairs and their mirror images: the first uses the commutative law, the
+    second labels. They are compared on the test pairs that neither reads, whose mirror image is
+    also a test pair.
 
     Parameters
     ----------
@@ -208,42 +300,24 @@ def law_beyond_labels(
     return table.droplevel("moment").set_axis(columns, axis=1)
 
 
-MORE = 1.1
-"""By how much abelian degrok has to be sooner to count as sooner in :func:`law_or_labels`."""
-
-
-def law_or_labels(compared: pd.DataFrame) -> str:
-    """Say what :func:`law_beyond_labels` tells, by the rule that was fixed before the runs.
-
-    Returns
-    -------
-    str
-        "more than the labels" if abelian degrok is sooner by more than a tenth on all seeds,
-        "no more than the labels" if on none, else "more than the labels on <some> of <all> seeds".
-
-    Examples
-    --------
-    >>> law_or_labels(pd.DataFrame({"speed_up": [1.2, 1.3, 1.0]}))
-    'more than the labels on 2 of 3 seeds'
-    """
-    sooner = int((compared["speed_up"] > MORE).sum())
-    if sooner in (0, len(compared)):
-        return "more than the labels" if sooner else "no more than the labels"
-    return f"more than the labels on {sooner} of {len(compared)} seeds"
-
-
 def _after_grokking(late: np.ndarray) -> dict[str, float]:
-    columns = ("grokked", "lowest", "highest_after", "end", "variation", "rising")
     if not len(late):
-        return dict.fromkeys(columns, float("nan"))
-    changes, span = np.diff(late), late.max() - late.min()
+        return dict.fromkeys(("grokked", "lowest", "highest_after", "end"), float("nan"))
     return {
         "grokked": late[0],
         "lowest": late.min(),
         "highest_after": late[late.argmin() :].max(),
         "end": late[-1],
-        "variation": np.abs(changes).sum() / span if span > 0 else float("nan"),
-        "rising": (changes > 0).mean() if len(changes) else float("nan"),
+    }
+
+
+def _ups_and_downs(late: np.ndarray, largest: float) -> dict[str, float]:
+    if len(late) < 2:
+        return dict.fromkeys(("way", "rising"), float("nan"))
+    changes = np.diff(late)
+    return {
+        "way": np.abs(changes).sum() / largest if largest > 0 else float("nan"),
+        "rising": (changes > 0).mean(),
     }
 
 

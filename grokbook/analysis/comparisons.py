@@ -1,4 +1,4 @@
-"""Compare trainings: values at moments, speed-up, accuracy for accuracy."""
+"""Compare trainings: values at moments, speed-up, values at equal accuracy."""
 
 from __future__ import annotations
 
@@ -68,16 +68,17 @@ def speed_up(
         Runs of the two, as in :func:`grokbook.analysis.moments.moments`; seeds that only one of
         them has are left out.
     thresholds, column
-        Test accuracies, each in (0, 1], and which, as there.
+        Test accuracies, each in (0, 1], and their column, as in
+        :func:`grokbook.analysis.moments.moments`.
 
     Returns
     -------
     pandas.DataFrame
         Indexed by ``seed`` and ``moment`` ("train_100", "test_<percent>"): the steps of the
-        ``standard`` and the ``perturbed`` run, NaN where it did not come within the run, and
-        ``speed_up``, the first over the second. Where one is missing, its run's last step stands in
-        for it, and ``reading`` says which side of the truth this is on: "at least", "at most", or
-        "unknown" with a speed-up of NaN where both are missing.
+        ``standard`` and the ``perturbed`` run, NaN where the moment is not within the run, and
+        ``speed_up``, the first over the second. If one is missing, its run's last step replaces it,
+        and ``reading`` says how the value bounds the truth: "at least", "at most", or "unknown"
+        with a speed-up of NaN if both are missing.
 
     Raises
     ------
@@ -139,7 +140,7 @@ def at_equal_accuracy(
         Runs of the two, as in :func:`values_at_moments`; seeds that only one of them has are left
         out.
     columns
-        What to compare; positive quantities, as they are compared by ratio.
+        Columns to compare; they must be positive, since they are compared by ratio.
     threshold
         The test accuracy, in (0, 1].
 
@@ -149,9 +150,9 @@ def at_equal_accuracy(
         Indexed by ``seed`` and ``column``: the values of the ``standard`` and the ``perturbed`` run
         when test accuracy stays above the threshold; their ``ratio``, the second over the first;
         and ``gap``, the size of its logarithm as a share of that of the whole change in the
-        standard run, from start to end: 0 where the column tells the accuracy alone, whatever the
-        training, near 1 where the two are as far apart as start and end. NaN where a run did not
-        get there.
+        standard run, from start to end. The gap is 0 if the column depends on the accuracy alone,
+        and near 1 if the two are as far apart as start and end. NaN where a run does not reach the
+        accuracy.
 
     Examples
     --------
@@ -183,18 +184,18 @@ def at_equal_accuracy(
 
 
 def by_seed_and(rows: Mapping[tuple[object, str], Mapping[str, Any]], name: str) -> pd.DataFrame:
-    """Table of rows keyed by a seed and something else, in their order."""
+    """Return a table of rows keyed by a seed and something else, in their order."""
     index = pd.MultiIndex.from_tuples(list(rows), names=["seed", name])
     return pd.DataFrame(list(rows.values()), index=index)
 
 
 def _ratio(first: float, second: float) -> float:
-    """Quotient of two steps; of a step to step 0 it says nothing."""
+    """Quotient of two steps; NaN if the second is step 0."""
     return first / second if second > 0 else float("nan")
 
 
 def final_values(trainings: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    """Return the last logged values of columns, one row a training and seed.
+    """Return the last logged values of columns, one row per training and seed.
 
     Parameters
     ----------

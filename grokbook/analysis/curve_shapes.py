@@ -1,4 +1,4 @@
-"""The shape of a rise: Corollary 3.3's curve beside others with as many free numbers."""
+"""The shape of a rise: Corollary 3.3's curve and others with as many free numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import optimize, special
 from grokbook.theory import corollary_3_3
 
 SHAPES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
-    # At L = 1/2 and the paper's mu, which leaves place and width free like those of the others.
+    # At L = 1/2 and the paper's mu, so that only place and width are free, as in the others.
     "Corollary 3.3": lambda z: special.erf(
         1 / (np.sqrt(2 * corollary_3_3.PAPER_MU) * (1 + np.maximum(-z, 0)))
     ),
@@ -23,7 +23,7 @@ SHAPES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def shape_errors(runs: pd.DataFrame) -> pd.DataFrame:
-    """How far curves of two free numbers each, place and width, lie from measured accuracies.
+    """Distances of curves with two free numbers, place and width, from measured accuracies.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""How well a number tells two kinds of runs apart, and how well it orders times.
+"""How well a number separates two kinds of runs, and how well it orders times.
 
 The area under the ROC curve (AUROC) is the probability that a run of the one kind has the larger
 number, ties counted half. Its variance is that of DeLong, DeLong & Clarke-Pearson (1988,
-Biometrics 44, 837-845), which takes no distribution for granted and, since it has the covariance of
-two numbers of the same runs, compares them in pairs.
+Biometrics 44, 837-845), which assumes no distribution. It includes the covariance of two numbers of
+the same runs, so it compares them in pairs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from grokbook.analysis.intervals import CONFIDENCE, Interval
 
 
 class Difference(NamedTuple):
-    """AUROC of the first number less that of the second, and the p-value of no difference."""
+    """AUROC of the first number minus that of the second, and the p-value of no difference."""
 
     difference: float
     p_value: float
@@ -65,8 +65,8 @@ def delong(positive: ArrayLike, negative: ArrayLike) -> tuple[np.ndarray, np.nda
     x, y = (np.asarray(each, dtype=float) for each in (positive, negative))
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
         raise InputError(
-            f"The numbers have shapes {x.shape} and {y.shape}, but need one row a run, at least 2"
-            " of either kind, and as many columns in both."
+            f"The numbers have shapes {x.shape} and {y.shape}, but need one row per run, at least"
+            " 2 of each kind, and equally many columns in both."
         )
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise InputError("A number of a run is NaN or infinite, but must be finite.")
@@ -82,7 +82,7 @@ def auroc_interval(
 ) -> Interval:
     """Enclose the AUROC of one number by DeLong's normal approximation, cut at 0 and 1.
 
-    Where every pair of runs is ordered alike, DeLong's variance is 0, and says nothing. The
+    If every pair of runs has the same order, DeLong's variance is 0 and gives no interval. The
     interval is then Clopper and Pearson's over min(m, n) disjoint pairs, which are independent.
 
     Parameters
@@ -140,7 +140,7 @@ def auroc_difference(positive: ArrayLike, negative: ArrayLike) -> Difference:
         raise InputError(f"There are {len(areas)} numbers a run, but two are compared.")
     difference = float(areas[0] - areas[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    if variance <= 1e-15:  # rounding of what is 0: both order all pairs alike
+    if variance <= 1e-15:  # rounding errors of 0: both order all pairs alike
         return Difference(difference, 1.0 if difference == 0 else 0.0)
     return Difference(difference, float(2 * stats.norm.sf(abs(difference) / math.sqrt(variance))))
 
@@ -166,17 +166,17 @@ def false_alarms(positive: ArrayLike, negative: ArrayLike, detection: float) -> 
 def concordance(
     times: ArrayLike, came: ArrayLike, score: ArrayLike, groups: ArrayLike | None = None
 ) -> float:
-    """Return Harrell's concordance: how often the run that is there sooner has the larger score.
+    """Return Harrell's concordance: how often the earlier of two runs has the larger score.
 
-    Pairs count of which it is known who was sooner: the sooner one came. A run that was censored at
-    the very time at which another came is later. Equal scores count half.
+    A pair counts if it is known which run was earlier, that is, if the earlier one reached the
+    event. A run censored at the time of another's event is later. Equal scores count half.
 
     Parameters
     ----------
     times
-        (n,) times of the event, or of the last look where it did not come.
+        (n,) times of the event, or of the last observation if it did not happen.
     came
-        (n,) whether it came.
+        (n,) whether the event happened.
     score
         (n,) numbers, larger where the event is expected sooner.
     groups

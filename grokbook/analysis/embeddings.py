@@ -1,4 +1,4 @@
-"""How a network's embedding of 0 … p - 1 comes to lie on circles, from snapshots of it."""
+"""How a network's embedding of 0 … p - 1 comes to lie on circles, from its snapshots."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def spectra(weights: Floats) -> Floats:
 
 
 def strongest(weights: Floats, count: int) -> list[int]:
-    """Return the frequencies that hold the most of the last snapshot, the largest first."""
+    """Return the frequencies with the largest shares of the last snapshot, largest first."""
     shares = spectra(weights[-1:])[0]
     return [int(place) + 1 for place in np.argsort(-shares, kind="stable")[:count]]
 
 
 def circle(weights: Floats, frequency: int) -> Floats:
-    r"""Return every number's place in the plane in which the last network turns with a frequency.
+    r"""Return every number's place in the plane of one frequency of the last network.
 
     The plane is spanned by :math:`\sum_a \cos(2\pi k a/p) W_a` and
     :math:`\sum_a \sin(2\pi k a/p) W_a` of the last snapshot, made orthogonal.

@@ -4,11 +4,11 @@ Each takes one number per seed. Below ``FEWEST`` seeds there is no interval, bec
 five values holds their median only 93.75 % of the time.
 
 - `median_interval`: order statistics of the sample. Exact for any distribution. A value known only
-to lie in a range enters with both ends.
+  to lie in a range enters with both ends.
 - `share_interval`: Clopper and Pearson's for a binomial share.
 - `time_ratio_interval`: the ratio of two trainings' typical times, log-normal, with times not
-reached within the run as censored. Without censoring it is Student's interval for the difference of
-two means of logarithms. With censoring, the same likelihood is profiled. (The package
+  reached within the run as censored. Without censoring it is Student's interval for the difference
+  of two means of logarithms. With censoring, the same likelihood is profiled. (The package
   lifelines fits the same model, and the tests compare ours with it. Its intervals are normal
   approximations, which are too short for six seeds and do not exist if one training never reaches
   the event.)

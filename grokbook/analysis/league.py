@@ -1,4 +1,4 @@
-"""The league's table read: times against tuned AdamW, ranks, and who had grokked by when."""
+"""Times of the league against tuned AdamW, ranks, and shares of runs that have grokked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from grokbook.analysis.intervals import CONFIDENCE
 Rules = Mapping[str, Any]
 
 BASE = "adamw"
-"""The method that every other is compared with: AdamW, tuned as long as they are."""
+"""The method that all others are compared with: AdamW, tuned for as long as they are."""
 
 
 def published(method: str) -> str:
@@ -34,7 +34,7 @@ def whole_seeds(table: pd.DataFrame, rules: Rules) -> list[int]:
 def restricted_times(
     table: pd.DataFrame, arms: Sequence[str], limit: float, *, seconds: bool = False
 ) -> pd.DataFrame:
-    """Return the time to the endpoint of each run of some arms, the limit where it did not come.
+    """Return the time to the endpoint of each run of some arms, or the limit if it has none.
 
     Parameters
     ----------
@@ -43,15 +43,15 @@ def restricted_times(
     arms
         Names in its column ``arm``.
     limit : float
-        Steps after which a run is watched no more.
+        Steps after which a run is no longer watched.
     seconds : bool
-        In seconds in place of steps, at the pace of the arm's quickest run: the others shared the
-        machine with more.
+        Return seconds in place of steps, at the pace of the arm's fastest run: slower runs shared
+        the machine with more processes.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by seed, one column an arm. NaN where a run is not recorded.
+        Indexed by seed, one column per arm. NaN where a run is not recorded.
     """
     runs = table[table["arm"].isin(arms)]
     times = runs["endpoint"].fillna(limit)
@@ -66,7 +66,7 @@ def time_ratios(table: pd.DataFrame, rules: Rules, *, seconds: bool = False) -> 
 
     Every run is watched to its endpoint or to the limit, so that the restricted mean is the mean of
     the times cut at the limit. Intervals are those of the bootstrap over seeds: all tuned methods
-    are drawn with the same seeds, which keeps them paired, and so is what is published with AdamW.
+    are drawn with the same seeds, which keeps them paired; so are the published settings and AdamW.
 
     Parameters
     ----------
@@ -78,12 +78,13 @@ def time_ratios(table: pd.DataFrame, rules: Rules, *, seconds: bool = False) -> 
     Returns
     -------
     pandas.DataFrame
-        Indexed by arm, the soonest first: ``mean`` time, ``ratio`` with ``low`` and ``high`` of
+        Indexed by arm, the earliest first: ``mean`` time, ``ratio`` with ``low`` and ``high`` of
         95 %; ``rank`` with ``rank_low`` and ``rank_high`` among tuned methods, NaN for the others;
-        ``came``, share that came by the limit; ``runs``; ``verdict``, "sooner", "later", "alike" or
-        "undecided" by the rules, empty for tuned AdamW itself. Tuned methods are read on the seeds
-        that all of them have, an arm as published on those that it shares with them; arms of fewer
-        seeds than the rules ask for are left out, and with too few for all there is no row.
+        ``came``, the share of runs that reached the endpoint by the limit; ``runs``; ``verdict``,
+        "sooner", "later", "alike" or "undecided" by the rules, empty for tuned AdamW itself. Tuned
+        methods use the seeds common to all of them; an arm at published settings uses the seeds it
+        shares with them. Arms with fewer seeds than the rules require are left out; if all have too
+        few, there is no row.
     """
     seeds = whole_seeds(table, rules)
     fewest, margin = rules["statistic"]["fewest_seeds"], rules["statistic"]["margin"]
@@ -127,7 +128,7 @@ def time_ratios(table: pd.DataFrame, rules: Rules, *, seconds: bool = False) -> 
 
 
 def _resampled(times: pd.DataFrame, rules: Rules) -> np.ndarray:
-    """Return the mean of each column over seeds drawn with replacement, a row a resample."""
+    """Return the mean of each column over seeds drawn with replacement, one row per resample."""
     statistic = rules["statistic"]
     source = np.random.default_rng(statistic["generator_seed"])
     drawn = source.integers(len(times), size=(statistic["resamples"], len(times)))
@@ -143,7 +144,7 @@ def _verdict(low: float, high: float, margin: float) -> str:
 
 
 def confirmed_times(table: pd.DataFrame, rules: Rules, task: str) -> pd.DataFrame:
-    """Compare the methods that confirm with AdamW on another task, settings unchanged.
+    """Compare the methods under confirmation with AdamW on another task, settings unchanged.
 
     Parameters
     ----------
@@ -155,9 +156,10 @@ def confirmed_times(table: pd.DataFrame, rules: Rules, task: str) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        Indexed by method, the soonest first: ``mean`` time in steps, cut at the limit, ``ratio`` to
-        that of AdamW, ``sooner``, the number of seeds on which it came before AdamW, and ``runs``.
-        Methods that lack a seed of the rules are left out; these are too few for an interval.
+        Indexed by method, the earliest first: ``mean`` time in steps, cut at the limit, ``ratio``
+        to that of AdamW, ``sooner``, the number of seeds on which it reached the endpoint before
+        AdamW, and ``runs``. Methods that lack a seed of the rules are left out; the seeds are too
+        few for an interval.
     """
     methods = [m for m in rules["arms"] if (table["arm"] == f"{m} {task}").any()]
     arms = [f"{method} {task}" for method in methods]
@@ -177,15 +179,16 @@ def confirmed_times(table: pd.DataFrame, rules: Rules, task: str) -> pd.DataFram
 
 
 def grokked_by(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Return the share of runs of each tuned method that have come to the endpoint by each step.
+    """Return the share of runs of each tuned method that reached the endpoint by each step.
 
-    One minus Kaplan and Meier's estimate: as no run leaves before the limit, it is the share
-    itself.
+    This is one minus Kaplan and Meier's estimate: no run leaves before the limit, so it is the
+    plain share.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by ``step``, from 0 to the limit; one column a method, over the seeds that all have.
+        Indexed by ``step``, from 0 to the limit; one column per method, over the seeds common to
+        all.
     """
     seeds = whole_seeds(table, rules)
     limit = float(rules["setting"]["limit"])

@@ -1,4 +1,4 @@
-"""The ways to grok sooner by the names that people read, and by what they are."""
+"""Readable names of the methods that make networks grok sooner, and their families."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METHODS = {
 """Every method of the league by its arm."""
 
 PAPER = ("perturbed", "abelian")
-"""The paper's own."""
+"""The paper's own methods."""
 
 FAMILIES = {
     "Law": ("adamw", "abelian", "mirrored", "built-in"),
@@ -26,4 +26,4 @@ FAMILIES = {
     "Step, norm": ("adamw", "muon", "clamp"),
     "Regulariser": ("adamw", "perturbed", "grokalign"),
 }
-"""Methods side by side, AdamW among each."""
+"""Methods that are shown together, each with AdamW."""

@@ -1,4 +1,4 @@
-"""When things happened in a run: the steps that figures mark and claims compare."""
+"""The moments of a run: the steps that figures mark and claims compare."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def first_step_staying(runs: pd.DataFrame, column: str, level: float) -> pd.Seri
     ----------
     runs
         Runs of one experiment with columns ``seed``, ``step`` and ``column``; steps at which it was
-        not logged are passed over.
+        not logged are skipped.
     column
         Any logged quantity.
     level
-        In its units.
+        Level in the units of the column.
 
     Returns
     -------
     Series
-        In steps, NaN where it does not come within the run.
+        In steps, NaN if there is none within the run.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def first_step_staying(runs: pd.DataFrame, column: str, level: float) -> pd.Seri
 def moments(
     runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99), column: str = "test_accuracy"
 ) -> pd.DataFrame:
-    """When things happened, one row a seed, in steps (NaN: not within the run).
+    """Return the moments of each run in steps, one row per seed (NaN: not within the run).
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def moments(
     thresholds
         Test accuracies, each in (0, 1].
     column
-        The test accuracy that they are of: the whole test set's, or that of a part of it.
+        The test accuracy that they apply to: of the whole test set or of a part of it.
 
     Returns
     -------
@@ -109,14 +109,14 @@ def moments(
 
 
 def decline(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """How steadily a column falls, one row a seed.
+    """How steadily a column falls, one row per seed.
 
     Parameters
     ----------
     runs
         Runs of one experiment with columns ``seed``, ``step`` and ``column``.
     column
-        What to look at; rows where it was not logged are passed over.
+        Any logged quantity; rows where it was not logged are skipped.
 
     Returns
     -------
@@ -146,12 +146,12 @@ def decline(runs: pd.DataFrame, column: str) -> pd.DataFrame:
 def median_moments(
     runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99), column: str = "test_accuracy"
 ) -> pd.Series[float]:
-    """Medians of :func:`moments` over seeds; a step that never came is later than any that did.
+    """Medians of :func:`moments` over seeds; a step never reached counts as later than any other.
 
     Returns
     -------
     Series
-        By moment; NaN where it did not come in half of the runs or more.
+        By moment; NaN if half of the runs or more did not reach it.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def median_moments(
 
 
 def median_steps(steps: pd.DataFrame) -> pd.Series[float]:
-    """Median of each column of steps, where a NaN, a step that never came, is later than any.
+    """Median of each column of steps; NaN, a step never reached, counts as later than any.
 
     >>> never = float("nan")
     >>> median_steps(pd.DataFrame({"a": [1, never, 3], "b": [never, 2, never]})).to_dict()
@@ -174,7 +174,7 @@ def median_steps(steps: pd.DataFrame) -> pd.Series[float]:
 
 
 def say_step(step: float) -> str:
-    """Write a step for a sentence; NaN, as in :func:`moments`, is a step that never came.
+    """Return a step in words; NaN, as in :func:`moments`, is a step never reached.
 
     >>> say_step(15000), say_step(float("nan"))
     ('step 15,000', 'no step of the run')
@@ -187,7 +187,7 @@ def _first(steps: np.ndarray, true: np.ndarray) -> float:
 
 
 def norm_decay(runs: pd.DataFrame, threshold: float = 0.5) -> pd.DataFrame:
-    """How far the weight norm has fallen by the time test accuracy rises, one row a seed.
+    """How far the weight norm has fallen when test accuracy rises, one row per seed.
 
     Parameters
     ----------

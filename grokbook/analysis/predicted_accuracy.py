@@ -1,4 +1,4 @@
-"""What Theorem 3.2 and Corollary 3.3 say beside what the runs show."""
+"""Theorem 3.2 and Corollary 3.3 compared with the runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ QUANTILES = (0.1, 0.5, 0.9)
 
 
 def certified_shares(runs: pd.DataFrame, distances: pd.DataFrame) -> pd.DataFrame:
-    """How much of the test set Theorem 3.2 reaches at best, beside what was learned.
+    """Return the largest share of the test set that Theorem 3.2 reaches, and the accuracy.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ def certified_shares(runs: pd.DataFrame, distances: pd.DataFrame) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        One row a seed: the largest ``epsilon`` of the run and the share ``within_epsilon`` of test
-        images that have a training image within it, P(ε), whatever its label; the largest
+        One row per seed: the largest ``epsilon`` of the run and the share ``within_epsilon`` of
+        test images that have a training image within it, P(ε), whatever its label; the largest
         ``relu_radius`` and the share ``certified`` that have one of their own label closer than
         that; the last ``test_accuracy``.
     """
@@ -68,11 +68,11 @@ def corollary_fit_table(
     -------
     pandas.DataFrame
         Indexed by ``seed`` and ``curve``: "measured", "printed", "fitted" (least squares at the
-        logged steps from 1 on). ``t_10``, ``t_50``, ``t_90``: the steps at which the accuracy
-        reaches, or from which on it stays above, that percentage (NaN if never). ``rmse``: root
-        mean square difference from the run; ``rmse_others``: the same on all other seeds, NaN where
-        there is none. ``a``, ``b``, ``L``, ``mu``, and ``feasible_until``, the last step at which
-        the premise can hold.
+        logged steps from 1 on). ``t_10``, ``t_50``, ``t_90``: the steps at which the curve reaches,
+        or from which a run stays above, that percentage (NaN if never). ``rmse``: root mean square
+        difference from the run; ``rmse_others``: the same on all other seeds, NaN where there is
+        none. ``a``, ``b``, ``L``, ``mu``, and ``feasible_until``, the last step at which the
+        premise can hold.
     """
     logged = runs[runs["step"] >= 1]
     times = moments(runs, QUANTILES)

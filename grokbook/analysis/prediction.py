@@ -1,7 +1,7 @@
-"""Scores of the early signals, and what the study of prediction decides from them.
+"""Scores of the early signals, and the verdicts of the study of prediction.
 
-All of it is a function of the study's table and rules: which half of the seeds chooses a direction,
-which signals are the paper's, and what counts as yes is read from the rules.
+Everything is a function of the study's table and rules. The rules say which half of the seeds
+chooses a direction, which signals are the paper's, and what counts as yes.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ KINDS = ("will grok", "censored", "random", "few")
 
 
 def moments(rules: Rules) -> list[str]:
-    """Return the moments as the table's columns name them: steps, then training accuracy 100 %."""
+    """Return the moments as named in the table: steps, then training accuracy 100 %."""
     return [*(str(step) for step in rules["measurement"]["moments"]), "train_100"]
 
 
 def kinds(table: pd.DataFrame) -> pd.Series:
-    """Return what each run is: "will grok", "censored", "random" or "few".
+    """Return the kind of each run: "will grok", "censored", "random" or "few".
 
-    A run of true labels that did not come to the endpoint by the limit is "censored", neither one
-    that will grok nor one that cannot; one on few pairs is "few" only if it did not come.
+    A run on true labels that did not reach the endpoint by the limit is "censored": it may or may
+    not grok later. A run on few pairs is "few" only if it did not reach the endpoint.
 
     Examples
     --------
@@ -59,12 +59,12 @@ def kinds(table: pd.DataFrame) -> pd.Series:
 
 
 def counts(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Return how many runs of each arm are of each kind, over all seeds.
+    """Return the number of runs of each arm and kind, over all seeds.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by ``arm``, in the order of the rules; one column a kind.
+        Indexed by ``arm``, in the order of the rules; one column per kind.
     """
     found = pd.crosstab(table["arm"], kinds(table))
     return found.reindex(index=list(rules["arms"]), columns=list(KINDS), fill_value=0)
@@ -76,21 +76,21 @@ def scores(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        Of the study, one row a run.
+        Table of the study, one row per run.
     rules : mapping
-        Of the study.
+        Rules of the study.
 
     Returns
     -------
     pandas.DataFrame
         One row a ``signal`` and ``moment``: ``paper`` and ``ranked``, as the rules say;
-        ``direction``, 1 if a larger value foretells, -1 if a smaller one, 0 if the choosing seeds
-        do not say; ``auroc`` of will-grok against random labels with ``low`` and ``high`` of 95 %,
-        and ``wide_low`` and ``wide_high`` that hold for all moments at once; ``false_alarms`` at
-        the rules' detection with its interval;
-        ``auroc_few``, against runs on few pairs; ``concordance`` with the time to grok, and
-        ``concordance_within`` arms; ``will_grok`` and ``random``, numbers of runs. NaN where there
-        are fewer than 2 runs of a kind.
+        ``direction``, 1 if a larger value predicts grokking, -1 if a smaller one does, 0 if the
+        choosing seeds do not decide; ``auroc`` of will-grok against random labels with ``low`` and
+        ``high`` of 95 %, and ``wide_low`` and ``wide_high`` that hold for all moments at once;
+        ``false_alarms`` at the rules' detection with its interval; ``auroc_few``, against runs on
+        few pairs; ``concordance`` with the time to grok, and ``concordance_within`` arms;
+        ``will_grok`` and ``random``, numbers of runs. NaN where there are fewer than 2 runs of a
+        kind.
     """
     kind = kinds(table)
     rows = [
@@ -104,7 +104,7 @@ def scores(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 def _score(
     table: pd.DataFrame, kind: pd.Series, signal: str, moment: str, rules: Rules
 ) -> dict[str, Any]:
-    """Return one row of :func:`scores`; what is not known is left out."""
+    """Return one row of :func:`scores`, without unknown values."""
     half = rules["statistic"]
     value = table[f"{signal}_at_{moment}"]
     known = pd.Series(np.isfinite(value), table.index)
@@ -138,7 +138,7 @@ def _score(
 
 
 def _direction(grok: np.ndarray, random: np.ndarray) -> int:
-    """Return 1 if a larger value foretells on the choosing seeds, -1 if a smaller, 0 unknown."""
+    """Return 1 if a larger value predicts grokking on the choosing seeds, -1 if smaller, else 0."""
     if min(len(grok), len(random)) < 2:
         return 0
     areas, _ = delong(grok[:, None], random[:, None])
@@ -148,7 +148,7 @@ def _direction(grok: np.ndarray, random: np.ndarray) -> int:
 def _against_random(grok: np.ndarray, random: np.ndarray, rules: Rules) -> dict[str, float]:
     """Return the columns of a score that compare runs that will grok with random labels."""
     low, high, (area, _) = auroc_interval(grok, random)
-    # Bonferroni's, so that it holds for all moments at once.
+    # Bonferroni's correction, so that it holds for all moments at once.
     wide = auroc_interval(grok, random, 1 - (1 - CONFIDENCE) / len(moments(rules)))
     alarms = false_alarms(grok, random, rules["statistic"]["detection"]).false
     found = {
@@ -190,7 +190,7 @@ def lead(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 def best_moments(scored: pd.DataFrame) -> pd.DataFrame:
     """Return each signal's score at its best moment, the largest AUROC first.
 
-    Signals that are shown and not ranked come at the end.
+    Signals shown without a rank come last.
     """
     best = scored.loc[scored.groupby("signal", sort=False)["auroc"].idxmax().dropna()]
     return best.sort_values(["ranked", "auroc"], ascending=False, kind="stable").reset_index(
@@ -199,7 +199,7 @@ def best_moments(scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def decide(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Return what the rules decide.
+    """Return the verdicts of the rules.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Tables of runs that come from elsewhere: what they must hold to be read as ours."""
+"""Checks of tables of runs from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from grokbook._support.errors import InputError
 
 NEEDED = ("step", "train_accuracy", "test_accuracy")
-"""Columns without which a table tells of no run."""
+"""Columns that every table of runs needs."""
 
 
 def as_runs(table: pd.DataFrame, experiment: str = "mine", seed: int = 0) -> pd.DataFrame:
-    """Return a foreign table as :func:`grokbook.load_runs` returns one of ours.
+    """Return a foreign table in the form that :func:`grokbook.load_runs` returns.
 
     Parameters
     ----------
     table : DataFrame
-        One row a logged step: ``step``, ``train_accuracy`` and ``test_accuracy`` in [0, 1], and
-        whatever else was logged, under the names of our columns; ``experiment`` and ``seed`` too
-        where it holds several runs.
+        One row per logged step: ``step``, ``train_accuracy`` and ``test_accuracy`` in [0, 1], and
+        anything else that was logged, under the names of our columns; also ``experiment`` and
+        ``seed`` if it holds several runs.
     experiment, seed : str, int
-        What to call it where it does not say so itself.
+        Values for columns that the table lacks.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def as_runs(table: pd.DataFrame, experiment: str = "mine", seed: int = 0) -> pd.
     Raises
     ------
     InputError
-        If it is empty, a column is missing, one is no number, or a step is there twice.
+        If it is empty, a column is missing or is not numeric, or a run has the same step twice.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def as_runs(table: pd.DataFrame, experiment: str = "mine", seed: int = 0) -> pd.
 
 
 def require_columns(runs: pd.DataFrame, columns: Sequence[str], who: str) -> None:
-    """Refuse a table without some columns, in one sentence that names them.
+    """Raise an InputError that names the columns that a table lacks.
 
     A log of one run has no ``seed``; `log.assign(seed=0)` gives it one.
     """

@@ -1,4 +1,4 @@
-"""How the early signals of the study of prediction, and its moments, are written for readers."""
+"""Readable names of the early signals and the moments of the study of prediction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHORT = {
     "spectral_entropy": "entropy of the embedding",
     "test_loss": "test loss",
 }
-"""How the signals are written in figures and tables."""
+"""Names of the signals in figures and tables."""
 
 
 def moment_words(moment: str) -> str:

@@ -1,17 +1,18 @@
-"""The step at which test accuracy on modulo addition pauses, and how high it has to be.
+"""The pause of test accuracy on modulo addition, and its predicted height.
 
-Call a pair *mirrored* if its mirror image (b, a) lies on the other side of the split. With N = p²
-pairs, n of them for training and m mirrored test pairs (so many mirrored training pairs, too):
+Call a pair *mirrored* if its mirror image (b, a) lies on the other side of the split. Let N = p² be
+the number of pairs, n that of training pairs and m that of mirrored test pairs (which is also that
+of mirrored training pairs):
 
-- A network that answers every training pair and obeys the commutative law answers the mirrored
-  test pairs, and of the others the law says nothing. Where these stay wrong, test accuracy is the
-  *mirrored share* m / (N - n). Over random splits its mean is n / (p (p + 1)): a test pair is off
-  the diagonal with probability (p - 1) / p, and its mirror image is then one of the N - 1 other
-  pairs, n of which are for training.
+- A network that answers every training pair and obeys the commutative law answers the mirrored test
+  pairs; the law says nothing about the others. If these stay wrong, test accuracy is the *mirrored
+  share* m / (N - n). Over random splits its mean is n / (p (p + 1)): a test pair is off the
+  diagonal with probability (p - 1) / p, and its mirror image is then one of the N - 1 other pairs,
+  n of which are for training.
 - While train accuracy is 1, "a + b =" and "b + a =" are given the same class for the n - m
-  training pairs that are not mirrored, for any network, and for a mirrored one exactly if its
-  mirror image is answered rightly. So the abelian accuracy on training pairs is
-  f + (1 - f) * (test accuracy on mirrored pairs), with the *free share* f = (n - m) / n.
+  training pairs that are not mirrored, for any network, and for a mirrored training pair exactly if
+  its mirror image is answered correctly. So the abelian accuracy on training pairs is f + (1 - f) *
+  (test accuracy on mirrored pairs), with the *free share* f = (n - m) / n.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def expected_mirrored_share(dataset: ModularAddition) -> float:
 
 
 def splits(manifests: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Count each run's pairs by whether their mirror image lies on the other side of the split.
+    """Count each run's pairs, and those whose mirror image lies on the other side of the split.
 
     Parameters
     ----------
@@ -104,8 +105,7 @@ def logged_share(runs: pd.DataFrame) -> pd.Series[float]:
     """Recover the mirrored share of each run's split from its test accuracies alone.
 
     At every step, test accuracy is s * (accuracy on mirrored pairs) + (1 - s) * (accuracy on the
-    others). The least-squares solution is exact up to rounding, and makes a figure a function of
-    the log alone.
+    others). The least-squares solution is exact up to rounding, so a figure needs only the log.
 
     Parameters
     ----------
@@ -142,17 +142,17 @@ def plateau(runs: pd.DataFrame, tolerance: float = 0.05) -> pd.DataFrame:
         Runs of one experiment with columns ``seed``, ``step``, ``train_accuracy`` and
         ``test_accuracy``, accuracies in [0, 1].
     tolerance
-        How far apart the highest and the lowest test accuracy of a pause may be, in [0, 1].
+        Largest difference of the highest and the lowest test accuracy of a pause, in [0, 1].
 
     Returns
     -------
     DataFrame
-        By seed, of the longest stretch of at least two neighbouring logged steps, none before
-        train accuracy first is 1, whose test accuracies lie in ``HEIGHTS`` and within
-        ``tolerance`` of one another: its first and last step (``start``, ``end``), their distance
-        (``length``), and the median test accuracy at its logged steps (``height``). Of two equally
-        long stretches the earlier. NaN where there is none. A curve that rises slowly enough has
-        such a stretch as well: that there is a pause at all is seen from its length and height.
+        By seed, the longest stretch of at least two neighbouring logged steps, none before train
+        accuracy first is 1, whose test accuracies lie in ``HEIGHTS`` and within ``tolerance`` of
+        one another: its first and last step (``start``, ``end``), their distance (``length``), and
+        the median test accuracy at its logged steps (``height``). The earlier of two equally long
+        stretches counts. NaN where there is none. A curve that rises slowly also has such a
+        stretch; only its length and height show whether there is a pause.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def plateau(runs: pd.DataFrame, tolerance: float = 0.05) -> pd.DataFrame:
 
 
 def half_times(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) -> pd.DataFrame:
-    """When the two parts of the test set are learned, one row a seed, in steps.
+    """Return the steps at which the two parts of the test set are learned, one row per seed.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def half_times(runs: pd.DataFrame, thresholds: Sequence[float] = (0.5, 0.99)) ->
 
 
 def abelian_identity(runs: pd.DataFrame, counts: pd.DataFrame) -> pd.Series[float]:
-    """Largest deviation of a run from the identity that ties Figure 5 to the mirrored test pairs.
+    """Largest deviation of a run from the identity of Figure 5 and the mirrored test pairs.
 
     Parameters
     ----------

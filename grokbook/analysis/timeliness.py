@@ -1,9 +1,9 @@
-"""How timely a metric is: when it has changed by half, and whether with test accuracy or without.
+"""How timely a metric is: when half of its change is done, relative to test accuracy.
 
 Section 5.1 of arXiv:2311.06597 calls PMI and PE timelier than the weight norm because they change
-sharply when test accuracy rises. It says so of a picture; these are numbers for it, one a seed.
-Everything is looked at after training accuracy first reaches 100 %. Steps at which a column was not
-logged (NaN) are passed over, so a step is never finer than the column's own log.
+sharply when test accuracy rises. It judges by a picture; this module gives numbers, one per seed.
+All of them describe the time after training accuracy first reaches 100 %. Steps at which a column
+was not logged (NaN) are skipped, so no result is finer than the column's own log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from grokbook.analysis.moments import moments
 
 
 def halfway(runs: pd.DataFrame, column: str) -> pd.Series[float]:
-    """Step from which on a column has made half of its change after training accuracy is at 100 %.
+    """Step from which half of a column's change after training accuracy 100 % is done.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def halfway(runs: pd.DataFrame, column: str) -> pd.Series[float]:
         Runs of one experiment with columns ``seed``, ``step``, ``train_accuracy`` in [0, 1] and
         ``column``.
     column
-        Which one.
+        The column.
 
     Returns
     -------
@@ -46,9 +46,9 @@ def halfway(runs: pd.DataFrame, column: str) -> pd.Series[float]:
 
 
 def halfway_fall(runs: pd.DataFrame, column: str = "weight_norm") -> pd.Series[float]:
-    """Step from which on a column has fallen by half, from its peak to its last value.
+    """Step from which a column has made half of its fall from its peak to its last value.
 
-    Parameters are those of :func:`halfway`; ``train_accuracy`` is not looked at.
+    Parameters are those of :func:`halfway`; ``train_accuracy`` is not used.
 
     Returns
     -------
@@ -72,15 +72,15 @@ def halfway_fall(runs: pd.DataFrame, column: str = "weight_norm") -> pd.Series[f
 
 
 def delay(runs: pd.DataFrame, column: str) -> pd.Series[float]:
-    """How much later than test accuracy a column has made half of its change.
+    """How much later than test accuracy a column completes half of its change.
 
-    Parameters are those of :func:`halfway`, with a column ``test_accuracy`` besides.
+    Parameters are those of :func:`halfway`; the runs also need a column ``test_accuracy``.
 
     Returns
     -------
     Series
         By seed: log₁₀(halfway step of the column / halfway step of test accuracy), in decades of
-        steps; 0.3 is twice as many steps, below 0 is earlier. NaN where one of them is.
+        steps; 0.3 is twice as many steps, below 0 is earlier. NaN where either is.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def lag(runs: pd.DataFrame, column: str) -> pd.Series[float]:
 
 
 def rise_window(runs: pd.DataFrame) -> pd.DataFrame:
-    """Between which steps test accuracy rises.
+    """Return the steps between which test accuracy rises.
 
     Parameters
     ----------
@@ -143,8 +143,8 @@ def sharpness_of_change(runs: pd.DataFrame, column: str, logarithmic: bool) -> p
     Series
         By seed: total variation of the column per unit of step axis inside the :func:`rise_window`,
         divided by that outside it, both after training accuracy first is 1. Between logged steps
-        the column is taken as linear along the axis. 1 means that nothing marks the rise; infinite
-        where all change falls into it; NaN where there is no window, no time outside it, or no
+        the column is taken as linear along the axis. 1 means that the rise does not stand out;
+        infinite if all change falls into it; NaN if there is no window, no time outside it, or no
         change.
 
     Examples
@@ -180,7 +180,7 @@ def sharpness_of_change(runs: pd.DataFrame, column: str, logarithmic: bool) -> p
 def share_in_window(runs: pd.DataFrame, column: str, logarithmic: bool) -> pd.Series[float]:
     """Part of a column's net change that falls into the rise of test accuracy.
 
-    Unlike :func:`sharpness_of_change` it is blind to what comes and goes, such as the scatter of
+    Unlike :func:`sharpness_of_change`, it ignores changes that cancel, such as the scatter of
     single noise draws.
 
     Parameters
@@ -219,7 +219,7 @@ def share_in_window(runs: pd.DataFrame, column: str, logarithmic: bool) -> pd.Se
 
 
 def timeliness(runs: pd.DataFrame, columns: Sequence[str], logarithmic: bool) -> pd.DataFrame:
-    """Put the numbers of this module side by side.
+    """Return all numbers of this module in one table.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ def timeliness(runs: pd.DataFrame, columns: Sequence[str], logarithmic: bool) ->
 
 
 def _per_seed(runs: pd.DataFrame, number: Callable[[pd.DataFrame], float]) -> pd.Series[float]:
-    """Return one number a seed, from its rows in the order of steps."""
+    """Return one number per seed, from its rows in the order of steps."""
     numbers = {seed: number(run.sort_values("step")) for seed, run in runs.groupby("seed")}
     return pd.Series(numbers, dtype=float).rename_axis("seed")
 
@@ -286,7 +286,7 @@ def _risen(run: pd.DataFrame, share: float) -> float:
 
 
 def _stays(steps: np.ndarray, true: np.ndarray) -> float:
-    """First step from which on the condition holds; the last row has to meet it."""
+    """First step from which the condition holds; the last row must meet it."""
     return float(steps[int(np.argmax(np.logical_and.accumulate(true[::-1])[::-1]))])
 
 
@@ -296,7 +296,7 @@ def _value(run: pd.DataFrame, column: str, row: int) -> float:
 
 
 BEYOND = 1.5
-"""How far past the end of fitting the early phase is drawn, as a factor of steps."""
+"""The early phase is drawn up to this multiple of the step at which fitting ends."""
 
 
 def early(runs: pd.DataFrame, beyond: float = BEYOND) -> pd.DataFrame:
@@ -309,14 +309,14 @@ def early(runs: pd.DataFrame, beyond: float = BEYOND) -> pd.DataFrame:
         ``weight_norm``.
     beyond
         Rows up to this factor times the latest seed's first step of training accuracy 1 are kept;
-        all rows where a seed never gets there.
+        all rows if a seed never gets there.
     """
     fitted = moments(runs, ())["train_100"]
     return runs if fitted.isna().any() else runs[runs["step"] <= beyond * fitted.max()]
 
 
 def early_change(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """How a column changes before training accuracy reaches 100 %, one row a seed.
+    """How a column changes before training accuracy reaches 100 %, one row per seed.
 
     Parameters
     ----------
@@ -345,7 +345,7 @@ def early_change(runs: pd.DataFrame, column: str) -> pd.DataFrame:
     rows = {}
     for seed, run in runs.dropna(subset=[column]).sort_values("step").groupby("seed"):
         values = run[column].to_numpy(float)
-        # Up to and with the first row at or after the moment; none if it never comes.
+        # Up to and including the first row at or after the moment; none if it never comes.
         late = run["step"].to_numpy() >= fitted[seed]
         values = values[: int(np.argmax(late)) + 1] if late.any() else np.full(1, np.nan)
         changes = np.diff(values)

@@ -1,7 +1,7 @@
 """Networks and their twins on random labels: how far a signal falls in either.
 
-A twin has the same split, initial weights and settings as its network, and labels of which nothing
-can be learned but by heart. A fall that both show does not foretell grokking.
+A twin has the same split, initial weights and settings as its network, and labels that can only be
+memorised. A fall that both show does not predict grokking.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ LABELS = {"grok": "true labels", "random": "random labels"}
 
 
 def twins(table: pd.DataFrame, rules: Mapping[str, Any], signals: Sequence[str]) -> pd.DataFrame:
-    """Return how far signals fall up to training accuracy 100 %, twin beside twin.
+    """Return how far signals fall up to training accuracy 100 %, for networks and their twins.
 
     Parameters
     ----------
     table : DataFrame
-        Of the study of prediction, one row a run.
+        Table of the study of prediction, one row per run.
     rules : mapping
-        Of the study.
+        Rules of the study.
     signals
-        Of those that one look at the network tells.
+        Some of the signals that can be read from the network at one step.
 
     Returns
     -------
     DataFrame
-        Indexed by ``setting`` and ``seed``, the pairs of which both are recorded. Columns have
+        Indexed by ``setting`` and ``seed``, for the pairs with both runs recorded. Columns have
         three levels: the signal; "left", its value at training accuracy 100 % over the largest so
-        far, or "fall", its steepest fall from one look to the next over the same, up to that moment
-        and to the last step that is looked at densely; "true labels" or "random labels". NaN where
-        training accuracy does not come to 100 %.
+        far, or "fall", its steepest fall between neighbouring measurements over the same, up to
+        that moment and to the last densely measured step; "true labels" or "random labels". NaN
+        where training accuracy does not reach 100 %.
     """
     until = rules["measurement"]["dense_until"]
     rows: dict[tuple[str, int], dict[tuple[str, str, str], float]] = {}
@@ -63,7 +63,7 @@ def early_change(table: pd.DataFrame, arm: str, signal: str) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by ``seed``: ``largest``, and ``left``, the value at training accuracy 100 % over
-        it; NaN where that accuracy does not come.
+        it; NaN where that accuracy is not reached.
     """
     rows = {}
     for run in table[table["arm"] == arm].to_dict("records"):
@@ -77,7 +77,7 @@ def early_change(table: pd.DataFrame, arm: str, signal: str) -> pd.DataFrame:
 
 
 def _fallen(run: Mapping[Any, Any], signal: str, until: int) -> tuple[float, float]:
-    """Return what is left at training accuracy 100 %, and the steepest fall before."""
+    """Return the share left at training accuracy 100 %, and the steepest fall before."""
     steps, values = _until_fitted(run, signal)
     if not len(values):
         return np.nan, np.nan
@@ -98,12 +98,12 @@ def _until_fitted(
 
 
 def courses(table: pd.DataFrame, rules: Mapping[str, Any], signal: str) -> pd.DataFrame:
-    """Return a signal's course over the first steps, with true and with random labels.
+    """Return a signal over the first steps, with true and with random labels.
 
     Returns
     -------
     DataFrame
-        Indexed by ``labels`` and ``step``, those at which all runs were looked at: ``median``,
+        Indexed by ``labels`` and ``step``, the steps at which all runs were measured: ``median``,
         ``low`` and ``high``, the range of the runs, and ``runs``.
     """
     kind = table["arm"].str.split("-").str[0].map(LABELS)

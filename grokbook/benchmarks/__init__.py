@@ -1,1 +1,1 @@
-"""Timings: ``python -m grokbook.benchmarks`` (`make bench`) takes them and writes one record."""
+"""Timings: ``python -m grokbook.benchmarks`` (`make bench`) measures them and writes a record."""

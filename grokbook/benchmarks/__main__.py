@@ -1,9 +1,9 @@
-"""Measure everything, print it, and keep it as one record (`make bench`).
+"""Measure everything, print it, and store it as one record (`make bench`).
 
     python -m grokbook.benchmarks [--rounds 5]
 
-Everything is one run on one machine, with as many threads as torch takes by itself. TransformerLens
-is measured where it is installed with its ``HookedTransformer`` (up to version 3).
+Everything is one run on one machine, with torch's default number of threads. TransformerLens is
+measured if it is installed with its ``HookedTransformer`` (up to version 3).
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """The same networks and objectives written in the usual ways.
 
-Each transformer takes the package's weights, so that it computes the same function: all three
-positions, all three queries, every token of every pair. ``tests/benchmarks`` compares losses and
-gradients.
+Each transformer takes the package's weights, so it computes the same function, but at all three
+positions, for all three queries, and for every token of every pair. ``tests/benchmarks`` compares
+losses and gradients.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class PlainTransformer(nn.Module):
 
     @staticmethod
     def renamed(package: Mapping[str, Tensor], heads: int) -> dict[str, Tensor]:
-        """The package's weights, or their gradients, under this network's names and in its form."""
+        """The package's weights, or their gradients, in the names and layout of this network."""
         return {
             "tokens.weight": package["embedding"],
             "positions": package["position"],
@@ -71,7 +71,7 @@ class PlainTransformer(nn.Module):
 
 
 class EinsumTransformer(nn.Module):
-    """Weights a head and einsum throughout, as interpretability code has it.
+    """Weights per head and einsum throughout, as in interpretability code.
 
     Layout of weights and order of contractions are those described for the network of Nanda et al.
     (2023): keys, queries and values (head, d_head, d_model), everything at all positions.
@@ -129,7 +129,7 @@ class EinsumTransformer(nn.Module):
 
 
 class LensTransformer(nn.Module):
-    """TransformerLens's `HookedTransformer`, noise added by a hook. ImportError where it is not."""
+    """TransformerLens's `HookedTransformer`, noise added by a hook; ImportError without it."""
 
     def __init__(self, sizes: Sizes, dtype: torch.dtype) -> None:
         from transformer_lens import HookedTransformer, HookedTransformerConfig  # up to version 3
@@ -195,7 +195,7 @@ def with_equals(pairs: Tensor, p: int) -> Tensor:
 def transformer_loss(
     network: nn.Module, strategy: Strategy, tokens: Tensor, y: Tensor, noise: Tensor | None
 ) -> Tensor:
-    """The strategy's loss of tokens ``(n, 3)``, read at the last position."""
+    """The strategy's loss on tokens ``(n, 3)``, read at the last position."""
     if isinstance(strategy, AbelianRegularized):
         both = torch.cat((tokens, tokens[:, [1, 0, 2]]))
         logits, mirrored = network(both)[:, -1].double().chunk(2)

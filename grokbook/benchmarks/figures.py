@@ -1,4 +1,4 @@
-"""Figures of the recorded benchmark: step times beside the usual ways, and how they grow."""
+"""Figures of the recorded benchmark: step times against the usual ways, and their growth."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ VARIED = {
     "n": "training pairs n",
     "seeds": "seeds together",
 }
-"""How what is varied is written."""
+"""Names of the varied quantities."""
 
 
 def step_times(table: pd.DataFrame) -> Figure:
-    """Draw the time of a training step in every way it is written, one panel an experiment.
+    """Draw the time of a training step for every implementation, one panel per experiment.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def step_times(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Milliseconds on a logarithmic axis, a dot each, with the ratio to the usual way behind it;
+        Milliseconds on a logarithmic axis, one dot each, followed by the ratio to the usual way;
         the package's dot is filled. Its label is its alternative text.
     """
     names = list(table.index.get_level_values("experiment").unique())
@@ -76,14 +76,14 @@ def _draw_ways(axes: Axes, group: pd.DataFrame) -> str:
 
 
 def scaling(table: pd.DataFrame, slopes: pd.DataFrame) -> Figure:
-    """Draw time and memory of a step against what is varied, in multiples of the paper's setting.
+    """Draw time and memory of a step against the varied sizes, relative to the paper's.
 
     Parameters
     ----------
     table
         As `grokbook.benchmarks.tables.scaling_table` returns it, of one experiment.
     slopes
-        That experiment's rows of `grokbook.benchmarks.tables.scaling_slopes`, by what is varied.
+        That experiment's rows of `grokbook.benchmarks.tables.scaling_slopes`, by varied size.
 
     Returns
     -------

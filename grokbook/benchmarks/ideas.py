@@ -1,4 +1,4 @@
-"""Ideas for a faster step that the package does not use, each measured against it.
+"""Ideas for a faster step that the package does not use, each measured against the package.
 
 Each computes the same losses and gradients as the package's step from the same weights (bfloat16
 up to its rounding), which ``tests/benchmarks`` compares.
@@ -31,7 +31,7 @@ from grokbook.training.trainer import Trainer
 
 
 class MergedHead(Transformer):
-    """W_out·W_U formed first: the hidden layer goes to p classes at once, not to d and then p."""
+    """W_out·W_U formed first: the hidden layer maps to p classes directly, not to d and then p."""
 
     def _head(self, residual: Tensor) -> Tensor:
         hidden = torch.relu(residual @ self.mlp_in + self.mlp_in_bias)
@@ -40,7 +40,7 @@ class MergedHead(Transformer):
 
 
 class HiddenByToken(Transformer):
-    """The output map and the hidden layer once a token, position and head, and not once a pair.
+    """The output map and the hidden layer once per token, position and head, not once per pair.
 
     The residual stream at "=" is a sum of such rows, each times a weight of the attention; so is
     the hidden layer before its ReLU.
@@ -101,10 +101,10 @@ class Bfloat16Products(Transformer):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DistinctPairs(AbelianRegularized):
-    """Each pair computed once, also where both it and its mirror image are training pairs.
+    """Each pair computed once, even if both it and its mirror image are training pairs.
 
-    ``pairs`` are the distinct ones of the training pairs and their mirror images, ``place`` says
-    where among them each of these 2n lies.
+    ``pairs`` are the distinct pairs among the training pairs and their mirror images; ``place`` is
+    the index in it of each of these 2n pairs.
     """
 
     pairs: Tensor
@@ -119,7 +119,7 @@ class DistinctPairs(AbelianRegularized):
 
 
 class NoiseOfTheFirstStep(Perturbed):
-    """Noise drawn once: the most that a cheaper source of noise could give."""
+    """Noise drawn once: the upper limit of the gain from a cheaper source of noise."""
 
     def noise(self, state: TrainingState, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
         if "drawn" not in state.memory:
@@ -131,7 +131,7 @@ class NoiseOfTheFirstStep(Perturbed):
 
 @dataclass(frozen=True)
 class Idea:
-    """What is computed in place of the package's network or strategy, and on which experiment."""
+    """A replacement for the package's network or strategy, and its experiments."""
 
     name: str
     experiment: str
@@ -186,7 +186,7 @@ def measure(rounds: int) -> list[dict[str, Any]]:
 
 
 def measure_processes(rounds: int) -> list[dict[str, Any]]:
-    """Rows of the table ``processes``: one process with a thread a core, and one process a core."""
+    """Rows of the table ``processes``: one process with all cores, and one process per core."""
     cores = joblib.cpu_count()  # that this process may use
     return [
         {
@@ -201,7 +201,7 @@ def measure_processes(rounds: int) -> list[dict[str, Any]]:
 
 
 def milliseconds_of_all(recipe: Experiment, processes: int, threads: int, seconds: float) -> float:
-    """Milliseconds a step of several processes at once, each training a run of its own."""
+    """Milliseconds per step of several processes at once, each training its own run."""
     context = get_context("spawn")
     start, rates = context.Barrier(processes), context.Queue()
     workers = [
@@ -217,7 +217,7 @@ def milliseconds_of_all(recipe: Experiment, processes: int, threads: int, second
 
 
 def _train_for(recipe: Experiment, threads: int, seconds: float, start: Any, rates: Any) -> None:
-    """Put the steps a second of one process, all beginning to count at the same moment."""
+    """Report the steps per second of one process; all start counting at the same time."""
     torch.set_num_threads(threads)
     trainer = training([recipe])
     for _ in range(WARM_UP):

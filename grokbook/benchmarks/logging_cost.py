@@ -1,4 +1,4 @@
-"""What one point of the log costs: the cheap metrics, and all of them."""
+"""The cost of one point of the log: of the cheap metrics, and of all metrics."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Times of the metrics beside the plain ways to the same values.
+"""Times of the metrics against plain implementations of the same values.
 
 Sizes are the paper's: modulo addition has 3830 training pairs and 113 logits, MNIST 1000 images, a
 first layer of 200 and 10 logits. Features and weights are random: times do not depend on them. A
-plain way forms the n x n Gram matrices and takes their eigenvalues.
+plain implementation forms the n x n Gram matrices and takes their eigenvalues.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PAIRS, IMAGES = 3830, 1000
 
 
 class Race(NamedTuple):
-    """A metric in two ways, and by how much the values may differ: None for estimates."""
+    """A metric in two ways, and the tolerance of their difference: None for estimates."""
 
     quantity: str
     plain_way: str
@@ -61,7 +61,7 @@ def second_order_entropy(eigenvalues: Tensor) -> float:
 
 
 def double_backward_trace(model: torch.nn.Module, loss: Tensor, probes: int) -> float:
-    """Mean of vᵀHv by one double backward pass a probe, in plain autograd."""
+    """Mean of vᵀHv by one double backward pass per probe, in plain autograd."""
     parameters = list(model.parameters())
     gradients = torch.autograd.grad(loss, parameters, create_graph=True)
     source, total = torch.Generator().manual_seed(0), 0.0
@@ -83,7 +83,7 @@ def half_squared(prediction: Tensor, y: Tensor) -> Tensor:
 
 
 def races(n: int = PAIRS, images: int = IMAGES) -> list[Race]:
-    """Every metric that has a plain way, on ``n`` pairs and so many images."""
+    """Every metric with a plain implementation, on ``n`` pairs and ``images`` images."""
     normal = torch.Generator().manual_seed(0)
     logits = torch.randn(n, 113, generator=normal)
     first = torch.relu(torch.randn(n, 200, generator=normal))
@@ -148,7 +148,7 @@ def races(n: int = PAIRS, images: int = IMAGES) -> list[Race]:
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
-    """Rows of the table ``metrics``; a quantity whose two values differ ends it all."""
+    """Rows of the table ``metrics``; a quantity whose two values differ is an error."""
     measured = []
     for race in races():
         ours, value = least(race.ours, rounds)

@@ -20,7 +20,7 @@ def training(
 ) -> Trainer:
     """Seeds of one experiment in training on the CPU; every call of its ``step`` is timed.
 
-    ``network``, a subclass of the experiment's, computes in its place with the same weights.
+    ``network``, a subclass of the experiment's network, replaces it with the same weights.
     """
     trainer = Trainer(recipes, device="cpu", compiled=compiled)
     if network is not None:
@@ -30,7 +30,7 @@ def training(
 
 
 def held(trainer: Trainer) -> int:
-    """Bytes that lie there between steps: weights, Adam's two averages, training data."""
+    """Bytes held between steps: weights, Adam's two averages, training data."""
     weights = sum(weight.nbytes for weight in trainer.optimizer.parameters)
     splits = [seed.split for seed in trainer.seeds]
     return 3 * weights + sum(s.train_x.nbytes + s.train_y.nbytes for s in splits)
@@ -39,8 +39,9 @@ def held(trainer: Trainer) -> int:
 def gflop(recipe: Experiment) -> float:
     """GFLOP of the large matrix products of one step of the transformer, forward and backward.
 
-    Noise-free, a pair passes the output map, the MLP and the unembedding; what is computed once a
-    token is left out. With noise, query, key and value maps are applied to every pair too.
+    Without noise, each pair passes the output map, the MLP and the unembedding; products computed
+    once per token are left out. With noise, query, key and value maps are also applied to every
+    pair.
     """
     assert isinstance(recipe.model, TransformerConfig)
     d, mlp, p = recipe.model.d, recipe.model.mlp, recipe.dataset.p  # type: ignore[union-attr]

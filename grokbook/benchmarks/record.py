@@ -1,7 +1,7 @@
 """The recorded benchmark: timings of one run of ``make bench`` on one machine.
 
-``runs/benchmarks/benchmarks.json`` holds what was measured and by which code on which machine; it
-is written whole or not at all, and read only as it was written.
+``runs/benchmarks/benchmarks.json`` holds the measurements, the code and the machine. It is written
+whole or not at all, and read only if unchanged.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ COMMAND = "`make bench`"
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """What was measured.
+    """The measurements, and how they were made.
 
     Attributes
     ----------
     made : dict
-        By which code, when and on what machine; has the keys ``MADE``.
+        The code, the time and the machine; has the keys ``MADE``.
     tables : dict of str to DataFrame
         The tables ``TABLES``, not empty.
     """
@@ -71,7 +71,7 @@ def keep(record: Record, root: Path | None = None) -> Path:
     Parameters
     ----------
     record : Record
-        What was measured.
+        The measurements.
     root : Path, optional
         The folder of runs; :func:`grokbook.store.records.default_root` if not given.
     """
@@ -106,7 +106,7 @@ def load(root: Path | None = None) -> Record:
     if lacking:
         raise RunError(
             f"The benchmark record is incomplete ({Path(PLACE).name}: {', '.join(lacking)}); record"
-            f" it anew with {COMMAND}."
+            f" it again with {COMMAND}."
         )
     tables = {name: record.tables[name][list(columns)] for name, columns in TABLES.items()}
     return Record(record.made, tables)

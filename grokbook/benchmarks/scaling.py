@@ -20,10 +20,10 @@ SEEDS = (1, 2, 5)
 
 
 def variants() -> dict[tuple[str, str, int], list[Experiment]]:
-    """What is trained, by experiment, what is varied, and its value.
+    """The trained experiments, by experiment, varied size and value.
 
-    Each starts from the paper's settings. With the modulus p grows the number of pairs, 30 % of
-    p² being for training; the width of the MLP is four times d.
+    Each starts from the paper's settings. The number of training pairs grows with the modulus p as
+    30 % of p²; the width of the MLP is four times d.
     """
     base = experiment("modadd-standard")
     assert isinstance(base.dataset, ModularAddition)

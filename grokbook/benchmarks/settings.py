@@ -1,4 +1,4 @@
-"""Settings of the libraries beneath torch, each in a process of its own, beside torch's own."""
+"""Settings of the libraries below torch, each in a separate process, against torch's defaults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from grokbook.experiments.schema import Experiment
 
 @dataclass(frozen=True)
 class Setting:
-    """Variables that a process starts with, or what it calls before its first step."""
+    """Environment variables of a process, or a function that it calls before its first step."""
 
     name: str
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Setting:
 
 
 def without_onednn() -> None:
-    """No product goes to oneDNN."""
+    """Keep all products away from oneDNN."""
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
 
 
@@ -39,10 +39,10 @@ SETTINGS = (
     Setting("oneDNN off", switch=without_onednn),
     Setting("MKL_CBWR=AVX2", {"MKL_CBWR": "AVX2"}),
     Setting("MKL_DYNAMIC=FALSE", {"MKL_DYNAMIC": "FALSE"}),
-    # Threads that start later take it over from the one that sets it.
+    # Threads that start later inherit it from the thread that sets it.
     Setting("denormals flushed", switch=partial(torch.set_flush_denormal, True)),
     Setting("threads bound", {"OMP_PROC_BIND": "true"}),
-    # Of glibc: what is freed is kept for the next step, and not fetched anew page by page.
+    # For glibc: keep freed memory for the next step instead of fetching new pages.
     Setting(
         "freed memory kept",
         {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30)},
@@ -50,7 +50,7 @@ SETTINGS = (
 )
 
 
-ROUNDS = 3  # times as many as elsewhere: what is within the noise in all needs more to show it
+ROUNDS = 3  # times as many rounds as elsewhere: small effects need more to stand out of the noise
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
@@ -86,9 +86,9 @@ def trainings(
 def elsewhere(
     build: Callable[[], Mapping[str, Callable[[], Any]]], environment: Mapping[str, str]
 ) -> Iterator[Callable[[str], Any]]:
-    """Yield what calls, by name, one of the functions that ``build`` returns in another process.
+    """Yield a function that calls, by name, a function returned by ``build`` in another process.
 
-    The process starts with the variables ``environment`` beside those of this one.
+    The process starts with the variables ``environment`` in addition to those of this one.
     """
     context = get_context("spawn")
     ours, theirs = context.Pipe()
@@ -118,5 +118,5 @@ def _serve(build: Callable[[], Mapping[str, Callable[[], Any]]], pipe: Connectio
     try:
         while True:
             pipe.send(functions[pipe.recv()]())
-    except EOFError:  # nobody calls any more
+    except EOFError:  # no caller is left
         return

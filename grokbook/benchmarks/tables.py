@@ -1,4 +1,4 @@
-"""The tables of the recorded benchmark as a reader sees them, ratios and slopes included.
+"""The tables of the recorded benchmark for readers, with ratios and slopes.
 
 They are functions of the record alone; ``make bench`` prints those that the book shows.
 """
@@ -57,22 +57,22 @@ def slope(x: pd.Series, y: pd.Series) -> float:
 
 
 def usual_way(name: str) -> str:
-    """Return the way of writing a step that the package's is compared with, by experiment."""
+    """Return the implementation of a step that the package is compared with, by experiment."""
     transformer = isinstance(experiment(name).model, TransformerConfig)
     return PLAIN_TRANSFORMER if transformer else PLAIN_MLP
 
 
 def step_table(record: Record) -> pd.DataFrame:
-    """Return the step times: one row an experiment and way.
+    """Return the step times: one row per experiment and implementation.
 
     Returns
     -------
     DataFrame
         ``ms`` and ``spread`` as recorded; ``ratio``, the usual way's time (:func:`usual_way`) over
-        this one's; ``gflops``, GFLOP a second in the large matrix products; ``peak_share``, that
-        over the rate of one large float32 product that took turns with the steps; ``ceiling``, the
-        ratio of a step that were nothing but its large products at that rate. The last three are
-        NaN where nothing is counted.
+        this one's; ``gflops``, GFLOP per second in the large matrix products; ``peak_share``, this
+        rate over that of one large float32 product that took turns with the steps; ``ceiling``, the
+        ratio of a step that consists of its large products only, at that rate. The last three are
+        NaN if nothing is counted.
     """
     table = record.tables["steps"].set_index(["experiment", "way"])
     table["gflops"] = table["gflop"].astype(float) / table["ms"] * 1e3
@@ -87,7 +87,7 @@ def step_table(record: Record) -> pd.DataFrame:
 
 
 def markdown_table(record: Record) -> str:
-    """Return the package's rows of :func:`step_table` in Markdown, as README shows them."""
+    """Return the package's rows of :func:`step_table` in Markdown, as in the README."""
     table = step_table(record)
     lines = [
         "| experiment | ms a step | the usual way | its time / ours | share of the peak |",
@@ -102,7 +102,7 @@ def markdown_table(record: Record) -> str:
 
 
 def metric_table(record: Record) -> pd.DataFrame:
-    """Return the metrics' times beside those of the plain ways, with their ``ratio``.
+    """Return the times of metrics and of plain implementations, with their ``ratio``.
 
     ``difference`` is that of the two values; NaN for estimates, whose random probes differ.
     """
@@ -113,14 +113,14 @@ def metric_table(record: Record) -> pd.DataFrame:
 
 
 def logging_table(record: Record) -> pd.DataFrame:
-    """Return what the log of a run at the paper's length costs, by experiment.
+    """Return the cost of the log of a run at the paper's length, by experiment.
 
     Returns
     -------
     DataFrame
         ``cheap_ms`` and ``full_ms``, milliseconds of a logged step without and with the costly
-        metrics; ``cheap_points`` and ``full_points``, how many a run has; ``share``, the time of
-        all of them over that of all training steps.
+        metrics; ``cheap_points`` and ``full_points``, their numbers in a run; ``share``, the time
+        of all of them over that of all training steps.
     """
     table = record.tables["logging"].set_index("experiment")
     steps = step_table(record)["ms"].xs(PACKAGE, level="way")
@@ -135,7 +135,7 @@ def logging_table(record: Record) -> pd.DataFrame:
 
 
 def scaling_table(record: Record, name: str = "modadd-standard") -> pd.DataFrame:
-    """Return time and memory of a step of one experiment against what is varied.
+    """Return time and memory of a step of one experiment against the varied sizes.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def scaling_slopes(record: Record) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an experiment and what is varied (``p``, ``d``, ``n`` or ``seeds``): ``smallest``
+        One row per experiment and varied size (``p``, ``d``, ``n`` or ``seeds``): ``smallest``
         and ``largest`` value, and the :func:`slope` of ``time``, ``memory`` and ``products`` (the
         arithmetic of the large matrix products; NaN where it is not counted).
     """
@@ -185,13 +185,13 @@ def scaling_slopes(record: Record) -> pd.DataFrame:
 
 
 def together_table(record: Record) -> pd.DataFrame:
-    """Return what training seeds together gives over one after the other, by experiment.
+    """Return the gain from training seeds together over one after the other, by experiment.
 
     Returns
     -------
     DataFrame
-        One column a number of seeds: the time of that many steps alone over that of one step of all
-        together; above 1, together is faster.
+        One column per number of seeds: the time of that many steps alone over that of one step of
+        all together; above 1, together is faster.
     """
     table = record.tables["scaling"]
     table = table[table["varied"] == "seeds"]
@@ -202,13 +202,13 @@ def together_table(record: Record) -> pd.DataFrame:
 
 
 def idea_table(record: Record) -> pd.DataFrame:
-    """Return what each idea gives: the package's time over the idea's, above 1 where it is faster.
+    """Return the gain from each idea: the package's time over the idea's, above 1 if faster.
 
     Returns
     -------
     DataFrame
-        One row an idea and experiment; columns ``compiled`` and ``eager``, each against the package
-        run in the same way.
+        One row per idea and experiment; columns ``compiled`` and ``eager``, each against the
+        package run in the same way.
     """
     routes = _idea_times(record)
     ideas = routes.drop(PACKAGE, level="idea")
@@ -216,13 +216,13 @@ def idea_table(record: Record) -> pd.DataFrame:
 
 
 def setting_table(record: Record) -> pd.DataFrame:
-    """Return what other settings of the libraries beneath torch give.
+    """Return the gain from other settings of the libraries below torch.
 
     Returns
     -------
     DataFrame
-        One row a setting, one column an experiment: the time of a step under torch's own settings
-        over that under these, above 1 where these are faster.
+        One row per setting, one column per experiment: the time of a step under torch's own
+        settings over that under these, above 1 if these are faster.
     """
     table = record.tables["settings"]
     settings, names = table["setting"].unique(), table["experiment"].unique()
@@ -231,13 +231,13 @@ def setting_table(record: Record) -> pd.DataFrame:
 
 
 def arrangement_table(record: Record) -> pd.DataFrame:
-    """Return what the package's own choices give on this machine, by experiment.
+    """Return the gain from the package's own choices on this machine, by experiment.
 
     Returns
     -------
     DataFrame
         ``compiled``: the time of an eager step over that of a compiled one; ``process_a_core``: the
-        time of a step in one process with a thread a core over that of a step where as many
+        time of a step in one process with a thread per core over that of a step when as many
         processes of one thread train at once. Above 1, the compiled step and the many processes are
         faster.
     """
@@ -252,7 +252,7 @@ def arrangement_table(record: Record) -> pd.DataFrame:
 
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of this module as it is printed: rounded text, empty where there is no value.
+    """Return a table of this module for printing: rounded text, empty where there is no value.
 
     >>> table = pd.DataFrame({"ms": [1234.5678, 0.5], "share": [0.123, float("nan")]})
     >>> as_text(table).to_dict("list")
@@ -278,7 +278,7 @@ _FORMS = {
     "ms": "{:,.2f}",
     "difference": "{:.0e}",
 }
-"""How numbers of a column are written; of others, whole ones as such, the rest to two places."""
+"""Formats by column; elsewhere integers are unchanged and other numbers have two decimals."""
 
 
 def _idea_times(record: Record) -> pd.DataFrame:
@@ -291,22 +291,21 @@ def _idea_times(record: Record) -> pd.DataFrame:
 
 
 def whole_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
-    """Return how long runs took that one process trained on a CPU, and with them the whole book.
+    """Return the times of runs that one process trained on a CPU, and of the whole book.
 
     Parameters
     ----------
     preset : {"paper", "quick", "smoke"}
-        Runs of the presets ``quick`` and ``smoke`` are recorded on the spot where they are missing.
+        Missing runs of the presets ``quick`` and ``smoke`` are recorded on the spot.
     root : Path, optional
         The store's folder.
 
     Returns
     -------
     DataFrame
-        By experiment and control: ``steps`` of a run; how many are ``recorded``; on how many
-        ``threads``; ``minutes`` a run (median of those recorded, NaN of none); ``runs`` that the
-        book asks for (`grokbook.studies.reproduce.everything`); and ``hours`` of these, one after
-        the other.
+        By experiment and control: ``steps`` of a run; the number ``recorded``; the number of
+        ``threads``; ``minutes`` per run (median of the recorded ones, NaN if none); ``runs`` of the
+        book (`grokbook.studies.reproduce.everything`); and their ``hours``, one after the other.
 
     Raises
     ------
@@ -330,7 +329,7 @@ def whole_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
 
 
 def gpu_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
-    """Return how long the recorded runs took that a GPU trained, several seeds together.
+    """Return the times of recorded runs that a GPU trained, several seeds together.
 
     Parameters
     ----------
@@ -341,8 +340,8 @@ def gpu_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
     -------
     DataFrame
         One row for the seeds of an experiment that trained together from their first step to their
-        last: ``experiment``, ``device``, ``seeds`` (how many), ``minutes`` of all together, and
-        ``alone``, the median minutes of one seed on a CPU. No row where there is none.
+        last: ``experiment``, ``device``, the number of ``seeds``, ``minutes`` of all together, and
+        ``alone``, the median minutes of one seed on a CPU. Empty if there are none.
     """
     rows = []
     for name in (*EXPERIMENTS, *CONTROLS):
@@ -362,12 +361,12 @@ def gpu_runs(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
 
 
 def _median_minutes(manifests: Sequence[dict[str, Any]]) -> float:
-    """Median wall time of runs, NaN of none."""
+    """Median wall time of runs, NaN if there are none."""
     seconds = [each["seconds"] for each in manifests]
     return statistics.median(seconds) / 60 if seconds else np.nan
 
 
 def _gpus(manifest: dict[str, Any]) -> set[str]:
-    """GPUs that had a part in a run."""
+    """GPUs used in a run."""
     stretches = manifest.get("stretches", [manifest])
     return {each["device"] for each in stretches} - {"cpu"}

@@ -1,4 +1,4 @@
-"""Time and memory of functions that are called again and again."""
+"""Time and memory of repeatedly called functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else the profiler says when it starts and stops
-WARM_UP = 3  # calls before the first that counts: compile, fill caches
+WARM_UP = 3  # uncounted first calls: compile, fill caches
 TURN_SECONDS = 0.25
 
 Name = TypeVar("Name", bound=Hashable)
@@ -34,9 +34,9 @@ def in_turns(
     """Seconds of every call, by name.
 
     The functions take turns of a quarter of a second each, at least one call, so that a drift of
-    the machine hits all alike.
+    the machine affects all alike.
     """
-    # What was compiled before counts towards a limit, past which torch goes on without compiling.
+    # Earlier compilations count towards a limit beyond which torch stops compiling.
     torch.compiler.reset()
     for function in functions.values():
         for _ in range(WARM_UP):
@@ -44,7 +44,7 @@ def in_turns(
     taken: dict[Name, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
-            function()  # not counted: the caches still hold what the one before it needed
+            function()  # not counted: the caches still hold data of the previous function
             turn = [seconds(function)]
             while sum(turn) < TURN_SECONDS:
                 turn.append(seconds(function))
@@ -59,7 +59,7 @@ def summary(taken: list[float]) -> dict[str, float]:
 
 
 def least(function: Callable[[], float], rounds: int, patience: float = 3.0) -> tuple[float, float]:
-    """Least seconds of up to ``rounds`` calls, and the value; no call begins after ``patience``."""
+    """Least seconds of up to ``rounds`` calls, and the value; no call starts after ``patience``."""
     best, spent, value = float("inf"), 0.0, float("nan")
     for _ in range(rounds):
         if spent > patience:
@@ -72,10 +72,10 @@ def least(function: Callable[[], float], rounds: int, patience: float = 3.0) -> 
 
 
 def allocated(function: Callable[[], object], calls: int = 2) -> int:
-    """Most bytes that torch held of what it allocated within these calls.
+    """Largest number of bytes held at once of those that torch allocates within these calls.
 
-    Counted by torch's allocator on the CPU: it does not depend on machine or load. What was there
-    before and what libraries take past it are left out.
+    Torch's allocator on the CPU counts them, so they do not depend on machine or load. Earlier
+    allocations and those of libraries outside the allocator are left out.
     """
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
         for _ in range(calls):
@@ -86,6 +86,6 @@ def allocated(function: Callable[[], object], calls: int = 2) -> int:
         events = json.loads(path.read_text())["traceEvents"]
     counts = [each["args"] for each in events if each.get("name") == "[memory]"]
     counts.sort(key=lambda each: each["Ev Idx"])
-    # The counter goes on from earlier calls: what outlived them was never taken off.
+    # The counter continues from earlier calls, whose surviving memory was never subtracted.
     before = counts[0]["Total Allocated"] - counts[0]["Bytes"]
     return max(each["Total Allocated"] for each in counts) - before

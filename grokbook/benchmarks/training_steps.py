@@ -1,4 +1,4 @@
-"""A training step of each of the paper's experiments beside the usual ways to write it."""
+"""A training step of each of the paper's experiments against the usual implementations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MLPS = {PLAIN_MLP: torch.float64, "DataLoader loop, float32": torch.float32}
 
 
 def ways(recipe: Experiment) -> dict[str, Callable[[], Any]]:
-    """One step of the experiment, in every way there is, by name."""
+    """One step of the experiment in every available implementation, by name."""
     found: dict[str, Callable[[], Any]] = {PACKAGE: training([recipe]).step}
     if not isinstance(recipe.model, TransformerConfig):
         return found | {name: mlp_steps(recipe, dtype) for name, dtype in MLPS.items()}
@@ -44,7 +44,7 @@ def ways(recipe: Experiment) -> dict[str, Callable[[], Any]]:
 
 
 def lens_version() -> str | None:
-    """Version of TransformerLens, None where it is not installed or has no `HookedTransformer`."""
+    """Version of TransformerLens; None if it is not installed or has no `HookedTransformer`."""
     from importlib.metadata import version
 
     try:
@@ -55,13 +55,13 @@ def lens_version() -> str | None:
 
 
 def product() -> Callable[[], torch.Tensor]:
-    """One large float32 matrix product, the measure of what the processor can do."""
+    """One large float32 matrix product, which measures the peak of the processor."""
     a, b = torch.randn(SIDE), torch.randn(SIDE[::-1])
     return lambda: a @ b
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
-    """Rows of the table ``steps``; where arithmetic is counted, the large product takes turns."""
+    """Rows of the table ``steps``; if arithmetic is counted, the large product takes turns."""
     rows = []
     for name in EXPERIMENTS:
         recipe = experiment(name)

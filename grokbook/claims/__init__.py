@@ -1,4 +1,4 @@
-"""What the paper states, statement by statement, with outcomes computed from recorded runs."""
+"""The statements of the paper, each with an outcome computed from recorded runs."""
 
 from grokbook.claims.answers import interval_told, outcomes, require
 from grokbook.claims.evidence import Bound

@@ -1,4 +1,4 @@
-"""The sentences that a chapter begins with: they stand only while the runs bear them out."""
+"""Checks of the sentences that a chapter begins with against the runs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class NotBorneOutError(AssertionError):
 
 
 def interval_told(judgement: Judgement) -> str:
-    """Return a statement's estimate with its interval in words, as "1.07 (0.85 to 1.34)".
+    """Return a statement's estimate with its interval, such as "1.07 (0.85 to 1.34)".
 
-    Where the runs are too few for one, "not known".
+    It is "not known" if there are too few runs.
     """
     interval = judgement.interval
     if interval is None:
@@ -26,15 +26,16 @@ def interval_told(judgement: Judgement) -> str:
 
 
 def require(sentences: Mapping[str, bool], *, strict: bool) -> str:
-    """Hold a chapter's sentences against the runs, and say in words how they fare.
+    """Check a chapter's sentences against the runs, and return the result in words.
 
     Parameters
     ----------
     sentences
-        Whether each is true of the runs that the chapter shows; a key says it in a few words.
+        Whether each is true of the runs that the chapter shows; the key is the sentence in a few
+        words.
     strict
-        Whether a sentence that is not true is an error: so for the recorded runs, all of their
-        seeds. Of other runs, the words say it.
+        Whether an untrue sentence is an error, as it is for all seeds of the recorded runs. For
+        other runs, the returned words say so.
 
     Raises
     ------

@@ -1,10 +1,10 @@
-"""Verdicts as they stood under the rules of before, beside those of now.
+"""Verdicts under the earlier rules, next to the current ones.
 
 Until seeds 5 and later were recorded, a claim was a list of checks. A check held if the whole
-bootstrap interval of its median lay on the claim's side, and failed if only the median lay on the
-other; that interval is the range of the values at three and five seeds, and covers 75 and 94 % in
-place of 95. ``before.json`` keeps what these rules said of the runs of seeds 0 to 4, and 0 to 2 of
-the controls. They are data: no code judges by them any more.
+bootstrap interval of its median lay on the claim's side, and failed if the median alone lay on the
+other side. At three and five seeds that interval is the range of the values and covers 75 and 94 %
+instead of 95 %. ``before.json`` keeps the verdicts of these rules on seeds 0 to 4, and 0 to 2 of
+the controls. They are data: no code uses these rules any more.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from grokbook.claims.rules import Judgement, Records
 from grokbook.claims.tables import evaluate
 
 HELD = {"holds": "supported", "fails": "contradicted", "unclear": "undecided"}
-"""Words of now for outcomes of before."""
+"""Current words for the earlier outcomes."""
 
 
 def before() -> dict[str, Any]:
-    """Return the ``verdicts`` of before by claim, and the ``checks`` they rested on."""
+    """Return the earlier ``verdicts`` by claim, and the ``checks`` behind them."""
     return json.loads(files("grokbook.claims").joinpath("before.json").read_text("utf-8"))
 
 
 def before_and_now(
     preset: str = "paper", seeds: Sequence[int] | None = None, *, runs: Records | None = None
 ) -> pd.DataFrame:
-    """Return one row a check of before, with the statements that took its place.
+    """Return one row per earlier check, with the statements that replaced it.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def before_and_now(
     -------
     DataFrame
         Indexed by claim and check, with text columns ``verdict before`` (of the claim),
-        ``median (interval), claimed``, ``seeds before``, ``outcome before``, ``outcome now`` (one a
-        statement) and ``reason``.
+        ``median (interval), claimed``, ``seeds before``, ``outcome before``, ``outcome now`` (one
+        per statement) and ``reason``.
     """
     judged = evaluate(None, preset, seeds, runs=runs)
     old = before()
@@ -68,7 +68,7 @@ def before_and_now(
 
 
 def _reason(check: dict[str, Any], now: Sequence[Judgement]) -> str:
-    """Say why an outcome changed, or that it did not."""
+    """Return the reason why an outcome changed, or that it did not."""
     reasons = [check["why"]]
     outcomes = {each.outcome for each in now}
     if len(now) and any(0 < len(each.seeds) < FEWEST for each in now):

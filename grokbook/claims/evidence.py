@@ -1,4 +1,4 @@
-"""What a statement is judged by: numbers, shares, times or a proof, and its bound."""
+"""The evidence on a statement (numbers, shares, times or a proof), and its bound."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MARGIN = 1.1
 
 @dataclass(frozen=True)
 class Values:
-    """One number a seed, or the range that it is known to lie in.
+    """One number per seed, or the range that it is known to lie in.
 
     Parameters
     ----------
@@ -36,11 +36,11 @@ class Values:
 
     @classmethod
     def known(cls, values: pd.Series[float]) -> Values:
-        """Return numbers that are known, but for those that are NaN."""
+        """Return known numbers as evidence; NaN is unknown."""
         return cls(values, values)
 
     def of(self, seeds: Sequence[int]) -> Values:
-        """Keep these seeds."""
+        """Return the evidence on these seeds only."""
         return Values(*(each[each.index.isin(seeds)] for each in (self.low, self.high)))
 
     @property
@@ -53,11 +53,11 @@ class Values:
         return median_interval(self.low.to_numpy(), self.high.to_numpy())
 
     def on_side(self, bound: Bound) -> int:
-        """Count the seeds that are on the claim's side for certain."""
+        """Count the seeds that are certainly on the claim's side."""
         return sum(bound.holds(low) and bound.holds(high) for low, high in self._ends())
 
     def off_side(self, bound: Bound) -> int:
-        """Count the seeds that are on the other side for certain; some may lie on the bound."""
+        """Count the seeds that are certainly on the other side; some may lie on the bound."""
         return sum(bound.fails(low) and bound.fails(high) for low, high in self._ends())
 
     def _ends(self) -> list[tuple[float, float]]:
@@ -66,12 +66,12 @@ class Values:
 
 @dataclass(frozen=True)
 class Shares:
-    """Whether something is so, by seed; NaN where that is not known."""
+    """Whether a network has a property, by seed; NaN where unknown."""
 
     so: pd.Series[float]
 
     def of(self, seeds: Sequence[int]) -> Shares:
-        """Keep these seeds."""
+        """Return the evidence on these seeds only."""
         return Shares(self.so[self.so.index.isin(seeds)])
 
     @property
@@ -87,11 +87,11 @@ class Shares:
         return Interval(least.low, most.high, (least.estimate[0], most.estimate[0]))
 
     def on_side(self, bound: Bound) -> int:
-        """Count the seeds of which it is so, or not so if the claim is that it is not."""
+        """Count the seeds with the property, or without it if the claim denies it."""
         return int((self.so == (0.0 if bound.side == "<" else 1.0)).sum())
 
     def off_side(self, bound: Bound) -> int:
-        """Count the seeds of which it is not so, or so if the claim is that it is not."""
+        """Count the seeds without the property, or with it if the claim denies it."""
         return int((self.so == (1.0 if bound.side == "<" else 0.0)).sum())
 
 
@@ -103,7 +103,7 @@ class Ratio:
     below: Times
 
     def of(self, seeds: Sequence[int]) -> Ratio:
-        """Keep these seeds."""
+        """Return the evidence on these seeds only."""
 
         def kept(times: Times) -> Times:
             chosen = times.steps.index.isin(seeds)
@@ -118,7 +118,7 @@ class Ratio:
 
     @property
     def censored(self) -> int:
-        """How many of the times did not come within their run."""
+        """Number of times not reached within their run."""
         return int(sum(times.censored[self.seeds].sum() for times in (self.above, self.below)))
 
     def interval(self) -> Interval:
@@ -130,7 +130,7 @@ class Ratio:
         return time_ratio_interval(*above, *below)
 
     def on_side(self, bound: Bound) -> int:
-        """Count the seeds whose own ratio is on the claim's side for certain."""
+        """Count the seeds whose own ratio is certainly on the claim's side."""
         ends = ranges(self.above, self.below)
         return ends.on_side(bound)
 
@@ -144,7 +144,7 @@ class Proof:
     holds : bool
         Whether it holds as printed; computed from the counterexample, not asserted.
     words : str
-        Why, and what remains of it.
+        The reason, and what remains true.
     """
 
     holds: bool
@@ -156,16 +156,16 @@ Evidence = Values | Shares | Ratio | Proof
 
 @dataclass(frozen=True)
 class Bound:
-    """The claim's side of a number.
+    """A bound on a number, and the claim's side of it.
 
     Parameters
     ----------
     side : {">", "<", "="}
         ``=`` claims that a ratio is 1, to within ``MARGIN``.
     value : float
-        The bound; on the bound itself a value is on neither side.
+        The bound; a value equal to it is on neither side.
     words : str
-        The paper's words that it stands for, such as "long after".
+        The paper's words for it, such as "long after".
     """
 
     side: Literal[">", "<", "="]
@@ -185,15 +185,15 @@ class Bound:
         return value < self.value if self.side == ">" else value > self.value
 
     def __str__(self) -> str:
-        """Return the bound as it stands in tables, such as ``> 2 (long after)``."""
+        """Return the bound as tables show it, such as ``> 2 (long after)``."""
         return f"{self.side} {self.value:g}" + (f" ({self.words})" if self.words else "")
 
 
 def ranges(above: Times, below: Times) -> Values:
     """Divide two times seed by seed, on the seeds recorded for both.
 
-    A time that did not come lies between its last step and infinity, and the ratio in the range
-    that this leaves. To step 0 nothing has a ratio, and it is NaN.
+    A time not reached lies between its last step and infinity, and the ratio in the range that this
+    leaves. A ratio to step 0 is NaN.
     """
     seeds = above.steps.index.intersection(below.steps.index)
     top, bottom = above.steps[seeds], below.steps[seeds].where(below.steps[seeds] > 0)

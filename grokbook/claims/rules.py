@@ -1,30 +1,30 @@
-"""What a statement of the paper is, and the rule that turns recorded runs into an outcome.
+"""Statements of the paper, and the rule that turns recorded runs into an outcome.
 
-A claim is a list of statements: one half of a sentence on one task by one reading. A statement has
-one statistic, one bound and one rule:
+A claim is a list of statements. A statement is one part of a sentence, on one task, in one reading.
+It has one statistic, one bound and one rule:
 
 - *supported* if the whole interval lies on the claim's side of the bound,
 - *contradicted* if the whole interval lies on the other side,
-- *undecided* otherwise, below ``FEWEST`` seeds, and while a run that it needs is not recorded.
+- *undecided* otherwise, also below ``FEWEST`` seeds or if a run that it needs is not recorded.
 
-Intervals hold what they enclose with at least 95 % confidence (`grokbook.analysis.intervals`):
+Intervals have at least 95 % confidence (`grokbook.analysis.intervals`):
 
-- `Values`, one number a seed: order statistics around the median. A step that did not come within
-  the run lies beyond its last step; a number that such a step decides lies in the range that it
-  leaves open, and one that is not defined may be anything. No seed is dropped.
-- `Shares`, whether something is so on a seed: Clopper and Pearson's interval of the share.
+- `Values`, one number per seed: order statistics around the median. A step not reached within the
+  run lies beyond its last step. A number that depends on such a step lies in the range that it
+  leaves open, and an undefined number may be anything. No seed is dropped.
+- `Shares`, whether a seed has a property: Clopper and Pearson's interval of the share.
 - `Ratio`, two trainings' times: the ratio of their typical times if these are log-normal, with
   censoring. A ratio within a factor of ``MARGIN`` of 1 on the whole interval is no difference: it
-  contradicts a claimed difference whose sign is not settled, and supports a claim of none. It is
-  the one place where the rule treats its sides differently.
+  contradicts a claimed difference whose sign is undecided, and supports a claim of no difference.
+  It is the one place where the rule treats its sides differently.
 - `Proof`, a statement of mathematics: a proof supports it, a counterexample contradicts it.
 
-Every bound (twice as late, a tenth, ...) is our reading of the paper's words and stands beside the
-statistic. Where two readings are as fair, each has its row. What a statistic does not see stands
-as a *caveat*, a sentence computed from the same runs that decides nothing.
+Every bound (twice as late, a tenth, ...) is our reading of the paper's words and is shown with the
+statistic. If two readings are equally fair, each has its own row. A *caveat* says what a statistic
+misses: a sentence computed from the same runs, which decides nothing.
 
 The runs of ``SEEN`` were known when this rule replaced an earlier one (`grokbook.claims.before`).
-The others were not, and are judged alone as well.
+The others were not, and are also judged alone.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ T = TypeVar("T")
 Outcome = Literal["supported", "contradicted", "undecided"]
 
 MANY = 20
-"""Seeds that an undecided statement is told the chances of."""
+"""Number of seeds for which an undecided statement gives its chance of a decision."""
 
 SEEN: Mapping[str, frozenset[int]] = {
     **dict.fromkeys(
@@ -58,20 +58,20 @@ SEEN: Mapping[str, frozenset[int]] = {
         frozenset(range(3)),
     ),
 }  # fmt: skip
-"""Seeds whose runs had been seen when statements, bounds and rule were written."""
+"""Seeds whose runs we had seen when we wrote statements, bounds and rule."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """Runs that statements are judged by.
+    """Runs on which statements are judged.
 
     Parameters
     ----------
     preset : str
         The preset they were trained at.
     logs : mapping of str to DataFrame
-        Their logs by experiment; of a study's arm, as in "norm/random-labels", its rows of the
-        study's table.
+        Their logs by experiment; for an arm of a study, such as "norm/random-labels", its rows of
+        the study's table.
     """
 
     preset: str
@@ -86,7 +86,7 @@ class Records:
         return all(name in self.logs for name in names)
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Compute what several statements read, once for these runs."""
+        """Compute a value that several statements need once for these runs."""
         if key not in self._known:
             self._known[key] = compute()
         return self._known[key]
@@ -94,7 +94,7 @@ class Records:
 
 @dataclass(frozen=True)
 class Statement:
-    """One measurable half of a sentence of the paper, on one task, by one reading.
+    """One measurable part of a sentence of the paper, on one task, in one reading.
 
     Parameters
     ----------
@@ -103,24 +103,23 @@ class Statement:
     words : str
         What the paper says, in our words. Readings of one sentence share them.
     place : str
-        Where it says so.
+        Place in the paper.
     task : str
-        "MNIST", "modulo addition", or "" where it is about neither.
+        "MNIST", "modulo addition", or "" if it is about neither.
     reading : str
-        What is measured, in words, with its unit.
+        The measured quantity in words, with its unit.
     bound : Bound
-        On which side of what the sentence puts it.
+        The bound and the side on which the sentence puts the quantity.
     measure : callable, optional
-        From the runs to the evidence; None as long as nothing that it could read is recorded.
+        Turns the runs into evidence; None if nothing that it could read is recorded.
     needs : tuple of str
-        Experiments whose runs it is judged by, or arms of studies, as in "norm/random-labels".
+        Experiments whose runs it needs, or arms of studies, such as "norm/random-labels".
     columns : tuple of str
-        Columns that each of them has to log, where not all do.
+        Columns that each of them must log, if not all do.
     lacks : str
-        What is missing that no run of an experiment would bring; "" where nothing is.
+        What is missing and no run of an experiment would supply; "" if nothing is.
     caveat : callable, optional
-        From the runs to what the statistic does not see, as a sentence; "" where that makes no
-        difference.
+        Turns the runs into a sentence on what the statistic misses; "" if that makes no difference.
     """
 
     id: str
@@ -137,11 +136,11 @@ class Statement:
 
     @property
     def claim(self) -> str:
-        """The claim it belongs to, such as "C9"."""
+        """Id of its claim, such as "C9"."""
         return self.id.split(".")[0]
 
     def missing(self, runs: Records) -> str:
-        """Say what is not recorded and how to record it; "" if nothing is missing."""
+        """Return what is not recorded and how to record it; "" if nothing is missing."""
         if self.lacks:
             return self.lacks
         for name in self.needs:
@@ -155,11 +154,11 @@ class Statement:
         return ""
 
     def judge(self, runs: Records) -> Judgement:
-        """Judge it by recorded runs."""
+        """Judge the statement on recorded runs."""
         missing = self.missing(runs)
         if missing:
             return Judgement(self, "undecided", missing)
-        assert self.measure is not None  # else it lacks something
+        assert self.measure is not None  # otherwise it lacks something
         evidence = self.measure(runs)
         told = self.caveat(runs) if self.caveat is not None else ""
         if isinstance(evidence, Proof):
@@ -181,7 +180,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the rule makes of a statement.
+    """The verdict of the rule on a statement.
 
     Parameters
     ----------
@@ -190,20 +189,20 @@ class Judgement:
     outcome : {"supported", "contradicted", "undecided"}
         See the top of this module.
     why : str
-        Why it is undecided, or what a proof says; "" where the interval says it all.
+        Why it is undecided, or what a proof says; "" if the interval is enough.
     interval : Interval, optional
-        Of the statistic; None below ``FEWEST`` seeds and for a proof.
+        Interval of the statistic; None below ``FEWEST`` seeds and for a proof.
     seeds : tuple of int
-        Seeds it rests on.
+        Seeds of the evidence.
     on_side : int
-        How many of them are on the claim's side for certain.
+        Number of them that are certainly on the claim's side.
     unseen : (Outcome, int, int)
-        The outcome by the seeds that had not been seen, how many of them are on the claim's side,
-        and how many they are.
+        The outcome on the unseen seeds alone, the number of them on the claim's side, and their
+        number.
     censored : int
-        How many times did not come within their run.
+        Number of times not reached within their run.
     caveat : str
-        What the statistic does not see.
+        What the statistic misses.
     """
 
     statement: Statement
@@ -268,13 +267,13 @@ def _judged(
 
 
 def _chance(bound: Bound, evidence: Values | Shares | Ratio) -> str:
-    """Say how likely it is that ``MANY`` seeds decide, if all seeds are as those seen."""
+    """Return the chance that ``MANY`` seeds decide, if all seeds are like the present ones."""
     n = len(evidence.seeds)
     if isinstance(evidence, Ratio):
         low, high, (ratio, _) = evidence.interval()
         if bound.side == "=" or low <= 0 or np.isinf(high):
             return ""
-        # Half an interval is t times the spread of a difference of two means of n.
+        # Half an interval is t times the standard error of a difference of two means of n.
         half = np.log(high / low) / 2
         spread = half / stats.t.ppf(0.975, 2 * n - 2) / np.sqrt(2 / n)
         chance = power_of_time_ratio(MANY, ratio, spread)

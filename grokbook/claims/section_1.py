@@ -26,10 +26,10 @@ from grokbook.theory import counterexamples
 MNIST, MODADD = PAPER_TASKS
 
 AXES = {"steps": False, "log steps": True}
-"""The two axes on which a change can be sharp, and whether each is logarithmic."""
+"""The two step axes on which a change can be sharp, and whether each is logarithmic."""
 
 FALLEN = 0.9
-"""A norm has fallen if it is below this share of its largest value."""
+"""A norm counts as fallen below this share of its largest value."""
 
 DEEPLY_FALLEN = 0.8
 """The same in the rules of the study of the norm."""
@@ -38,8 +38,7 @@ DEEPLY_FALLEN = 0.8
 def delay(runs: Records, experiment: str) -> Evidence:
     """How many times later than train accuracy 100 % test accuracy stays at 50 %, by seed.
 
-    A network whose test accuracy never rises may do so at any time, or not at all: nothing is known
-    of its delay.
+    The delay of a network whose test accuracy never rises within the run is unknown.
     """
     late, fitted = half_right(runs[experiment]), train_100(runs[experiment])
     found = ranges(late, fitted)
@@ -58,19 +57,19 @@ def _norm_falls(runs: Records, task: Task) -> Evidence:
 
 
 def rate(runs: Records, task: Task, column: str, logarithmic: bool) -> Evidence:
-    """How much faster a column changes while test accuracy rises than otherwise, by seed."""
+    """How much faster a column changes while test accuracy rises than at other times, by seed."""
     log = runs[f"{task.key}-standard"]
     return Values.known(timeliness.sharpness_of_change(log, column, logarithmic))
 
 
 def _groks_without(runs: Records) -> Evidence:
-    """Whether a network on MNIST groks although its norm has not fallen when it does."""
+    """Whether a network on MNIST groks before its norm has fallen."""
     log = runs["mnist-no-decay"]
     return _kept(log, grokked(log, MNIST))
 
 
 def _arm_groks_without(runs: Records, arm: str) -> Evidence:
-    """Whether a network of an arm groks although its norm has not fallen when it does."""
+    """Whether a network of an arm groks before its norm has fallen."""
     rows = runs[f"norm/{arm}"]
     return _kept(arm_log(rows, arm), arm_times(rows, arm))
 
@@ -84,7 +83,7 @@ def _kept(log: pd.DataFrame, late: Times) -> Evidence:
 
 
 def _arm_groks_as_norm_falls(runs: Records, arm: str) -> Evidence:
-    """Whether a network of an arm groks, of those whose norm falls after train accuracy 100 %."""
+    """Whether each network of an arm whose norm falls after train accuracy 100 % groks."""
     rows = runs[f"norm/{arm}"]
     log = arm_log(rows, arm)
     then, end = value_at(log, "weight_norm", train_100(log).came), at_end(log, "weight_norm")
@@ -110,7 +109,7 @@ def _how_far(runs: Records) -> str:
 
 
 def _l1_norm(runs: Records) -> str:
-    """Say what ℓ₁ decay does, which lowers the norm and does not grok."""
+    """Return the caveat on ℓ₁ decay, which lowers the norm without grokking."""
     if not runs.has(["modadd-l1", "modadd-standard"]):
         return ""
     low, usual = (at_end(runs[f"modadd-{name}"], "weight_norm") for name in ("l1", "standard"))

@@ -29,16 +29,16 @@ _NOISES = ("noise/constant", "mechanism/add-free-noise")
 """The arms of studies with constant and with adaptive noise."""
 
 MANY = {"new": ("seeds 10 to 19 alone", False), "all": ("all recorded seeds", True)}
-"""Readings over the seeds of the study of times: alone, and with those recorded whole."""
+"""Readings over the seeds of the study of times: alone, and with those of the full records."""
 
 
 def many_needs(*names: str, whole: bool) -> tuple[str, ...]:
-    """Return what a reading over many seeds of these experiments is judged by."""
+    """Return the runs that a reading over many seeds of these experiments needs."""
     return tuple(f"times/{name}" for name in names) + (names if whole else ())
 
 
 def _mean_accuracy(log: pd.DataFrame) -> pd.Series[float]:
-    """Mean of test accuracy over all steps of a run, linear between logged ones."""
+    """Mean test accuracy over all steps of a run, linear between logged steps."""
 
     def mean(run: pd.DataFrame) -> float:
         steps = run["step"].to_numpy(float)
@@ -69,14 +69,14 @@ def _mean_gain(runs: Records, task: Task) -> Evidence:
 def first_passages(runs: Records, name: str, whole: bool) -> Times:
     """Return when an experiment on modulo addition first has 99 % test accuracy.
 
-    Over the seeds of the study of times and, if ``whole``, of the recorded runs, too.
+    The seeds are those of the study of times and, if ``whole``, also of the recorded runs.
     """
     more = arm_times(runs[f"times/{name}"], name)
     return together((reached(runs[name], "test_accuracy", MODADD.grokked), more)) if whole else more
 
 
 def many_seeds(above: str, below: str, whole: bool) -> Callable[[Records], Evidence]:
-    """Return what compares the first passages of two experiments over ten or more seeds."""
+    """Return a measure that compares first passages of two experiments over ten or more seeds."""
     return lambda runs: Ratio(*(first_passages(runs, name, whole) for name in (above, below)))
 
 

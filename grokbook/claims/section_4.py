@@ -25,17 +25,17 @@ from grokbook.claims.section_3_2 import MANY, MODADD, many_needs, many_seeds
 
 TASK = MODADD.name
 HEIGHT = 0.02
-"""How far the height of the pause may lie from the share of mirrored test pairs."""
+"""Largest distance of the height of the pause from the share of mirrored test pairs."""
 
 LATER = 500
 """Steps after grokking from which the second reading of C13 counts."""
 
 
 def pauses_at_the_share(log: pd.DataFrame) -> pd.Series[float]:
-    """Whether test accuracy pauses where a network that knows the law alone would, by seed.
+    """Whether test accuracy pauses where a network that knows only the law would, by seed.
 
-    That is within ``HEIGHT`` of the mirrored share, with 99 % or more of the pairs whose mirror
-    image is a training pair answered rightly, and 5 % or less of the others.
+    The pause must be within ``HEIGHT`` of the mirrored share, with 99 % or more right answers on
+    pairs whose mirror image is a training pair, and 5 % or less on the others.
     """
     pause, share = staircase.plateau(log), staircase.logged_share(log)
     found = {}

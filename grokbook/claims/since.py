@@ -1,4 +1,4 @@
-"""Later work, and the statements of the paper that it bears on."""
+"""Later work, and the statements of the paper that it concerns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from grokbook.claims.tables import estimate, interval
 
 
 class Work(NamedTuple):
-    """A later work: who and when, its number on arXiv, what it reports, and what it bears on."""
+    """A later work: authors and year, arXiv number, its result, and the statements it concerns."""
 
     name: str
     arxiv: str
@@ -29,7 +29,7 @@ WORKS = (
     Work(
         "Khanh et al. (2026)", "2606.13753",
         "A clamped norm sets the delay, T ∝ exp(7.5 ρ); no norm has to be reached.",
-        ("C17.modadd.sufficient", "C17.modadd.not-necessary.clamped", "C17.mnist.not-necessary"),
+        ("C17.modadd.not-necessary.clamped", "C17.mnist.not-necessary"),
     ),
     Work(
         "Notsawo et al. (2025)", "2506.05718",
@@ -59,7 +59,7 @@ WORKS = (
 )  # fmt: skip
 
 STATEMENTS = tuple(dict.fromkeys(name for work in WORKS for name in work.statements))
-"""The statements that any of them bears on."""
+"""The statements that any of them concerns."""
 
 
 class Late(NamedTuple):
@@ -71,7 +71,7 @@ class Late(NamedTuple):
 
 
 def later_work(judged: Mapping[str, Judgement]) -> pd.DataFrame:
-    """Return one row a work: what it reports, what it bears on, and the outcomes here.
+    """Return one row per work: its result, the statements it concerns, and our outcomes.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def below(each: Judgement, value: float) -> bool:
 
 
 def late_accuracy(runs: pd.DataFrame) -> Late:
-    """Return the largest loss of test accuracy, from a seed's best to its last logged step.
+    """Return the largest share of a seed's best test accuracy that is lost at its last step.
 
     Parameters
     ----------

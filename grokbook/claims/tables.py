@@ -84,9 +84,9 @@ def evaluate(
     names
         Ids of claims such as "C9", or of statements such as "C9.mnist.half"; all if not given.
     preset, seeds
-        Which runs; see :func:`records`.
+        Preset and seeds of the runs; see :func:`records`.
     runs
-        Runs to judge by in place of the recorded ones.
+        Runs to judge on instead of the recorded ones.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def claim(name: str) -> Claim:
     Raises
     ------
     InputError
-        On an unknown one.
+        On an unknown id.
     """
     if name not in CLAIMS:
         raise InputError(f"There is no claim {name!r}; known are {', '.join(CLAIMS)}.")
@@ -142,7 +142,7 @@ def claim_table(
     *,
     runs: Records | None = None,
 ) -> pd.DataFrame:
-    """Return one row a statement: what was measured, against what bound, with what outcome.
+    """Return one row per statement: the measured quantity, its bound, and the outcome.
 
     Parameters are those of :func:`evaluate`.
 
@@ -176,7 +176,7 @@ def claim_table(
 def verdict_table(
     preset: str = "paper", seeds: Sequence[int] | None = None, *, runs: Records | None = None
 ) -> pd.DataFrame:
-    """Return one row a claim: how many of its statements are supported, and how many not.
+    """Return one row per claim, with the numbers of its statements by outcome.
 
     Parameters are those of :func:`evaluate`.
 
@@ -206,7 +206,7 @@ def markdown_table(
     runs: Records | None = None,
     brief: bool = False,
 ) -> str:
-    """Return the outcomes in Markdown, one row a sentence of the paper.
+    """Return the outcomes in Markdown, one row per sentence of the paper.
 
     Readings of one sentence share a row; each claim leads to the chapter with its evidence.
 
@@ -215,9 +215,9 @@ def markdown_table(
     preset, seeds, runs
         As in :func:`evaluate`.
     book
-        Folder of the chapters, with a slash at its end, as seen from where the table stands.
+        Path of the folder of chapters from the file with the table, with a final slash.
     brief
-        Without what was measured, and on how many seeds.
+        Leave out the measured quantity and the number of seeds.
     """
     lines = ["| | the paper says | outcome |", "|---|---|---|"]
     if not brief:
@@ -241,7 +241,7 @@ def markdown_table(
 
 
 def printed(judged: Mapping[str, Judgement], width: int, *, whole: bool) -> str:
-    """Return judgements as lines no wider than a terminal.
+    """Return judgements as lines that fit the terminal.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def printed(judged: Mapping[str, Judgement], width: int, *, whole: bool) -> str:
     width
         Columns of the terminal; fewer than 60 count as 60.
     whole
-        Whether to tell what the paper says, what was measured and every remark.
+        Whether to include the words of the paper, the measured quantity and every remark.
     """
     width = max(width, 60)
     lines = []
@@ -290,7 +290,7 @@ def printed(judged: Mapping[str, Judgement], width: int, *, whole: bool) -> str:
 
 
 def estimate(each: Judgement) -> str:
-    """Write the estimate of a judgement: a number, what it is at least or at most, or nothing."""
+    """Return the estimate of a judgement: a number, a bound on it, or nothing."""
     if each.interval is None:
         return ""
     low, high = each.interval.estimate
@@ -302,7 +302,7 @@ def estimate(each: Judgement) -> str:
 
 
 def interval(each: Judgement) -> str:
-    """Write the interval of a judgement; nothing where there is none."""
+    """Return the interval of a judgement, or nothing if it has none."""
     if each.interval is None:
         return ""
     low, high = each.interval.low, each.interval.high
@@ -310,13 +310,13 @@ def interval(each: Judgement) -> str:
 
 
 def remark(each: Judgement) -> str:
-    """Write what else is to be said of a judgement: why, how many censored, its caveat."""
+    """Return the remark on a judgement: its reason, the number of censored times, its caveat."""
     late = f"{each.censored} times did not come within their run." if each.censored else ""
     return " ".join(filter(None, (each.why, late, each.caveat)))
 
 
 def number(value: float) -> str:
-    """Write a number to three digits.
+    """Return a number to three digits.
 
     >>> number(0.91812), number(15000.0), number(float("inf"))
     ('0.918', '15000', '∞')
@@ -347,7 +347,7 @@ def _counted(judged: Iterable[Judgement]) -> str:
 
 
 def _outcomes(readings: Sequence[Judgement]) -> str:
-    """Write the outcome of a sentence: one if all agree, else by task, and counts if they differ."""
+    """Return the outcome of a sentence: one if all agree, else by task, or counts."""
     if len({each.outcome for each in readings}) == 1:
         return f"**{readings[0].outcome}**"
     by_task: dict[str, list[Judgement]] = {}

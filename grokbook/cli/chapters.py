@@ -1,7 +1,7 @@
 """Execute a chapter of the book with other parameters, checked before anything runs.
 
-papermill injects whatever it is given: an unknown parameter is a warning in its log, and a text
-where a number belongs fails somewhere inside the chapter. Here both are refused first.
+papermill injects any parameter: it only logs a warning for an unknown one, and a text in place of a
+number fails somewhere inside the chapter. This module refuses both first.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def chapters() -> list[str]:
     Raises
     ------
     InputError
-        If the package is not installed from a checkout, which has the book.
+        If the package is not installed from a checkout, which contains the book.
     """
     names = chapter_names()
     if not names:
@@ -100,10 +100,10 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
     Raises
     ------
     InputError
-        As :func:`check`, or if ``out`` does not end in .ipynb, is a file that is no notebook or a
-        folder, lies in none, in the book's own, or where nothing can be written.
+        As :func:`check`, or if ``out`` does not end in .ipynb, is a folder or a file that is not a
+        notebook, or lies in no folder, in the folder of the book, or where nothing can be written.
     RunError
-        If a cell fails, or the kernel does not start or dies; the notebook up to there is kept.
+        If a cell fails, or the kernel does not start or dies; the notebook so far is kept.
     """
     import nbformat
     import papermill
@@ -120,7 +120,7 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
         nbformat.write(notebook, out)
     except papermill.PapermillExecutionError as error:
         raise RunError(
-            f"A cell of {chapter} failed, up to which {out} holds it: {error.ename}:"
+            f"A cell of {chapter} failed; {out} has the chapter up to it: {error.ename}:"
             f" {first_line(error.evalue)}"
         ) from error
     except Exception as error:
@@ -128,10 +128,10 @@ def run(chapter: str, given: Mapping[str, str], out: Path) -> None:
 
 
 def _require_notebook(out: Path) -> None:
-    """Refuse a path at which no notebook should be written."""
+    """Refuse a path where a notebook must not be written."""
     require_file(out, ".ipynb", "out")
     if out.resolve().parent == BOOK:
-        raise InputError(f"out is {str(out)!r}, but the chapters there are the book's.")
+        raise InputError(f"out is {str(out)!r}, but that folder holds the chapters of the book.")
     if not out.exists():
         return
     try:
@@ -141,38 +141,40 @@ def _require_notebook(out: Path) -> None:
         is_notebook = False
     if not is_notebook:
         raise InputError(
-            f"out is {str(out)!r}, but the file there is no notebook, and is not written over;"
+            f"out is {str(out)!r}, but that file is not a notebook and is not overwritten;"
             " name another."
         )
 
 
 def _told(error: Exception, chapter: str, out: Path) -> InputError | RunError:
-    """Return what ended a chapter in one sentence: its kernel, or the file it is written to."""
+    """Return the error that ended a chapter: of its kernel, or of the file to write."""
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
 
-    mend = "`python -m ipykernel install --sys-prefix` installs it anew"
+    mend = "`python -m ipykernel install --sys-prefix` reinstalls it"
     if isinstance(error, DeadKernelError):
         return RunError(
-            f"The kernel of {chapter} died, up to which {out} holds it; the memory may not have"
-            " sufficed, or the process was killed."
+            f"The kernel of {chapter} died, perhaps for lack of memory or because it was killed;"
+            f" {out} has the chapter up to there."
         )
     if isinstance(error, NoSuchKernel):
-        return RunError(f"{chapter} needs the Jupyter kernel python3, which is not here; {mend}.")
+        return RunError(
+            f"{chapter} needs the Jupyter kernel python3, which is not installed; {mend}."
+        )
     if isinstance(error, OSError) and (missing := _missing_interpreter()):
         return RunError(
-            f"The Jupyter kernel python3 names the interpreter {missing}, which is not here;"
+            f"The Jupyter kernel python3 names the interpreter {missing}, which does not exist;"
             f" {mend}."
         )
     if isinstance(error, OSError):  # papermill writes the notebook before its first cell
         return InputError(f"out is {str(out)!r}, but it cannot be written ({reason(error)}).")
-    if isinstance(error, RuntimeError):  # in these words nbclient says that it got no answer
+    if isinstance(error, RuntimeError):  # nbclient raises this when the kernel does not answer
         return RunError(f"The kernel of {chapter} did not start ({first_line(error)}); {mend}.")
     raise error
 
 
 def _missing_interpreter() -> str | None:
-    """Return the program that the kernel python3 is to be started with, if there is no such."""
+    """Return the program that starts the kernel python3, if it does not exist."""
     from jupyter_client.kernelspec import KernelSpecManager
 
     program = str(KernelSpecManager().get_kernel_spec("python3").argv[0])
@@ -189,7 +191,7 @@ def _read(name: str, text: str, written: str, default: str) -> Any:
         return text
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two: nested deeply
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two: deep nesting
         value = text
     if not _fits(value, written):
         raise InputError(
@@ -199,7 +201,7 @@ def _read(name: str, text: str, written: str, default: str) -> Any:
 
 
 def _fits(value: Any, written: str) -> bool:
-    """Whether a value is of a type as chapters write it: bool, int, float, str or a list of one."""
+    """Whether a value has a type named as in chapters: bool, int, float, str or a list of one."""
     if written.startswith("list[") and written.endswith("]"):
         return isinstance(value, list) and all(_fits(item, written[5:-1]) for item in value)
     if written == "float":

@@ -28,7 +28,7 @@ RunNames = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(help=_
 Preset = Annotated[str, tyro.conf.arg(help=f"One of {', '.join(PRESETS)}.")]
 RunPreset = Annotated[str, tyro.conf.arg(help=f"One of {', '.join(PRESETS)}, custom.")]
 Seeds = Annotated[
-    tuple[int, ...], tyro.conf.arg(help="Seeds, as in 0 1 2; all recorded ones if none is given.")
+    tuple[int, ...], tyro.conf.arg(help="Seeds, such as 0 1 2; by default all recorded ones.")
 ]
 Jobs = Annotated[
     int, tyro.conf.arg(help="Processes; the processor's threads are divided among them.")
@@ -66,7 +66,7 @@ class Train:
 
     name: Name
     preset: Preset = "paper"
-    seeds: Annotated[tuple[int, ...], tyro.conf.arg(help="Seeds, as in 0 1 2.")] = (0,)
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(help="Seeds, such as 0 1 2.")] = (0,)
     jobs: Jobs = 1
     scheduler: Scheduler = ""
     together: bool | None = None
@@ -104,10 +104,10 @@ class Runs:
 
     names: Annotated[
         tyro.conf.Positional[tuple[str, ...]],
-        tyro.conf.arg(help="Only those whose name begins so, as in `modadd`."),
+        tyro.conf.arg(help="Only runs whose name begins with this, such as `modadd`."),
     ] = ()
-    preset: Annotated[str, tyro.conf.arg(help="Only this one, such as paper or custom.")] = ""
-    state: Annotated[str, tyro.conf.arg(help="Only these, such as interrupted.")] = ""
+    preset: Annotated[str, tyro.conf.arg(help="Only this preset, such as paper or custom.")] = ""
+    state: Annotated[str, tyro.conf.arg(help="Only runs in this state, such as interrupted.")] = ""
     seeds: Seeds = ()
 
 
@@ -143,9 +143,9 @@ class Figure:
     """Draw a figure of the paper from recorded runs into a file."""
 
     name: tyro.conf.Positional[str]
-    """1 to 13, or one of ours (`staircase`)."""
+    """A figure of the paper, 1 to 13, or one of ours (`staircase`)."""
     out: Path
-    """The file; its ending sets the format: .pdf, .png or .svg."""
+    """The file to write; its ending sets the format: .pdf, .png or .svg."""
     preset: RunPreset = "paper"
     seeds: Seeds = ()
 

@@ -36,4 +36,6 @@ def list_runs(command: Runs) -> None:
     if rows:
         print(fitted(["preset", "run", "seed", "state"], rows))
     elif keys:
-        raise InputError(f"None of the {len(keys)} recorded runs is such; `grokbook runs` has all.")
+        raise InputError(
+            f"None of the {len(keys)} recorded runs matches; `grokbook runs` lists them all."
+        )

@@ -1,4 +1,4 @@
-"""The command ``grokbook``: reads the command line and hands on to the modules beside this one."""
+"""The command ``grokbook``: reads the command line and calls the other modules of this package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from grokbook.cli.streams import made_safe
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; errors that a user can cause print one sentence and exit with 1."""
+    """Run the command line; an error that a user can cause prints one sentence and exits with 1."""
     with made_safe():
         arguments = list(sys.argv[1:] if arguments is None else arguments)
         if arguments == ["--version"]:
@@ -40,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except KeyboardInterrupt:
             sys.exit("grokbook: stopped; the same command goes on from here.")
         except MemoryError as error:
-            sys.exit(f"grokbook: the memory does not suffice ({_one_line(str(error))}).")
+            sys.exit(f"grokbook: there is not enough memory ({_one_line(str(error))}).")
 
 
 def _run(command: object, overrides: Sequence[str]) -> None:
-    """Do what a command says; each imports what it needs, so that none waits for more."""
+    """Run a command; each imports only what it needs, so that none waits for more."""
     match command:
         case given.List():
             from grokbook.cli.listing import list_experiments
@@ -103,5 +103,5 @@ def _run(command: object, overrides: Sequence[str]) -> None:
 
 
 def _one_line(text: str) -> str:
-    """Return a message on one line, whatever line breaks the values in it have."""
+    """Return a message on one line, without the line breaks of the values in it."""
     return " ".join(text.split())

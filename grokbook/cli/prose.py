@@ -1,8 +1,8 @@
-"""The numbers in a chapter's text: filled in from what its cells computed.
+"""The numbers in a chapter's text, filled in from the results of its cells.
 
 In a markdown cell a number is written ``<output name="delay">8.3</output>``. Any reader of
-notebooks shows 8.3 and hides the tag; ``name`` is that under which a cell glued the value, so that
-the number can be filled in anew after every execution.
+notebooks shows 8.3 and hides the tag; ``name`` is the name under which a cell glued the value, so
+that the number can be updated after every execution.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 from grokbook._support.errors import InputError
 
 NUMBER = re.compile(r'<output name="([^"]+)">(.*?)</output>', re.DOTALL)
-"""A number in the text: its name and what is shown."""
+"""A number in the text: its name and the shown value."""
 
 GLUED = "application/papermill.record/text/plain"
-"""Under this type ``myst_nb.glue`` keeps a value that it does not display."""
+"""The MIME type under which ``myst_nb.glue`` stores a value that it does not display."""
 
 
 def glued(notebook: Mapping[str, Any]) -> dict[str, str]:
@@ -34,7 +34,7 @@ def glued(notebook: Mapping[str, Any]) -> dict[str, str]:
 
 
 def numbers(notebook: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return every number of the text, in order: its name and what is shown."""
+    """Return every number of the text, in order: its name and the shown value."""
     return [
         (name, shown)
         for cell in notebook["cells"]
@@ -44,12 +44,12 @@ def numbers(notebook: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def fill(notebook: Any) -> None:
-    """Write the values that were glued into the text of an executed notebook, in place.
+    """Write the glued values into the text of an executed notebook, in place.
 
     Parameters
     ----------
     notebook
-        As nbformat reads it, with its outputs.
+        The notebook as read by nbformat, with its outputs.
 
     Raises
     ------
@@ -85,5 +85,5 @@ def _joined(text: str | list[str]) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """Return the text of a glued string, whose record is its ``repr``; anything else as it is."""
+    """Return the text of a glued string, recorded as its ``repr``; other values unchanged."""
     return str(ast.literal_eval(text)) if text[:1] in "'\"" else text

@@ -23,12 +23,12 @@ from grokbook.store.run_keys import RunKey
 
 
 def preset_of(name: str, preset: str) -> str:
-    """Return the preset under which a name is looked for: its own, if it is no experiment's.
+    """Return the preset for a name: its own if it is not the name of an experiment.
 
     Raises
     ------
     InputError
-        If the name is of no experiment and of no recorded run.
+        If no experiment and no recorded run has this name.
     """
     if name in EXPERIMENTS | CONTROLS:
         return preset
@@ -36,7 +36,7 @@ def preset_of(name: str, preset: str) -> str:
     if not found:
         raise InputError(
             f"There is no experiment {name!r}, and no recorded run of this name; `grokbook list`"
-            " has the experiments, `grokbook runs` the runs."
+            " lists the experiments, `grokbook runs` the runs."
         )
     return preset if preset in found else found[0]
 
@@ -59,7 +59,7 @@ def loaded(names: Sequence[str], preset: str, seeds: Sequence[int]) -> dict[str,
 
 
 def compare(command: given.Compare) -> None:
-    """Print a table of runs, and draw them where a file is named."""
+    """Print a table of runs, and draw them if a file is named."""
     from grokbook.figures.catalogue import require_place, save
     from grokbook.figures.comparison import comparison_figure, comparison_table
 
@@ -87,7 +87,7 @@ def export(command: given.Export) -> None:
 
 
 def measure(command: given.Measure) -> None:
-    """Print metrics of a recorded network, and what its log holds at that step."""
+    """Print metrics of a recorded network, and the values of its log at that step."""
     if not command.metrics:
         raise InputError(f"There is no metric to compute; name some of {', '.join(GROUPS)}.")
     key = RunKey(preset_of(command.name, command.preset), command.name, command.seed)
@@ -116,7 +116,7 @@ def claims(command: given.Claims) -> None:
 
 
 def require_file(out: Path, ending: str, option: str) -> None:
-    """Refuse a file of another ending, a folder, and a place where no file can be."""
+    """Refuse a file with another ending, a folder, and a path where no file can be written."""
     try:
         if out.suffix != ending:
             problem = f"its ending must be {ending}"

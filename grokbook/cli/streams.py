@@ -1,4 +1,4 @@
-"""Standard streams as users have them: closed, full, cut off by a pipe, in any encoding."""
+"""Robust standard streams: closed, full, cut off by a pipe, in any encoding."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from grokbook._support.errors import reason
 
 @contextmanager
 def made_safe() -> Iterator[None]:
-    """Make standard streams ones that no command fails on.
+    """Replace the standard streams by ones on which no command fails.
 
-    A closed one is replaced by one that takes everything; a character that the output's encoding
-    has not becomes a question mark; progress that cannot be shown is not shown. A reader that
-    leaves, as ``head`` does, ends the command without a word, a full device in one sentence.
+    A closed stream is replaced by one that accepts everything, and a character outside the output's
+    encoding becomes a question mark. Progress that cannot be shown is dropped. A reader that stops,
+    as ``head`` does, ends the command silently; a full device ends it with one sentence.
     """
-    for descriptor in range(3):  # else the next file opened is taken for standard error
+    for descriptor in range(3):  # otherwise the next opened file becomes standard error
         try:
             os.fstat(descriptor)
         except OSError:
@@ -37,7 +37,7 @@ def made_safe() -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_output()
-        sys.exit(141)  # as a shell tells a command that SIGPIPE ended
+        sys.exit(141)  # the exit status of a command that SIGPIPE ended
     except OSError as error:
         if not _cannot_write(error):
             raise
@@ -48,7 +48,7 @@ def made_safe() -> Iterator[None]:
 
 
 def _cannot_write(error: OSError) -> bool:
-    """Whether it is standard output that failed: it fails again when asked to write."""
+    """Whether standard output failed: it then fails again on writing."""
     if error.filename is not None:
         return False
     try:
@@ -60,7 +60,7 @@ def _cannot_write(error: OSError) -> bool:
 
 
 def _drop_output() -> None:
-    """Send what is still to be written nowhere, or Python would fail on it as it ends."""
+    """Discard unwritten output, on which Python would otherwise fail as it exits."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -68,7 +68,7 @@ def _drop_output() -> None:
 
 
 class _Forgiving:
-    """A text stream whose failures are passed over: what it shows is never worth a run."""
+    """A text stream that ignores failures: what it shows must never cost a run."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

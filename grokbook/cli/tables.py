@@ -1,4 +1,4 @@
-"""Tables as text that fits the terminal: long cells are folded, nothing is cut off."""
+"""Tables as text that fits the terminal: long cells are wrapped, nothing is cut off."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def fitted(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | No
     header, rows
         The cells as text, each row as long as the header.
     width
-        In characters; the terminal's, or that of ``COLUMNS``, or 80, if not given.
+        Width in characters; by default that of the terminal or of ``COLUMNS``, or 80.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def fitted(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | No
     wide = [max(map(len, column)) for column in columns]
     least = [min(most, max(8, len(column[0]))) for most, column in zip(wide, columns, strict=True)]
     room = width - GAP * (len(wide) - 1)
-    while sum(wide) > room:  # the widest column gives, down to its header
+    while sum(wide) > room:  # shrink the widest column, at most to its header
         most = max(range(len(wide)), key=lambda i: wide[i] - least[i])
         if wide[most] <= least[most]:
             least = [min(each, 4) for each in least]

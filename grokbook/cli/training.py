@@ -24,7 +24,7 @@ from grokbook.studies.reproduce import everything, record_missing, record_missin
 
 
 def train(command: given.Train, overrides: Sequence[str]) -> None:
-    """Train an experiment, overridden or not, and print how each seed ended."""
+    """Train an experiment, with any overrides, and print the end of each seed."""
     for argument in overrides:
         if argument.split("=")[0] == "--seed":
             raise InputError("--seed is not an option here; --seeds says which, as in --seeds 0 1.")
@@ -45,7 +45,7 @@ def train(command: given.Train, overrides: Sequence[str]) -> None:
         keep_weights_at=command.keep_weights,
     ):
         if not len(run.log):
-            print(f"{key}: diverged before its first row, the training loss is not finite at all.")
+            print(f"{key}: diverged before its first row: the training loss was never finite.")
             continue
         last = run.log.iloc[-1]
         print(
@@ -57,7 +57,7 @@ def train(command: given.Train, overrides: Sequence[str]) -> None:
 
 
 def reproduce(command: given.Reproduce) -> None:
-    """Record what the book shows and is missing, with the time left."""
+    """Record the missing runs and tables of the book, and show the time left."""
     wanted = everything(command.preset, distinct_seeds(command.seeds))
     lines = record_missing(
         wanted,
@@ -68,7 +68,7 @@ def reproduce(command: given.Reproduce) -> None:
     )
     for line in lines:
         print(line, flush=True)
-    if command.preset == "paper":  # no other preset reads a table from disk
+    if command.preset == "paper":  # other presets read no tables from disk
         for line in record_missing_tables():
             print(line, flush=True)
 
@@ -113,8 +113,8 @@ def verify_runs(command: given.Verify) -> None:
 
 
 def _whole_agrees(key: RunKey) -> bool:
-    """Train a run again, print how far its log agrees by metric, and say whether it does."""
-    say(f"training {key} again, whole")
+    """Train a run again, print how far its log agrees by metric, and return whether it does."""
+    say(f"training {key} again to its end")
     table = verify_whole(key)
     parted = table[table["parts"].notna()]
     print(
@@ -129,7 +129,7 @@ def _whole_agrees(key: RunKey) -> bool:
 
 
 def _key(name: str, preset: str, recipe: Experiment, store: RunStore) -> RunKey:
-    """Return where a run is kept: under the name it was begun by, else one that says what it is."""
+    """Return the key of a run: the name it was started with, else a descriptive one."""
     first = custom_key(name, preset, recipe)
     if first in store.recorded() + store.interrupted():
         return first
@@ -139,7 +139,7 @@ def _key(name: str, preset: str, recipe: Experiment, store: RunStore) -> RunKey:
 def _say_what_trains(
     wanted: Sequence[tuple[RunKey, Experiment]], command: given.Train, store: RunStore
 ) -> None:
-    """Say before training, or before a scheduler is waited for, what will be done and where."""
+    """Print what will be trained and where, before training or waiting for a scheduler."""
     done = () if command.again else store.recorded()
     keys = [key for key, _ in wanted if key not in done]
     if not keys:
@@ -151,7 +151,7 @@ def _say_what_trains(
 
 
 def _override(recipe: Experiment, arguments: Sequence[str]) -> Experiment:
-    """Set fields from ``--field value`` arguments; tyro reads and checks them."""
+    """Set fields from ``--field value`` arguments, which tyro reads and checks."""
     if not arguments:
         return recipe
 
@@ -170,7 +170,7 @@ def _override(recipe: Experiment, arguments: Sequence[str]) -> Experiment:
     except SystemExit as refusal:
         cause: BaseException | None = refusal
         while cause is not None:
-            if isinstance(cause, GrokbookError):  # a field's own check, in its own words
+            if isinstance(cause, GrokbookError):  # raised by the check of a field
                 raise cause from None
             cause = cause.__context__
     known = ["--" + name for name in _field_names(recipe)]
@@ -197,7 +197,7 @@ def _field_names(value: object, prefix: str = "") -> list[str]:
 
 
 def study(command: given.Study) -> None:
-    """Record what a study lacks, and say after each run how long the rest will take."""
+    """Record the missing runs of a study, and print the time left after each run."""
     from grokbook.studies.study import record
 
     named = import_module(f"grokbook.studies.{command.name}").STUDY

@@ -1,1 +1,1 @@
-"""What is trained: an experiment's fields, and the named experiments."""
+"""Experiments: their fields, and the named ones."""

@@ -1,9 +1,9 @@
-"""Names of columns that runs log and others read."""
+"""Names of the columns that runs log."""
 
 from __future__ import annotations
 
 ORDERS = (0.5, 1.0, 2.0, 3.0)
-"""Orders α of the entropies that runs log; the figures show α = 1, Figure 12 all of them."""
+"""Orders α of the entropies that runs log; most figures show α = 1, Figure 12 shows all."""
 
 
 def by_order(column: str) -> dict[str, str]:

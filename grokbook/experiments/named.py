@@ -85,9 +85,9 @@ def _modular(
 def _s5(preset: str, seed: int) -> Experiment:
     """Return S₅ with the batches and the decay of Power et al. [2022], in our network.
 
-    They see that operations that do not commute need a larger share of the pairs. The pilot of
+    They find that operations that do not commute need a larger share of the pairs. The pilot of
     `quick` (seed 0) had 99.5 % of the training set and 10 % of the test set right at step 4000, and
-    99.9 % of the test set at step 5000; it took 13 ms a step of one core.
+    99.9 % of the test set at step 5000. It took 13 ms per step on one core.
     """
     n, fraction = {"paper": (5, 0.5), "quick": (5, 0.6), "smoke": (3, 0.6)}[preset]
     dataset = SymmetricGroup(n, fraction, seed)
@@ -103,11 +103,11 @@ def _s5(preset: str, seed: int) -> Experiment:
 
 
 def _parity(preset: str, seed: int) -> Experiment:
-    """Return the data of Merrill et al. [2023] in a network of one hidden layer, as theirs.
+    """Return the task of Merrill et al. [2023] in a network of one hidden layer like theirs.
 
-    Settings were chosen among five tried at one seed for 10 000 steps: under cross-entropy test
-    accuracy stayed below 60 % at decays 0.5, 2 and 5; under the squared loss it reached 93 % and
-    was rising. The preset ``quick``, twice as long, has not been run to its end.
+    We chose the settings among five tried at one seed for 10 000 steps. With cross-entropy, test
+    accuracy stayed below 60 % at decays 0.5, 2 and 5; with the squared loss it reached 93 % and was
+    rising. We have not run the preset ``quick``, which is twice as long, to its end.
     """
     n, points = {"paper": (40, 1000), "quick": (40, 1000), "smoke": (10, 100)}[preset]
     dataset = SparseParity(n, 3, points, points, seed)
@@ -123,10 +123,10 @@ def _parity(preset: str, seed: int) -> Experiment:
 
 
 def _other_law(task: type[Modular], preset: str, seed: int) -> Experiment:
-    """Return another operation modulo p; at `quick` on half of the pairs, at three times the rate.
+    """Return another operation modulo p; `quick` has half of the pairs and three times the rate.
 
-    Where a pair does not tell the answer to its mirror image, more pairs are needed. At `quick`,
-    seed 0 of subtraction ends at test accuracy 1 (`grokbook train modsub-standard --preset quick`).
+    An operation that does not commute needs more pairs. Seed 0 of subtraction at `quick` ends at
+    test accuracy 1 (`grokbook train modsub-standard --preset quick`).
     """
     recipe = _modular(task, preset, seed, quick_fraction=0.5)
     if preset != "quick":
@@ -161,7 +161,7 @@ def _with_optimizer(base: Recipe, change: Callable[[AdamW, str], AdamW]) -> Reci
 
 
 def _l1_instead(base: Recipe, coefficient: float) -> Recipe:
-    """ℓ₁ decay in place of ℓ₂, scaled between the presets as the ℓ₂ decay of the task is."""
+    """ℓ₁ decay in place of ℓ₂, scaled between the presets like the ℓ₂ decay of the task."""
 
     def change(optimizer: AdamW, preset: str) -> AdamW:
         usual = base("paper", 0).optimizer
@@ -220,7 +220,7 @@ CONTROLS: dict[str, Recipe] = {
     "modadd-l1": _l1_instead(_modadd, 1.0),
     "modadd-mirrored": _with_strategy(_modadd, MirrorAugmented()),
 }
-"""Ours, to ask what the paper's five cannot answer: usual initial weights (α = 1), ℓ₁ decay in
+"""Our controls, for what the paper's five cannot answer: usual initial weights (α = 1), ℓ₁ decay in
 place of ℓ₂ (Corollary 3.4), no decay at all, and the mirror images of the training pairs with their
 labels in place of the commutative law (section 4.1)."""
 
@@ -236,11 +236,11 @@ FURTHER: dict[str, Recipe] = {
     "s5-standard": _s5,
     "parity-standard": _parity,
 }
-"""Ours, of which the book keeps no runs: labels that cannot be generalised, a norm that cannot
-fall, noise of one strength throughout (σ = λ₂, as adaptive noise has at the end), other tasks."""
+"""Ours, without runs in the book: labels that cannot be generalised, a norm that cannot
+fall, noise of constant strength (σ = λ₂, as adaptive noise has at the end), other tasks."""
 
 NAMED: dict[str, Recipe] = EXPERIMENTS | CONTROLS | FURTHER
-"""Every experiment that has a name."""
+"""All named experiments."""
 
 PAPER_TASKS: tuple[Task, Task] = (MNIST(), ModularAddition())
 """The paper's two tasks."""
@@ -252,18 +252,17 @@ def experiment(name: str, preset: str = "paper", seed: int = 0) -> Experiment:
     Parameters
     ----------
     name : str
-        A key of ``EXPERIMENTS``, which are the paper's, of ``CONTROLS`` or of ``FURTHER``, which
-        are ours.
+        A key of ``EXPERIMENTS`` (the paper's), ``CONTROLS`` or ``FURTHER`` (ours).
     preset : {"paper", "quick", "smoke"}
-        The paper's own settings; a real grokking run of minutes; seconds, on
-        ``Digits`` and p = 13, to see that everything works.
+        The paper's own settings; a real grokking run of a few minutes; a check of a few seconds
+        that everything works, on ``Digits`` and p = 13.
     seed : int
         Seed of split, initial weights, batches and noise.
 
     Raises
     ------
     InputError
-        On an unknown name or preset, or a seed that is no integer of at least 0.
+        On an unknown name or preset, or a seed that is not an integer of at least 0.
 
     Examples
     --------

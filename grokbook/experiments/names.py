@@ -1,6 +1,6 @@
-"""Names of presets and experiments, for whoever must not wait for torch: the command's help.
+"""Names of presets and experiments, without importing torch, for the help of the command line.
 
-A test holds them to :mod:`grokbook.experiments.named`, which says what they are.
+A test compares them with :mod:`grokbook.experiments.named`, which describes them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,6 @@ FURTHER_NAMES = (
     "modsub-standard", "modsub-perturbed", "modmul-standard", "moddiv-standard", "s5-standard",
     "parity-standard",
 )  # fmt: skip
-"""Ours, of which the book keeps no runs."""
+"""Ours, without runs in the book."""
 
 ALL_NAMES = (*PAPER_NAMES, *CONTROL_NAMES, *FURTHER_NAMES)

@@ -1,9 +1,9 @@
-"""What an experiment is: the single source of every setting.
+"""The definition of an experiment: the single source of every setting.
 
 An :class:`Experiment` is a frozen dataclass. Everything that changes a result is a field, nothing
-else is, and :attr:`Experiment.id` is a hash of the fields. They are checked as it is made: what is
-not allowed raises an `InputError`, and equal experiments have equal ids. The paper's experiments
-are in :mod:`grokbook.experiments.named`.
+else is, and :attr:`Experiment.id` is a hash of the fields. The constructor checks them: a value
+that is not allowed raises an `InputError`. Equal experiments have equal ids. The paper's
+experiments are in :mod:`grokbook.experiments.named`.
 """
 
 from __future__ import annotations
@@ -64,26 +64,26 @@ GROUPS = (
     "accuracy", "norms", "commutativity", "laws", "robustness", "sharpness", "information",
     "theory",
 )  # fmt: skip
-"""Families of metrics that a run may log; how, says :mod:`grokbook.training.measurements`."""
+"""Families of metrics that a run may log; :mod:`grokbook.training.measurements` computes them."""
 
 
 @dataclass(frozen=True)
 class LogSchedule:
-    """At which steps a run is measured.
+    """The steps at which a run is measured.
 
     Parameters
     ----------
     spacing : "linear" or "geometric"
         Equal distances in steps, or equal ratios.
     points : int
-        How many points, the start apart; on a geometric schedule those that round to the same
+        Number of points, without the start; on a geometric schedule, points that round to the same
         step are merged.
     dear_every : int
         The costly metrics are computed at every ``dear_every``-th of these points, the first
         included.
     early_every, early_until : int
-        Besides, everything is computed every ``early_every`` steps up to ``early_until``: the
-        phase before training accuracy reaches 100 % is what section 5.2 looks at.
+        Everything is also computed every ``early_every`` steps up to ``early_until``: section 5.2
+        studies the phase before training accuracy reaches 100 %.
 
     Examples
     --------
@@ -113,7 +113,7 @@ class LogSchedule:
         return sorted({*self._regular(total), *self._early(total)})
 
     def dear_steps(self, total: int) -> list[int]:
-        """Return those of :meth:`steps` at which the costly metrics are computed too."""
+        """Return the subset of :meth:`steps` at which the costly metrics are also computed."""
         return sorted({*self._regular(total)[:: self.dear_every], *self._early(total)})
 
     def _regular(self, total: int) -> list[int]:
@@ -134,13 +134,13 @@ class Measurements:
     Parameters
     ----------
     groups : tuple of str
-        Families of metrics; those in ``grokbook.experiments.schema.GROUPS``.
+        Families of metrics, from ``grokbook.experiments.schema.GROUPS``.
     error_sigma : float
         σ of the perturbation error (Figure 2), in units of the input.
     information_sigma : float
         σ of PMI, PE, MID and ED (section 5), in units of the input.
     information_batch : int
-        Samples a batch for the information metrics.
+        Samples per batch for the information metrics.
     probes : int
         Hutchinson probes for the transformer's sharpness, at least 2.
     """
@@ -166,14 +166,14 @@ class Measurements:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One training run, complete: the same experiment gives the same run.
+    """All settings of one training run: the same experiment gives the same run.
 
-    What is a class here may also be of your own: a frozen dataclass with the methods of
+    Each class here may also be your own: a frozen dataclass with the methods of
     :class:`grokbook.tasks.base.Loadable` or a :class:`grokbook.tasks.base.Task`,
     :class:`grokbook.models.base.ModelConfig`,
     :class:`grokbook.strategies.base.Strategy`, :class:`grokbook.strategies.losses.Loss` or
     :class:`grokbook.optimizers.base.OptimizerSettings`. ``dtype`` is that of the network; the
-    paper's losses and all spectra are float64 always. ``batch_size`` None means the full training
+    paper's losses and all spectra are always float64. ``batch_size`` None means the full training
     set each step.
     """
 
@@ -214,7 +214,7 @@ class Experiment:
         ):
             raise InputError(
                 f"noise_on_equals is False, but {type(self.model).__name__} reads no token '=' that"
-                " could be left alone; True is allowed."
+                " could be left without noise; only True is allowed."
             )
         if isinstance(self.strategy, AbelianRegularized | MirrorAugmented):
             strategy = type(self.strategy).__name__
@@ -241,19 +241,19 @@ class Experiment:
 
     @property
     def task(self) -> Task:
-        """The data set with all that a task tells of itself, one of your own with defaults."""
+        """The data set as a full task; your own data set gets defaults for what it lacks."""
         return described(self.dataset)
 
     def load(self) -> Split:
-        """Return the data, checked to be what the network can read.
+        """Return the data, after a check that the network can read them.
 
         Raises
         ------
         InputError
-            If the inputs are not of the kind that the task tells, or hold tokens that the network
-            has no embedding of.
+            If the inputs are not of the kind that the task declares, or hold tokens that the
+            network cannot embed.
         DataError
-            If the data cannot be had.
+            If the data are not available.
         """
         split = self.dataset.load()
         if self.task.inputs_kind == "pairs":
@@ -277,7 +277,7 @@ class Experiment:
     def build_model(self, inputs: int, classes: int, tokens: int | None = None) -> Network:
         """Return the initialised network for data of these sizes.
 
-        Weights are drawn in float32 and then given the experiment's type, so that float64 is the
+        Weights are drawn in float32 and then converted to the experiment's type, so float64 is the
         same run at higher precision.
 
         Parameters
@@ -287,8 +287,7 @@ class Experiment:
         classes : int
             Number of labels.
         tokens : int, optional
-            How many different tokens there are; as many as labels if the data set is one of pairs
-            and it is not given.
+            Number of different tokens. The default for data sets of pairs is the number of labels.
         """
         if tokens is None and self.task.inputs_kind == "pairs":
             inputs, tokens = 2, classes
@@ -299,12 +298,12 @@ class Experiment:
         return network.to(getattr(torch, self.dtype))
 
     def network(self, split: Split) -> Network:
-        """Return the initialised network for this data, on the CPU, after a look at its logits.
+        """Return the initialised network for these data, on the CPU, after a check of its logits.
 
         Raises
         ------
         InputError
-            If a model of the user's own does not fit the data or is no function of them.
+            If a user's own model does not fit the data or is not a function of them.
         """
         pairs = self.task.inputs_kind == "pairs"
         shape = shape_of(split.train_x, split.test_x, split.classes, tokens=pairs)
@@ -317,8 +316,8 @@ class Experiment:
 def id_of_fields(fields: dict[str, Any]) -> str:
     """Return the id of an experiment given by its :meth:`Experiment.to_dict`, of any version.
 
-    An id outlives the growth of the package. A field that came later (``fields.later``) is left out
-    at its default, and a class or field that was renamed goes by its first name.
+    An id stays the same as the package grows. A field added later is left out at its default, and a
+    renamed class or field keeps its first name in the id.
     """
     canonical = json.dumps(_as_first_recorded(fields), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
@@ -333,7 +332,7 @@ _TYPES: dict[str, type] = {
 }
 
 _FIRST_NAMES: dict[str, str] = {}
-"""Classes that were renamed since runs of them were recorded: today's name, and the first."""
+"""Classes renamed after runs of them were recorded: the current name, then the first."""
 
 
 def _as_first_recorded(value: Any) -> Any:
@@ -356,7 +355,7 @@ def _as_first_recorded(value: Any) -> Any:
 
 
 def _type(name: Any) -> type | None:
-    """Return the class of a name, today's or its first; None for one that is not ours."""
+    """Return the class of a current or first name; None for a class that is not ours."""
     today = {first: now for now, first in _FIRST_NAMES.items()}
     return _TYPES.get(today.get(name, name)) if isinstance(name, str) else None
 

@@ -1,4 +1,4 @@
-"""Figures and tables: each figure a function of recorded runs that returns a matplotlib figure."""
+"""Figures and tables: each figure is a function from recorded runs to a matplotlib figure."""
 
 from grokbook.analysis.moments import norm_decay
 from grokbook.figures.page import show

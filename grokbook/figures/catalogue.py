@@ -1,4 +1,4 @@
-"""The paper's figures by number, and ours by name, drawn from recorded runs and saved."""
+"""The paper's figures by number and ours by name: drawing them from recorded runs and saving."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def draw(name: str, preset: str = "paper", seeds: Sequence[int] | None = None) -
     name
         A key of ``FIGURES``: "1" to "13", or "staircase".
     preset, seeds
-        Which runs, as in :func:`grokbook.store.reading.load_runs`.
+        Preset and seeds of the runs, as in :func:`grokbook.store.reading.load_runs`.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def draw(name: str, preset: str = "paper", seeds: Sequence[int] | None = None) -
 
 
 def require_place(path: Path) -> None:
-    """Refuse a path at which no figure can be written, before one is drawn.
+    """Refuse a path where no figure can be written, before drawing one.
 
     Raises
     ------
@@ -84,12 +84,12 @@ def require_place(path: Path) -> None:
             raise InputError(f"out is {str(path)!r}, but that is a folder; name the file to write.")
         if not path.absolute().parent.is_dir():
             raise InputError(f"out is {str(path)!r}, but there is no such folder.")
-    except OSError as error:  # a name too long, a folder that cannot be looked into
+    except OSError as error:  # a name too long, a folder that cannot be listed
         raise _unwritable(path, error) from error
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure to a file whose ending says the format; the same figure gives the same bytes.
+    """Write a figure to a file; its ending sets the format, and equal figures give equal bytes.
 
     Raises
     ------

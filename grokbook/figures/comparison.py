@@ -1,4 +1,4 @@
-"""Any recorded runs beside each other: accuracies, and when they generalise."""
+"""Comparisons of any recorded runs: accuracies, and when they generalise."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from grokbook.analysis.run_tables import as_runs
 from grokbook.figures.style import CURVES, WIDTH, draw_seeds, finish, theme
 
 MOST = len(CURVES)
-"""Curves that one figure tells apart."""
+"""Largest number of distinguishable curves in one figure."""
 
 
 def comparison_figure(runs: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw train and test accuracy of several runs, one panel each, one curve a name.
+    """Draw train and test accuracy of several runs, one panel each, one curve per name.
 
     Parameters
     ----------
     runs
-        By name, at most four: logs as :func:`grokbook.load_runs` returns them, or tables of a loop
-        of one's own, as :func:`grokbook.as_runs` takes them.
+        By name, at most four: logs as :func:`grokbook.load_runs` returns them, or tables of your
+        own training loop, as :func:`grokbook.as_runs` accepts them.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def comparison_figure(runs: Mapping[str, pd.DataFrame]) -> Figure:
     Raises
     ------
     InputError
-        If there are more runs than curves can be told apart, or a table is not one of runs.
+        If there are too many runs to distinguish, or a table is not one of runs.
     """
     runs = {name: as_runs(some, name) for name, some in runs.items()}
     if len(runs) > MOST:
@@ -60,7 +60,7 @@ def comparison_figure(runs: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def comparison_table(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return when each of several runs fits and generalises, and where it ends.
+    """Return when each of several runs fits and generalises, and its final accuracy.
 
     Parameters
     ----------
@@ -70,9 +70,9 @@ def comparison_table(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Text, one row a name: ``seeds``, ``steps``; ``train 100 %`` and ``test 50 %``, the first
-        steps from which the accuracies stay there; ``test accuracy`` (%) at the end. Of several
-        seeds the median and, in brackets, the range; "not" where the step does not come.
+        Text, one row per name: ``seeds``, ``steps``; ``train 100 %`` and ``test 50 %``, the first
+        steps from which the accuracies stay there; ``test accuracy`` (%) at the end. Several seeds
+        give the median and, in brackets, the range; "not" if the step is never reached.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _logarithmic(runs: Mapping[str, pd.DataFrame]) -> bool:
 
 
 def _when(times: Times) -> str:
-    """Write steps by seed; a step that did not come counts as later than all."""
+    """Return steps by seed in words; a step never reached counts as later than all."""
     if times.censored.all():
         return "not"
     missing = int(times.censored.sum())
@@ -109,7 +109,7 @@ def _when(times: Times) -> str:
 
 
 def _range(values: pd.Series[float]) -> str:
-    """Write the median, and the range where there is one.
+    """Return the median and the range, if there is one, in words.
 
     >>> _range(pd.Series([1200.0, 1000.0, 1500.0])), _range(pd.Series([99.5]))
     ('1200 (1000 to 1500)', '99.5')

@@ -26,8 +26,8 @@ def networks(
 ) -> Figure:
     """Draw both networks from input to logits, each layer with its width.
 
-    The output of the first layer, on which the metrics of section 5 rest, and the logits are marked
-    by colour and by a word.
+    Colour and a word mark the logits and the output of the first layer, on which the metrics of
+    section 5 rest.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def split_of_pairs(task: ModularAddition, pair: tuple[int, int]) -> Figure:
     Raises
     ------
     InputError
-        If the pair is none of that kind.
+        If the pair is not of that kind.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Pictures of the league: times against tuned AdamW, and who had grokked by when."""
+"""Figures of the league: times against tuned AdamW, and shares of networks that have grokked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 
 
 def ranking(ratios: pd.DataFrame) -> Figure:
-    """Draw the time of every method over that of tuned AdamW, the soonest on top.
+    """Draw the time of every method over that of tuned AdamW, the earliest on top.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ def ranking(ratios: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One row a method: a filled mark with its 95 % interval where it is tuned, an open one where
-        it has its published settings. The paper's own are squares. The band is the margin within
-        which two times are alike. Its label is its alternative text.
+        One row per method: a filled mark with its 95 % interval if it is tuned, an open one for its
+        published settings. The paper's methods are squares. The band is the margin within which two
+        times are alike. Its label is its alternative text.
     """
     rows = {str(arm): row for arm, row in ratios.to_dict("index").items()}
     tuned = [arm for arm in rows if arm in METHODS]

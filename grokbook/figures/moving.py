@@ -1,4 +1,4 @@
-"""A moving picture for places where no script runs, such as README: every answer, learned."""
+"""An animation of all answers during training, for places without scripts such as the README."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from PIL import Image
 from grokbook.figures.style import PAGE, ROLES, theme
 
 FRAME = 220
-"""Milliseconds that a frame stands; the last one stands for ``HOLD``."""
+"""Milliseconds per frame; the last frame stays for ``HOLD``."""
 
 HOLD = 4000
 
 CELL, GAP, MARGIN = 2, 18, 34
-"""Pixels: a pair's side, between tables, above and below them."""
+"""In pixels: the side of a pair, and the space between, above and below tables."""
 
 COLOURS = (
     ROLES["grid"].light,
@@ -30,7 +30,7 @@ COLOURS = (
     ROLES["test_accuracy"].light,
     ROLES["metric"].light,
 )
-"""A wrong answer; right ones to training pairs, to their mirror images and to the others."""
+"""Colours of a wrong answer, and of right ones to training pairs, mirror images and others."""
 
 
 def every_answer(
@@ -39,7 +39,7 @@ def every_answer(
     kinds: NDArray[np.integer],
     frames: int = 26,
 ) -> bytes:
-    """Draw which pairs networks answer rightly, step by step, as a GIF.
+    """Draw the pairs that networks answer correctly, step by step, as a GIF.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def every_answer(
     right
         The true answers (p, p).
     kinds
-        Of every pair whether it is a training pair (0), mirrors one (1) or neither (2).
+        For every pair whether it is a training pair (0), mirrors one (1) or neither (2).
     frames
-        About how many steps are drawn; each training shows what it was last seen to answer.
+        Approximate number of drawn steps; each training shows its latest recorded answers.
 
     Returns
     -------
@@ -74,10 +74,10 @@ def in_words(
     right: NDArray[np.integer],
     kinds: NDArray[np.integer],
 ) -> str:
-    """Return what the picture shows, for readers who do not see it.
+    """Return a description of the picture, for readers who do not see it.
 
     The arguments are those of :func:`every_answer`. A kind of pair counts as known from the first
-    step on from which 99 % of it stay answered rightly.
+    step from which 99 % of its answers stay right.
     """
     told = []
     for title, kept in snapshots.items():
@@ -106,7 +106,7 @@ def _frame(
     kinds: NDArray[np.integer],
     step: int,
 ) -> Image.Image:
-    """Draw all trainings at one step, each as it was last seen by then."""
+    """Draw all trainings at one step, each by its latest snapshot."""
     side = CELL * len(right)
     width, height = GAP + len(snapshots) * (side + GAP), side + 2 * MARGIN
     with theme():

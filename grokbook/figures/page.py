@@ -1,9 +1,9 @@
-"""How figures reach a reader: ``show`` in a notebook, ``FigureOnPage`` in the built book.
+"""Display of figures: ``show`` in a notebook, ``FigureOnPage`` in the built book.
 
 A notebook output holds three forms of a figure: PNG, for JupyterLab, Colab and GitHub; its
 alternative text, for readers of text; and an SVG of a type only the book knows, which follows the
 page's light or dark mode, scales to its width and carries the alternative text as accessible name.
-Panels one below the other are there a second time, side by side, for pages that are wide enough.
+Figures with stacked panels have a second form with panels side by side, for wide pages.
 myst-nb finds ``FigureOnPage`` through the entry point in ``pyproject.toml``.
 """
 
@@ -43,7 +43,7 @@ def show(figure: Figure) -> None:
 
 
 def on_page(figure: Figure) -> str:
-    """Return what a page shows of a figure: one drawing, or two of which it shows one."""
+    """Return the drawings of a figure for a page: one, or two of which the page shows one."""
     wide = side_by_side(figure)
     return svg(figure) if wide is None else svg(figure, "narrow") + svg(wide, "wide")
 
@@ -55,7 +55,7 @@ class FigureOnPage:
 
     @staticmethod
     def handle_mime(renderer: Any, data: Any, inline: bool) -> list[Any] | None:
-        """Return the nodes of a figure of ours, and leave every other type alone."""
+        """Return the nodes of one of our figures; leave every other type unchanged."""
         if data.mime_type != MIME:
             return None
         from docutils import nodes

@@ -1,4 +1,4 @@
-"""The study of prediction: every early signal by how well it foretells, and the twins."""
+"""Figures of the study of prediction: how well each early signal predicts, and the twins."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def ranking(table: pd.DataFrame, rules: Mapping[str, Any]) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Of the study of prediction, one row a run.
+        Table of the study of prediction, one row per run.
     rules : mapping
-        Of the study.
+        Rules of the study.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One row a signal: a mark with its 95 % interval at the signal's best moment, small marks at
-        the others. The paper's signals are squares, rivals discs, what is not ranked a diamond.
-        Its label is its alternative text.
+        One row per signal: a mark with its 95 % interval at the signal's best moment, small marks
+        at the others. The paper's signals are squares, rivals are discs, and a signal without a
+        rank is a diamond. Its label is its alternative text.
     """
     scored = scores(table, rules)
     best = best_moments(scored)
@@ -69,17 +69,17 @@ def twins(table: pd.DataFrame, rules: Mapping[str, Any], signals: Sequence[str])
     Parameters
     ----------
     table : DataFrame
-        Of the study of prediction, one row a run; runs on few pairs are left out.
+        Table of the study of prediction, one row per run; runs on few pairs are left out.
     rules : mapping
-        Of the study.
+        Rules of the study.
     signals
-        At most four, of those that one look at the network tells.
+        At most four signals that can be read from the network at one step.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A panel a signal: the median of the runs and their range, with true and with random labels.
-        Its label is its alternative text.
+        A panel per signal: the median of the runs and their range, with true and with random
+        labels. Its label is its alternative text.
     """
     with theme():
         figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")

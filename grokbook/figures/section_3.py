@@ -161,7 +161,7 @@ def figure_4(
 
 
 def radii_along_run(runs: pd.DataFrame, levels: Mapping[str, float]) -> Figure:
-    """Draw Theorem 3.2's radius while a network trains, beside lengths that it would have to reach.
+    """Draw Theorem 3.2's radius during training, and the lengths that it would have to reach.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def radii_along_run(runs: pd.DataFrame, levels: Mapping[str, float]) -> Figure:
         highest = max(levels.values(), default=0.0)
         for name, length in levels.items():
             axes.axhline(length, color=ROLES["quiet"].light, lw=1, ls=":")
-            # The two highest are close together: names above the one, below the other.
+            # The two highest are close together: one name goes above, the other below.
             up = length == highest
             axes.annotate(
                 f"{name}: {length:.3g}",

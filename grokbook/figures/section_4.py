@@ -91,7 +91,7 @@ def figure_7(standard: pd.DataFrame, perturbed: pd.DataFrame) -> Figure:
 
 
 def staircase(standard: pd.DataFrame, perturbed: pd.DataFrame, abelian: pd.DataFrame) -> Figure:
-    """Draw the two parts of the test set apart: the staircase is one part after the other.
+    """Draw the two parts of the test set separately: the staircase is one part after the other.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def staircase(standard: pd.DataFrame, perturbed: pd.DataFrame, abelian: pd.DataF
     Returns
     -------
     matplotlib.figure.Figure
-        One panel a training. The line across is the share of the first part in the test set, the
+        One panel per training. The line across is the share of the first part in the test set, the
         median over the seeds, recovered from the log by
         :func:`grokbook.analysis.staircase.logged_share`. Its label is its alternative text.
     """
@@ -132,18 +132,18 @@ def staircase(standard: pd.DataFrame, perturbed: pd.DataFrame, abelian: pd.DataF
 
 
 def mirror_images(standard: pd.DataFrame, abelian: pd.DataFrame, mirrored: pd.DataFrame) -> Figure:
-    """Draw the test accuracy on the pairs of which no training reads anything, under three.
+    """Draw the test accuracy of three trainings on the pairs that none of them reads.
 
     Parameters
     ----------
     standard, abelian, mirrored
         Runs of ``modadd-standard``, ``modadd-abelian`` and ``modadd-mirrored``, columns as in
-        :func:`staircase`; seeds that one of them has not are left out.
+        :func:`staircase`; only common seeds are drawn.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One panel: accuracy on the test pairs whose mirror image is a test pair too; train
+        One panel: accuracy on the test pairs whose mirror image is also a test pair; train
         accuracies dotted. Its label is its alternative text.
 
     Raises

@@ -52,8 +52,9 @@ def figure_9(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        As :func:`figure_8`, but the axis of each panel spans the values after step 0 and not from
-        zero on: on MNIST, whose ten classes cap the entropy at log 10, all changes are small.
+        As :func:`figure_8`, but the axis of each panel spans only the values after step 0 and does
+        not start at zero: on MNIST, whose ten classes cap the entropy at log 10, all changes are
+        small.
     """
     column = "perturbed_entropy"
     return panels_with_accuracies(

@@ -139,7 +139,7 @@ def batch_sizes(table: pd.DataFrame, default: int) -> Figure:
 
 
 def _range(name: str, runs: pd.DataFrame, column: str) -> str:
-    """Say in words between which values the median over seeds moves."""
+    """Return in words the range of the median over seeds."""
     curve = runs.dropna(subset=[column]).groupby("step")[column].median()
     return (
         f"{name}, from {curve.iloc[0]:.3g} to {curve.iloc[-1]:.3g}, between {curve.min():.3g} and"

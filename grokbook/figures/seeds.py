@@ -1,4 +1,4 @@
-"""Dots of single seeds: a table of seeds folds beneath such a picture."""
+"""Dots of single seeds, shown above a folded table of them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _BEYOND = {"at least": 1, "at most": -1}
 
 
 def ratios_by_seed(title: str, panels: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw how many times as fast a training is, a dot a seed, logarithmic.
+    """Draw how many times as fast a training is, one dot per seed, on a logarithmic axis.
 
     Parameters
     ----------
     title
-        What is over what, for the alternative text.
+        The ratio in words, for the alternative text.
     panels
         By panel title: as :func:`grokbook.analysis.comparisons.speed_up` returns it, indexed by
         ``moment`` and ``seed``, with ``speed_up`` and ``reading``.
@@ -29,9 +29,9 @@ def ratios_by_seed(title: str, panels: Mapping[str, pd.DataFrame]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A row a moment; right of the line at 1 the second training is sooner. A ring is a ratio that
-        is only a bound, and its arrow points to where the truth lies. A stroke is the median. The
-        label of the figure is its alternative text.
+        One row per moment; right of the line at 1 the second training is faster. A ring is a ratio
+        that is only a bound, and its arrow points to the side of the true value. A stroke is the
+        median. The label of the figure is its alternative text.
     """
     rows = {
         name: list(dict.fromkeys(t.index.get_level_values("moment"))) for name, t in panels.items()
@@ -43,7 +43,7 @@ def ratios_by_seed(title: str, panels: Mapping[str, pd.DataFrame]) -> Figure:
         told = [f"{title}."]
         for letter, axes, (name, table) in zip("abcdef", grid, panels.items(), strict=False):
             told += [_draw(axes, table, rows[name], f"({letter}) {name}")]
-            axes.set_ylim(most - 0.5, -0.5)
+            axes.set_ylim(len(rows[name]) - 0.5, -0.5)
         low = min(axes.get_xlim()[0] for axes in grid)
         high = max(axes.get_xlim()[1] for axes in grid)
         for axes in grid:

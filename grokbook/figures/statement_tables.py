@@ -1,4 +1,4 @@
-"""Tables of the paper's statements: seven columns that fit on a page, and the rest folded."""
+"""Tables of the paper's statements: seven columns that fit on a page, the rest folded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOLDED = "Identifiers, seeds on the claim's side, unseen seeds and remarks"
 
 
 def show_statements(frame: pd.DataFrame, caption: str) -> None:
-    """Display statements and their outcomes, each under its sentence; the rest is folded beneath.
+    """Display statements and outcomes under their sentences, with the rest folded below.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def statement_tables(frame: pd.DataFrame, caption: str) -> dict[str, str]:
         If a column of :func:`grokbook.claims.claim_table` is missing.
     """
     told = [f"{str(name).split('.')[0]}: {words}" for name, words in frame[SENTENCE].items()]
-    # A sentence on two tasks stands once: rows follow its first place.
+    # A sentence on two tasks appears once: all its rows follow its first place.
     order = sorted(range(len(told)), key=lambda row: told.index(told[row]))
     frame, sentences = frame.iloc[order], [told[row] for row in order]
     shown = frame[list(SHOWN)].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""The picture of the paper's statements: one row a sentence, dots and intervals against a bound."""
+"""The picture of the paper's statements: one row per sentence, dots and intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from grokbook.claims.rules import Judgement, Records
 from grokbook.figures.style import ROLES, WIDTH, finish, theme
 
 UNIT = 0.1
-"""From a bound of 0, this difference is drawn half way to the edge."""
+"""A difference of this size from a bound of 0 is drawn half way to the edge."""
 
 LOOKS: Mapping[str, Mapping[str, Any]] = {
     "supported": {"color": ROLES["metric"].light, "marker": "o"},
@@ -27,16 +27,16 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
 """Colour and shape of each outcome."""
 
 _LEFT = -3.9  # the words begin here; the strip of dots lies between -1 and 1
-_LETTERS = 40  # to a line of words
+_LETTERS = 40  # per line of words
 _LINE = 12.0  # points
 _GAP = 7.0  # points between two rows
 
 
 class Mark(NamedTuple):
-    """A statement on the strip: where its dot lies, and its interval or the range of its seeds.
+    """A statement on the strip: the place of its dot, and its interval or the range of its seeds.
 
-    Places lie between -1, as far against the claim as can be, and 1; 0 is the bound. ``enough`` is
-    whether there are seeds enough for an interval. Without any evidence ``dot`` is None.
+    Places lie between -1, furthest against the claim, and 1; 0 is the bound. ``enough`` says
+    whether there are enough seeds for an interval. ``dot`` is None without any evidence.
     """
 
     outcome: str
@@ -73,11 +73,11 @@ class Row(NamedTuple):
 
 
 def place(value: float, bound: Bound) -> float:
-    """Return where a value lies against its bound: 0 on it, towards 1 on the claim's side.
+    """Return the place of a value relative to its bound: 0 on it, towards 1 on the claim's side.
 
     The distance from the bound is relative to the sum of the two, so that a factor of three is half
-    way to the edge on either side. From a bound of 0 a difference of ``UNIT`` is. A claim of "no
-    difference" has its bound at the edge of the margin that counts as none.
+    way to the edge on either side. For a bound of 0, a difference of ``UNIT`` is half way. A claim
+    of "no difference" has its bound at the edge of the margin that counts as none.
 
     >>> place(3, Bound(">")), place(3, Bound("<")), place(float("inf"), Bound("<"))
     (0.5, -0.5, -1.0)
@@ -104,7 +104,7 @@ def rows(judged: Mapping[str, Judgement], runs: Records) -> list[Row]:
     judged
         Judgements by statement, as `grokbook.claims.evaluate` returns them.
     runs
-        The runs they were judged by.
+        The runs on which they were judged.
     """
     found: dict[tuple[str, str], Row] = {}
     for each in judged.values():
@@ -116,16 +116,16 @@ def rows(judged: Mapping[str, Judgement], runs: Records) -> list[Row]:
 def statements_picture(judged: Mapping[str, Judgement], runs: Records) -> Figure:
     """Draw each sentence of the paper with its statements' dots and intervals against the bound.
 
-    Colour, shape and word tell the outcome. Places on the strip are those of :func:`place`: left
-    of the bound is against the claim, right is for it. Below the seeds that an interval takes, a
-    dotted line is the range of the seeds and the dot their median.
+    Colour, shape and word show the outcome. Places on the strip are those of :func:`place`: left of
+    the bound is against the claim, right is for it. With too few seeds for an interval, a dotted
+    line is the range of the seeds and the dot their median.
 
     Parameters are those of :func:`rows`.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Two panels of equal height, the second continues the first. Its label is its alternative
+        Two panels of equal height; the second continues the first. Its label is its alternative
         text.
     """
     sentences = rows(judged, runs)
@@ -151,7 +151,7 @@ def _mark(each: Judgement, runs: Records) -> Mark:
         return Mark(each.outcome, *_spread([sum(estimates) / 2], [low, high], bound), True)
     if each.statement.missing(runs):
         return Mark(each.outcome, None, 0.0, 0.0, False)
-    assert each.statement.measure is not None  # else it lacks something
+    assert each.statement.measure is not None  # otherwise it lacks something
     evidence = each.statement.measure(runs)
     if isinstance(evidence, Proof):
         side = 1.0 if evidence.holds else -1.0
@@ -168,7 +168,7 @@ def _mark(each: Judgement, runs: Records) -> Mark:
 def _spread(
     middle: Sequence[float], ends: Sequence[float], bound: Bound
 ) -> tuple[float | None, float, float]:
-    """Return the places of the median of some values and of the outermost of others."""
+    """Return the places of the median of some values and of the extremes of others."""
     inner = [place(value, bound) for value in middle if not np.isnan(value)]
     outer = [place(value, bound) for value in ends]
     if bound.side == "=" and len(ends) > 1 and min(ends) < bound.value < max(ends):
@@ -179,7 +179,7 @@ def _spread(
 
 
 def _halves(sentences: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """Split the rows between two claims, such that the taller half is as low as can be."""
+    """Split the rows between two claims so that the taller half is as short as possible."""
     cuts = [i for i in range(1, len(sentences)) if sentences[i].claim != sentences[i - 1].claim]
 
     def taller(cut: int) -> float:
@@ -232,7 +232,7 @@ def _draw_mark(axes: Axes, mark: Mark, y: float) -> None:
 
 
 def _told(sentences: Sequence[Row]) -> str:
-    """Say in words what the picture shows."""
+    """Return a description of the picture."""
     counts = Counter(mark.outcome for row in sentences for mark in row.marks)
     total = ", ".join(f"{counts[outcome]} {outcome}" for outcome in LOOKS)
     several = len(sentences) > 1

@@ -1,4 +1,4 @@
-"""Pictures of the studies: first passages, ratios of times, and the delay at a clamped norm."""
+"""Figures of the studies: first passages, ratios of times, and the delay at a clamped norm."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def first_passages(table: pd.DataFrame, panels: Mapping[str, Mapping[str, str]])
     Parameters
     ----------
     table
-        A study's, with ``arm``, ``seed``, ``endpoint`` (NaN if censored) and ``steps``.
+        Table of a study, with ``arm``, ``seed``, ``endpoint`` (NaN if censored) and ``steps``.
     panels
         Arms by label, by the panel's title; at most four in a panel.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A panel each, side by side. A run is censored at its limit only, so that the estimate is the
+        One panel each, side by side. Runs are censored only at their limit, so the estimate is the
         share of runs. Its label is its alternative text.
     """
     with theme():
@@ -60,13 +60,13 @@ def time_ratios(ratios: pd.DataFrame, what: str) -> Figure:
     ratios
         As :func:`grokbook.studies.results.ratios` returns it.
     what
-        What the ratio is of, for the axis.
+        Name of the ratio, for the axis.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A row each, the first at the top; the band is the margin within which two times make no
-        difference. Its label is its alternative text.
+        One row each, the first at the top; the band is the margin within which two times count as
+        equal. Its label is its alternative text.
     """
     with theme():
         figure = Figure(figsize=(WIDTH, 1.1 + 0.42 * len(ratios)), layout="constrained")
@@ -91,7 +91,7 @@ def time_ratios(ratios: pd.DataFrame, what: str) -> Figure:
 
 
 def choice_effects(effects: pd.DataFrame, missing: Sequence[str] = ()) -> Figure:
-    """Draw what each choice does to the step of grokking: ratios with their intervals, by base.
+    """Draw the effect of each choice on the step of grokking: ratios with intervals, by base.
 
     Parameters
     ----------
@@ -103,9 +103,9 @@ def choice_effects(effects: pd.DataFrame, missing: Sequence[str] = ()) -> Figure
     Returns
     -------
     matplotlib.figure.Figure
-        A row a choice under the name of its base, with its runs and how many of them are censored;
-        the band is the margin within which two times make no difference, an arrow an end beyond the
-        axis. Its label is its alternative text.
+        One row per choice under the name of its base, with the number of its runs and of the
+        censored ones. The band is the margin within which two times count as equal; an arrow marks
+        an end beyond the axis. Its label is its alternative text.
     """
     absent = f" Without enough runs: {', '.join(missing)}." if missing else ""
     rows: list[tuple[str, pd.Series | None]] = []
@@ -134,7 +134,7 @@ def choice_effects(effects: pd.DataFrame, missing: Sequence[str] = ()) -> Figure
 
 
 def _ends(effects: pd.DataFrame) -> tuple[float, float]:
-    """Return the ends of the axis: they hold the band and all that is finite."""
+    """Return the ends of the axis, which covers the band and all finite values."""
     values = effects[["ratio", "low", "high"]].to_numpy(float).ravel()
     some = [*values[np.isfinite(values) & (values > 0)], 1 / MARGIN, MARGIN]
     return min(some) / 1.25, max(some) * 1.25
@@ -180,7 +180,7 @@ def delay_by_radius(table: pd.DataFrame, arms: Mapping[float, str]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A dot a network, a cross where it did not grok by its limit; the line joins the medians.
+        One dot per network, or a cross if it did not grok by its limit; the line joins the medians.
         Its label is its alternative text.
     """
     with theme():

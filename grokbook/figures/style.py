@@ -1,10 +1,10 @@
-"""One look for every figure: colours, type, bands over seeds, and the forms it is saved in.
+"""The style of every figure: colours, type, bands over seeds, and file formats.
 
 Figures are vector graphics whose colours are *roles*. On a page of the book a role is a CSS
-variable, so that one drawing is legible in light and in dark mode; anywhere else it falls back to
-the light colour. The colours start from Okabe and Ito's, which readers with any common form of
-colour blindness can tell apart, darkened or lightened where a thin line would otherwise be faint;
-curves differ in their dashes too.
+variable, so that one drawing is legible in light and in dark mode; elsewhere it falls back to the
+light colour. The colours are those of Okabe and Ito, which readers with any common form of colour
+blindness can distinguish, darkened or lightened where a thin line would be faint. Curves also
+differ in their dashes.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ CURVES: tuple[Role, ...] = (
     ROLES["metric"],
     ROLES["text"]._replace(dashes=(0, (1, 1))),
 )
-"""Colours and dashes of curves that are compared with one another, in order."""
+"""Colours and dashes of compared curves, in order."""
 
 PAGE = {"light": ("#ffffff",), "dark": ("#121212", "#14181e")}
-"""The page colours on which every role has to be legible."""
+"""The page colours on which every role must be legible."""
 
 LABELS = {
     "train_accuracy": "train accuracy",
@@ -77,7 +77,7 @@ LABELS = {
     "entropy": "entropy, training set (nats)",
     "test_entropy": "entropy, test set (nats)",
 }
-"""How the columns of a run are written in figures and tables."""
+"""Names of the columns of a run in figures and tables."""
 
 WIDTH = 5.2
 """Width of a figure in inches: one column, so that text stays readable on a phone."""
@@ -85,7 +85,7 @@ WIDTH = 5.2
 
 @contextmanager
 def theme() -> Iterator[None]:
-    """Draw with the book's type and colours, and with nothing that differs between two runs."""
+    """Draw with the book's type and colours, so that equal figures give equal files."""
     text, quiet, grid = (ROLES[role].light for role in ("text", "quiet", "grid"))
     settings: dict[Any, Any] = {
         "figure.facecolor": "none",
@@ -113,7 +113,7 @@ def theme() -> Iterator[None]:
         "svg.fonttype": "none",
         "svg.hashsalt": "grokbook",
     }
-    # Not what a user's matplotlibrc or style says of the look.
+    # Ignore a user's matplotlibrc and style.
     with matplotlib.style.context("default"), matplotlib.rc_context(settings):
         yield
 
@@ -127,7 +127,7 @@ def finish(figure: Figure, alt: str) -> Figure:
 
 
 def side_by_side(figure: Figure) -> Figure | None:
-    """Return a copy of a figure whose panels stand in rows of two.
+    """Return a copy of a figure with its panels in rows of two.
 
     None if it has one panel, more than one column, or panels of unequal height.
     """
@@ -151,7 +151,7 @@ def side_by_side(figure: Figure) -> Figure | None:
             if place is not None:
                 row = place.rowspan.start
                 axes.set_subplotspec(places[row // 2, row % 2])
-                if not axes.get_xlabel():  # it was only beneath the last panel of the column
+                if not axes.get_xlabel():  # it was only under the last panel of the column
                     axes.set_xlabel(lowest[0].get_xlabel())
                     axes.tick_params(labelbottom=True)
         wide.set_layout_engine("constrained")
@@ -184,23 +184,23 @@ def svg(figure: Figure, shape: str = "") -> str:
     """Return the figure as an ``<svg>`` element for a page: coloured by role, labelled, scalable.
 
     The label of the figure (``figure.get_label()``) becomes its accessible name. ``shape``, one of
-    "narrow" and "wide", becomes a class by which a page chooses between two forms of one figure.
+    "narrow" and "wide", becomes a class by which a page selects one of two forms of a figure.
     """
     buffer = io.StringIO()
     with theme():
-        # What a hidden form defines is not there for the other, which has names of its own.
+        # Definitions in a hidden form do not apply to the other, so each form has its own names.
         matplotlib.rcParams["svg.hashsalt"] = f"grokbook{shape}"
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    # Names of groups would clash between two figures of a page: only what is referred to keeps one.
+    # Names of groups would clash between two figures of a page: keep only referenced ones.
     referred = set(re.findall(r"(?:href=\"|url\()#([^\")]+)", text))
     text = re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in referred else "", text)
     text = re.sub(
         r"font-family: [^;\"]*", "font-family: var(--pst-font-family-base, sans-serif)", text
     )
-    # matplotlib's style sheet would speak to the whole page.
+    # matplotlib's style sheet would apply to the whole page.
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", text, flags=re.DOTALL)
     for role, colour in ROLES.items():
         text = text.replace(colour.light, f"var(--grokbook-{_css_name(role)}, {colour.light})")
@@ -217,7 +217,7 @@ def svg(figure: Figure, shape: str = "") -> str:
 
 
 def png(figure: Figure, dpi: int = 144) -> bytes:
-    """Return the figure as PNG on white, for readers that take no SVG."""
+    """Return the figure as PNG on white, for readers without SVG."""
     buffer = io.BytesIO()
     with theme():
         figure.savefig(
@@ -234,9 +234,9 @@ def draw_seeds(
     role: Role | None = None,
     label: str | None = "",
 ) -> None:
-    """Draw a column of the runs: the median over seeds, and each seed and their range if several.
+    """Draw a column of the runs: the median over seeds, and single seeds and range if several.
 
-    Rows where the column was not logged (NaN) are passed over.
+    Rows where the column was not logged (NaN) are skipped.
 
     Parameters
     ----------

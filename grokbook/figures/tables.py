@@ -1,9 +1,9 @@
-"""Every table of the book: ``show_table`` writes a data frame for readers.
+"""Every table of the book: ``show_table`` displays a data frame for readers.
 
-A table has a caption, words in place of column names, headers that say what they head, numbers of
-one precision a column, and nothing empty. Where rows are seeds, the table holds the median and the
-range over the seeds, and the seeds themselves are folded beneath it. On the page it turns into
-cards on a phone, by the labels that its cells carry.
+A table has a caption, words in place of column names, descriptive headers, one precision per
+column, and no empty column. If rows are seeds, the table holds the median and the range over the
+seeds, and the single seeds are folded below it. On a phone the page turns it into cards, by the
+labels of its cells.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SEED = "seed"
 class Table:
     """A table as a notebook displays it: HTML, and text for readers of text.
 
-    Of ``groups`` there is one a row; rows of one group stand under it.
+    ``groups`` has one entry per row; rows of one group are listed under its name.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Table:
         self.cells = [list(row) for row in zip(*cells, strict=True)]
 
     def html(self) -> str:
-        """Return the table as HTML without a style or script of its own."""
+        """Return the table as HTML without style or script."""
         names = self.frame.index.names
         labelled = any(names) or not isinstance(self.frame.index, pd.RangeIndex)
         heads = [str(words(name, self.topic)) for name in names] if labelled else []
@@ -144,17 +144,17 @@ class Table:
 
 
 def show_table(frame: pd.DataFrame, caption: str, topic: str = "") -> None:
-    """Display a table: of several seeds the median and range, and the seeds folded beneath.
+    """Display a table: median and range over several seeds, with the single seeds folded below.
 
     Parameters
     ----------
     frame
-        What to show. A level ``seed`` of its rows is summed up; a column without a value is left
-        out. Names become words by the catalogue, :mod:`grokbook.figures.words`.
+        Table to show. A level ``seed`` of its rows is summarised; a column without a value is left
+        out. The catalogue :mod:`grokbook.figures.words` turns names into words.
     caption
         One sentence: what the table holds, and of which runs.
     topic
-        Whose words to prefer, a key of :data:`grokbook.figures.words.TOPICS`.
+        Topic whose words to prefer, a key of :data:`grokbook.figures.words.TOPICS`.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def tables(frame: pd.DataFrame, caption: str, topic: str = "") -> dict[str, str]
     """Return what :func:`show_table` displays, by type."""
     if not caption.strip():
         raise ValueError("a table needs a caption: say in a sentence what it holds")
-    if frame.empty:  # as where nothing is recorded yet
+    if frame.empty:  # for example if nothing is recorded yet
         nothing = f"{caption} There is nothing to show."
         return {"text/html": f"<p>{escape(nothing)}</p>", "text/plain": nothing}
     frame = frame.infer_objects()
@@ -192,9 +192,9 @@ def tables(frame: pd.DataFrame, caption: str, topic: str = "") -> dict[str, str]
 
 
 def over_seeds(frame: pd.DataFrame, topic: str = "") -> pd.DataFrame:
-    """Sum up the seeds of each row as text: median, lowest and highest; of words, how many.
+    """Summarise the seeds of each row as text: median and range, or counts of words.
 
-    A step that never came counts as later than any that did.
+    A step never reached counts as later than any other.
 
     >>> runs = pd.MultiIndex.from_product([["MNIST"], [0, 1, 2]], names=["task", "seed"])
     >>> over_seeds(pd.DataFrame({"test_50": [10, 40, np.nan]}, index=runs)).loc["MNIST", "test_50"]
@@ -234,7 +234,7 @@ def _summary(values: pd.Series, kind: Words) -> str:
 
 
 def written(values: pd.Series, kind: str = "", missing: str = MISSING) -> list[str]:
-    """Write a column of values as text, all with the same number of decimals.
+    """Return a column of values as text, all with the same number of decimals.
 
     >>> written(pd.Series([0.5, 12.25, None]))
     ['0.50', '12.25', '–']
@@ -267,7 +267,7 @@ def _texts(values: pd.Series, kind: str) -> list[str]:
 
 
 def _decimals(sizes: list[float]) -> int:
-    """Decimals that leave the largest number three digits and the smallest two, at most four."""
+    """Decimals that give the largest number three digits and the smallest two, at most four."""
     if not sizes:
         return 0
     low, high = (int(np.floor(np.log10(size))) for size in (min(sizes), max(sizes)))
@@ -320,7 +320,7 @@ def _empty(values: pd.Series) -> bool:
 
 
 def _side(values: pd.Series) -> str:
-    """Numbers stand to the right, words to the left."""
+    """Return the style that aligns numbers to the right, words to the left."""
     texts = [_word(value) for value in values]
     numeric = _is_number(values) or all(
         text == MISSING or text[0] in "0123456789−-+.∞" or text.startswith("never")
@@ -330,7 +330,7 @@ def _side(values: pd.Series) -> str:
 
 
 def _unbroken(cell: str) -> str:
-    """Return a cell as HTML whose numbers do not break, a range beneath its median."""
+    """Return a cell as HTML with unbroken numbers and a range below its median."""
     cell = escape(cell).replace(" %", "&nbsp;%").replace(" × ", "&nbsp;×&nbsp;")
     return re.sub(r" (\([^()]+ to [^()]+\))$", r' <span class="range">\1</span>', cell)
 

@@ -1,4 +1,4 @@
-"""Figures of the statements themselves: how tight the bounds are, and what the definitions do."""
+"""Figures of the theory: how tight the bounds are, and how the definitions behave."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ FORMS = {
     "per_sample": "per sample",
     "norm_times_sharpness": "K ≤ ‖W‖²S",
 }
-"""How the forms of `grokbook.theory.instances.tightness` are written in figures."""
+"""Names of the forms of `grokbook.theory.instances.tightness` in figures."""
 
 SMALLEST_RATIO = 1e-7
-"""Smaller ratios are drawn here; among random instances they say no more than "very loose"."""
+"""Smaller ratios are drawn at this value; among random instances they only mean "very loose"."""
 
 
 SIDES = {
@@ -38,11 +38,11 @@ SIDES = {
     "theorem_5_9_left": "entropy difference (nats)",
     "theorem_5_12_left": "information difference (nats)",
 }
-"""What the two sides of a statement measure, by the column of its left side."""
+"""The quantity that both sides of a statement measure, by the column of its left side."""
 
 
 def bound_tightness(table: pd.DataFrame, statements: Sequence[str] | None = None) -> Figure:
-    """Draw left side / bound over random instances, one row a form of a statement.
+    """Draw left side / bound over random instances, one row per form of a statement.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def bound_tightness(table: pd.DataFrame, statements: Sequence[str] | None = None
         Columns ``statement``, ``form`` and ``ratio``, as `grokbook.theory.instances.tightness`
         returns them.
     statements
-        Which statements to draw, in this order; all of them if left out.
+        Statements to draw, in this order; by default all.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def corollary_3_3_curve(
     a, b, L, mu
         As in `grokbook.theory.predicted_accuracy`; the defaults are those of the paper's Figure 3.
     last_step
-        Where the logarithmic axis ends; it begins at step 1.
+        End of the logarithmic axis, which begins at step 1.
     """
     steps = np.unique(np.concatenate((np.geomspace(1, last_step, 400), [last_step])))
     accuracy = 100 * corollary_3_3.predicted_accuracy(steps, a, b, L, mu)
@@ -188,12 +188,12 @@ def entropy_by_order(orders: Sequence[float], entropies: Mapping[str, Sequence[f
     orders
         Orders alpha > 0, increasing.
     entropies
-        Up to four curves by name, each with one value, in nats, an order.
+        Up to four curves by name, each with one value in nats per order.
 
     Raises
     ------
     ValueError
-        If there are more than four curves, or a curve has not one value an order.
+        If there are more than four curves, or a curve does not have one value per order.
     """
     if not 1 <= len(entropies) <= len(CURVES):
         raise ValueError(f"There are {len(entropies)} curves, but 1 to {len(CURVES)} can be drawn.")
@@ -231,11 +231,11 @@ def bounds_along_run(runs: pd.DataFrame, left: str, bounds: Mapping[str, str]) -
     ----------
     runs
         Runs of one experiment with columns ``seed``, ``step`` and those named; steps at which they
-        were not logged are passed over, and so is step 0.
+        were not logged are skipped, and so is step 0.
     left
         The column of the left side.
     bounds
-        Up to three columns of right sides, with what to call each.
+        Up to three columns of right sides, with their names.
 
     Returns
     -------

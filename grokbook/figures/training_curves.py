@@ -1,4 +1,4 @@
-"""Panels of training curves: what most figures of the paper are made of."""
+"""Panels of training curves, which make up most figures of the paper."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
 
 from grokbook.analysis.moments import median_moments, say_step
 from grokbook.figures.style import CURVES, LABELS, ROLES, WIDTH, Role, draw_seeds, finish, theme
 from grokbook.tasks.base import Task
+
+_LETTER = 0.0155
+"""Width of a letter of a mark's label, as a share of the width of a panel."""
 
 
 def marked(task: Task) -> tuple[float, float]:
@@ -35,7 +39,7 @@ def with_accuracies(
     Parameters
     ----------
     title
-        What the figure shows, without a full stop; the beginning of its alternative text.
+        Title of the figure, without a full stop; it begins the alternative text.
     panels
         By panel title: the task, whose step axis it has, and runs with columns ``seed``, ``step``,
         ``train_accuracy``, ``test_accuracy`` and ``column``.
@@ -67,7 +71,7 @@ def columns_with_accuracies(
     logarithmic_value: bool = False,
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Draw columns of the runs over their accuracies, each panel a column of its own.
+    """Draw columns of the runs over their accuracies, one column per panel.
 
     Parameters
     ----------
@@ -79,8 +83,8 @@ def columns_with_accuracies(
     Returns
     -------
     matplotlib.figure.Figure
-        As :func:`with_accuracies`. The legend names the column where there is only one; where
-        there are several, the axes do.
+        As :func:`with_accuracies`. The legend names the column if there is only one; otherwise the
+        axes do.
     """
     return panels_with_accuracies(
         title,
@@ -97,7 +101,7 @@ class Panel(NamedTuple):
     Parameters
     ----------
     task
-        Whose step axis the panel has.
+        Task that sets the step axis of the panel.
     runs
         Columns ``seed``, ``step``, ``train_accuracy``, ``test_accuracy`` and ``column``.
     column
@@ -117,7 +121,7 @@ class Panel(NamedTuple):
 
 
 def panels_with_accuracies(title: str, panels: Mapping[str, Panel]) -> Figure:
-    """Draw columns of the runs over their accuracies, each panel with axes of its own.
+    """Draw columns of the runs over their accuracies, each panel with separate axes.
 
     Parameters
     ----------
@@ -166,7 +170,7 @@ def panels_with_accuracies(title: str, panels: Mapping[str, Panel]) -> Figure:
 
 
 def _legend_above(figure: Figure, handles: list[Artist]) -> None:
-    """Put the legend on top, in as many columns, up to three, as the page is wide enough for."""
+    """Put the legend on top, in as many columns as the page allows, up to three."""
     for columns in (3, 2, 1):
         legend = figure.legend(
             handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.2
@@ -190,7 +194,7 @@ def compared(
     panels
         By panel title: the task, and runs by the name of their training, at most four.
     column
-        The test accuracy that is drawn: the whole test set's, or that of a part of it.
+        The test accuracy to draw, of the whole test set or of a part of it.
 
     Returns
     -------
@@ -246,11 +250,11 @@ def accuracies(
     title, panels
         As in :func:`with_accuracies`.
     columns
-        What to draw, in [0, 1], and how.
+        Columns to draw, in [0, 1], and their style.
     levels
         By panel title: the name and the height in [0, 1] of a line across; NaN draws none.
     legend_columns
-        How many names stand side by side.
+        Number of names side by side.
     """
     with theme():
         figure = Figure(figsize=(WIDTH, 0.5 + 2.9 * len(panels)), layout="constrained")
@@ -294,21 +298,42 @@ def draw_accuracies(axes: Axes, runs: pd.DataFrame) -> None:
 def mark_moments(axes: Axes, runs: pd.DataFrame, thresholds: Sequence[float]) -> None:
     """Mark where train accuracy reaches 100 % and test accuracy its thresholds (medians)."""
     medians = median_moments(runs, thresholds).drop("norm_peak", errors="ignore").dropna()
-    for row, (column, step) in enumerate(medians.to_dict().items()):
+    # Neighbouring moments may be close together, so their labels alternate between two rows.
+    rows: tuple[list[tuple[Annotation, float]], ...] = ([], [])
+    for place, (column, step) in enumerate(medians.to_dict().items()):
         axes.axvline(step, color=ROLES["quiet"].light, lw=0.9, ls=":")
         along = axes.transAxes.inverted().transform(axes.transData.transform((step, 0)))[0]
-        axes.annotate(
+        label = axes.annotate(
             str(column).replace("_", " ") + " %",
             (step, 1),
-            # Neighbouring moments may be close together: their labels take turns in two rows.
-            (0, 3 + 10 * (row % 2)),
+            (0, 3 + 10 * (place % 2)),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            # Beyond the right end are the labels of another axis.
+            # The labels of another axis are beyond the right end.
             ha="right" if along > 0.9 else "center",
             fontsize=8.5,
             color=ROLES["quiet"].light,
         )
+        before = rows[place % 2]
+        if before:
+            _keep_apart(*before[-1], label, along)
+        before.append((label, along))
+
+
+def _keep_apart(first: Annotation, first_at: float, second: Annotation, second_at: float) -> None:
+    """Turn one of two labels of a row away from the other if they would touch.
+
+    The places are shares of the width of the axes, as are the lengths of the labels, nearly.
+    """
+    lengths = [_LETTER * len(label.get_text()) for label in (first, second)]
+    end = first_at + lengths[0] / 2
+    start = second_at - lengths[1] / (1 if second.get_horizontalalignment() == "right" else 2)
+    if start - end > 2 * _LETTER:
+        return
+    if first_at > lengths[0]:
+        first.set_horizontalalignment("right")
+    elif second_at + lengths[1] < 1:
+        second.set_horizontalalignment("left")
 
 
 def describe(
@@ -318,20 +343,20 @@ def describe(
     thresholds: Sequence[float],
     accuracy: str = "test_accuracy",
 ) -> str:
-    """Say in words what a panel shows, from the very data it is drawn from.
+    """Return a description of a panel, from the data that it shows.
 
     Parameters
     ----------
     name
-        Of the panel.
+        Name of the panel.
     runs
-        What is drawn in it.
+        Runs drawn in it.
     columns
         The columns drawn.
     thresholds
         Test accuracies to report, as in :func:`grokbook.analysis.moments.moments`.
     accuracy
-        The test accuracy that they are of, as there.
+        The test accuracy that they apply to, as there.
     """
     seeds = sorted(runs["seed"].unique())
     who = f"seed {seeds[0]}" if len(seeds) == 1 else f"median of {len(seeds)} seeds"
@@ -357,7 +382,7 @@ def describe(
 
 
 def on_step_axis(axes: Axes, runs: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """Set up the step axis of a task and return the runs without what has no place on it."""
+    """Set up the step axis of a task and return the runs without rows that are off it."""
     if task.axis == "log":
         runs = runs[runs["step"] > 0]
         axes.set_xscale("log")

@@ -1,4 +1,4 @@
-"""How the columns and rows of tables are worded: the catalogue from names to words and units."""
+"""The words of table columns and rows: a catalogue from names to words and units."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from grokbook.figures.style import LABELS
 
 
 class Words(NamedTuple):
-    """What a reader sees in place of a name."""
+    """The words that a reader sees in place of a name."""
 
     words: str
     unit: str = ""
@@ -32,7 +32,7 @@ def _share(words: str) -> Words:
 _LABELS = {name: Words(label, "", "significant") for name, label in LABELS.items()}
 
 CATALOGUE: dict[str, Words] = _LABELS | {
-    # when things happened
+    # moments of a run
     "train_100": _step("training accuracy reaches 100 %"),
     "norm_peak": _step("weight norm is largest"),
     "grokked": _step("network has grokked"),
@@ -63,6 +63,7 @@ CATALOGUE: dict[str, Words] = _LABELS | {
     "norm_query": Words("norm of the query weights"),
     "norm_key": Words("norm of the key weights"),
     "norm_position": Words("norm of the position embedding"),
+    "norm_embedding": Words("norm of the embedding"),
     "norm_squared": Words("‖W‖²", "", "significant"),
     "product": Words("‖W‖² times sharpness", "", "significant"),
     "log_n": Words("log n", "nats"),
@@ -80,7 +81,7 @@ CATALOGUE: dict[str, Words] = _LABELS | {
     "last": Words("last", "", "significant"),
     "falling": _share("share of logged steps at which it falls"),
     "rising": _share("share of logged steps at which it rises"),
-    "delay": Words("delay after test accuracy begins to rise", "decades of steps"),
+    "delay": Words("delay after half of test accuracy's rise", "decades of steps"),
     "lag": Words("lag behind test accuracy", "decades of steps"),
     "sharpness_of_change": Words(
         "rate of change in the window over that outside", "", "significant"
@@ -134,7 +135,7 @@ CATALOGUE: dict[str, Words] = _LABELS | {
     "full_points": Words("full rows", "", "count"),
     "process_a_core": Words("one process a core"),
 }
-"""Words by name, wherever a name means one thing. A name that is not here is shown as it is."""
+"""Words of names with one meaning. A name that is not listed is shown unchanged."""
 
 TOPICS: dict[str, dict[str, Words]] = {
     "norm": {
@@ -146,6 +147,7 @@ TOPICS: dict[str, dict[str, Words]] = {
     },
     "accuracy": {"end": _share("test accuracy at the end")},
     "laws": {"before": Words("seeds on which the law comes first", "", "count")},
+    "rare": {"delay": Words("delay, as a ratio of steps")},
     "decays": {
         "fit": Words("networks that fit their training set"),
         "grok": Words("networks that grok"),
@@ -216,7 +218,7 @@ TOPICS: dict[str, dict[str, Words]] = {
         "mirrored": Words("mirrored test pairs", "", "count"),
         "share": _share("their share of the test set"),
         "expected": _share("share to be expected"),
-        "free": _share("answered by the law alone, of all pairs"),
+        "free": _share("training pairs that agree whatever is learned, φ"),
     },
     "plateau": {
         "start": _step("begins"),
@@ -236,8 +238,15 @@ TOPICS: dict[str, dict[str, Words]] = {
         "lowest": Words("lowest", "", "significant"),
         "highest_after": Words("highest after grokking", "", "significant"),
     },
-    "variation": {
-        "variation": Words("total variation after grokking, over the range"),
+    "late": {
+        "later": Words("steps after grokking", "", "count"),
+        "median": Words("median of the seeds", "", "significant"),
+        "low": Words("95 % interval from", "", "significant"),
+        "high": Words("to", "", "significant"),
+        "near_zero": Words("seeds below 0.1", "", "count"),
+    },
+    "restless": {
+        "way": Words("way up and down, over the run's largest distance", "", "significant"),
     },
     "difference": {
         "left": _share("share left at the end of memorising"),
@@ -281,13 +290,13 @@ TOPICS: dict[str, dict[str, Words]] = {
         "true labels": _share("true labels"),
         "random labels": _share("random labels"),
     },
-    "matrices": {
-        "first": Words("first logged step", "nats"),
-        "last": Words("last logged step", "nats"),
-        "at most": Words("log n at most", "nats"),
+    "directions": {
+        "first": Words("first logged step"),
+        "last": Words("last logged step"),
+        "at most": Words("at most", "", "count"),
     },
 }
-"""Words of names that mean something else in tables of one topic."""
+"""Words of names that have another meaning in tables of one topic."""
 
 PATTERNS: dict[str, Words] = {
     r"test_([\d.]+)": _step("test accuracy stays above {} %"),
@@ -296,7 +305,7 @@ PATTERNS: dict[str, Words] = {
     r"t_([\d.]+)": _step("test accuracy {} %"),
     r"entropy_alpha_([\d.]+)": Words("entropy at α = {}", "nats"),
 }
-"""Words by the pattern of a name, with its number in the place of the braces."""
+"""Words by the pattern of a name, whose number replaces the braces."""
 
 
 def words(name: object, topic: str = "") -> Words:

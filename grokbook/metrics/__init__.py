@@ -1,13 +1,14 @@
-"""Every metric of the paper: pure functions of a network, or of its outputs, and tensors.
+"""Every metric of the paper, as pure functions of a network or its outputs and of tensors.
 
 They take any `torch.nn.Module`, or any callable that maps a batch of inputs (n, ...) to a matrix
 of outputs (n, d). Random numbers come from a generator that is passed in.
 
-A network is read, never changed, and must be a function: a module, or a method of one, with dropout
-or batch normalisation in training mode is refused (an `InputError`); call ``model.eval()`` first.
-Modules without such layers may be in either mode. Other randomness is found by running the network
-twice on a few samples. It is given copies of the inputs, so it may write into them. Gradients are
-switched on where a metric needs them, also inside `torch.no_grad` and `torch.inference_mode`.
+Metrics never change a network, and it must be a function. A module, or a method of one, with
+dropout or batch normalisation in training mode is refused with an `InputError`; call
+``model.eval()`` first. Modules without such layers may be in either mode. Metrics find other
+randomness by running the network twice on a few samples. The network gets copies of the inputs, so
+it may write into them. A metric that needs gradients switches them on, also inside `torch.no_grad`
+and `torch.inference_mode`.
 """
 
 from grokbook.metrics.accuracy import accuracy

@@ -1,4 +1,4 @@
-"""What every metric checks about its input before computing anything."""
+"""Checks of input that every metric makes before computing anything."""
 
 import math
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def as_orders(alpha: Order) -> Tensor:
 
 
 def require_finite(values: Tensor, name: str) -> None:
-    """Refuse what is no tensor, complex numbers, types below 16 bits, NaN and infinity."""
+    """Refuse non-tensors, complex numbers, types below 16 bits, NaN and infinity."""
     require_tensor(values, name)
     if values.is_complex():  # in float64 the imaginary part would be lost
         raise InputError(f"{name} is complex ({values.dtype}), but must be real.")
@@ -43,7 +43,7 @@ def require_finite(values: Tensor, name: str) -> None:
         raise InputError(f"{name} has dtype {values.dtype}, but must be of at least 16 bits.")
     if not values.is_floating_point() or values.numel() == 0:
         return
-    least, largest = torch.aminmax(values.detach())  # NaN if any is; faster than isfinite
+    least, largest = torch.aminmax(values.detach())  # NaN if any entry is NaN; faster than isfinite
     if not (math.isfinite(least) and math.isfinite(largest)):
         bad = int((~torch.isfinite(values)).sum())
         raise InputError(
@@ -78,7 +78,7 @@ def require_labels(y: Tensor, n: int, classes: int | None = None) -> None:
     if y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
         raise InputError(f"y has dtype {y.dtype}, but labels must be integers.")
     if y.shape != (n,):
-        raise InputError(f"y has shape {tuple(y.shape)}, but must be ({n},), one label a sample.")
+        raise InputError(f"y has shape {tuple(y.shape)}, but must be ({n},), one label per sample.")
     if n and (y.min() < 0 or (classes is not None and y.max() >= classes)):
         top = "" if classes is None else f" and less than {classes}"
         raise InputError(
@@ -87,7 +87,7 @@ def require_labels(y: Tensor, n: int, classes: int | None = None) -> None:
 
 
 def require_perturbation(x: Tensor, sigma: float, draws: int, generator: torch.Generator) -> None:
-    """Refuse a sigma that is no finite number of at least 0, no draws, or unfit x or generator."""
+    """Refuse a negative or infinite sigma, zero draws, and an unfit x or generator."""
     require_tensor(x, "x")
     require_generator(generator)
     if not 0 <= real("sigma", sigma) < float("inf"):

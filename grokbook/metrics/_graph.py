@@ -1,7 +1,8 @@
 """The products of matrices in a network of linear layers, read off its autograd graph.
 
-Hooks see a layer's input and output, which others may change in place or scale on the way; the
-graph holds what was truly multiplied and where the gradient of the product arrives.
+Hooks see a layer's input and output, but other code may change or rescale these on the way. The
+graph holds the factors that were really multiplied and the place where the product's gradient
+arrives.
 """
 
 import re
@@ -15,8 +16,8 @@ from torch.autograd.graph import GradientEdge, Node
 
 from grokbook._support.errors import InputError
 
-# Autograd nodes through which the output stays affine in each single weight, so that second
-# derivatives vanish at almost every point, and which keep samples apart.
+# Autograd nodes that keep the output affine in each single weight, so that its second derivatives
+# vanish at almost every point, and that do not mix samples.
 _PIECEWISE_LINEAR = {
     *("Addmm", "Mm", "T", "AccumulateGrad", "Add", "Sub", "Neg", "Mul", "Div"),
     *("Relu", "LeakyRelu", "Hardtanh", "Threshold", "Clamp", "ClampMin", "ClampMax", "Abs"),
@@ -39,7 +40,7 @@ class Product:
 
     @property
     def edge(self) -> GradientEdge:
-        """Where the gradient with respect to the product arrives."""
+        """The graph edge at which the gradient with respect to the product arrives."""
         return GradientEdge(self.node, 0)
 
     def inputs(self) -> Tensor:
@@ -55,7 +56,7 @@ class Product:
 
 
 def products_of(values: Tensor, leaves: dict[str, Tensor], n: int) -> list[Product]:
-    """Return all layers in the order of their calls; refuse what may not be affine in a weight."""
+    """Return all layers in the order of their calls; refuse models not affine in each weight."""
     names = {id(leaf): name for name, leaf in leaves.items()}
     uses: Counter[str] = Counter()
     products: list[Product] = []
@@ -107,7 +108,7 @@ def products_of(values: Tensor, leaves: dict[str, Tensor], n: int) -> list[Produ
         if (shape := product.inputs().shape)[0] != n:
             raise InputError(
                 f"layer {product.layer!r} was applied to shape {tuple(shape)}, but must be to "
-                f"({n}, d), one row a sample."
+                f"({n}, d), one row per sample."
             )
     return products
 

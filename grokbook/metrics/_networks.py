@@ -1,4 +1,4 @@
-"""How a metric runs a network: on copies, in evaluation mode, and only if it is a function."""
+"""Running a network for a metric: on copies, in evaluation mode, and only if it is a function."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from grokbook.metrics._numbers import spacing
 Network = Callable[[Tensor], Tensor]
 """Any map from a batch of inputs (n, ...) to a batch of outputs: a module or a method of one."""
 
-ROWS = 32  # samples that a network is tried on: enough to show dropout, too few to cost time
+ROWS = 32  # samples for the trial run: enough to show dropout, too few to cost time
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def gradients() -> Iterator[None]:
 
 @contextmanager
 def eager() -> Iterator[None]:
-    """Run compiled modules and functions as they were written: their graphs can be read."""
+    """Run compiled modules and functions in eager mode, so that their graphs can be read."""
     if "torch._dynamo" not in sys.modules:  # nothing is compiled, and importing it takes seconds
         yield
         return
@@ -42,7 +42,7 @@ def eager() -> Iterator[None]:
 
 @contextmanager
 def twice_differentiable(model: Module) -> Iterator[None]:
-    """Put what has second derivatives in place of fused attention, LSTMs and compiled modules."""
+    """Replace fused attention, LSTMs and compiled modules by code with second derivatives."""
     recurrent = any(isinstance(layer, RNNBase) for layer in model.modules())
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -61,8 +61,8 @@ def twice_differentiable(model: Module) -> Iterator[None]:
 def require_evaluation_mode(f: object) -> None:
     """Refuse a module, or a method of one, with a layer that is random or learns when called.
 
-    Only modules that have such a layer need be in evaluation mode. A module inside a plain function
-    is not seen.
+    Only modules with such a layer need to be in evaluation mode. This check does not see a module
+    inside a plain function.
     """
     model = getattr(f, "__self__", f)
     if not isinstance(model, Module):
@@ -76,7 +76,7 @@ def require_evaluation_mode(f: object) -> None:
 
 
 def _effect_of_training(layer: Module) -> str | None:
-    """Return what a layer does in training mode that a metric must not see, if anything."""
+    """Return the effect of training mode on a layer that a metric must avoid, if any."""
     if isinstance(layer, _BatchNorm):
         return "mixes the samples of a batch and changes its running statistics"
     if isinstance(layer, _InstanceNorm):
@@ -102,8 +102,8 @@ def require_own_weights(f: object) -> None:
 def require_function(f: Network, x: Tensor) -> None:
     """Refuse a network that answers the same inputs twice differently, or changes its buffers.
 
-    This shows randomness and learning that no layer tells of, as functional dropout. The network
-    is run twice on the first samples, or on all where it takes no fewer; buffers are put back.
+    This finds randomness and learning that no layer type shows, such as functional dropout. The
+    network runs twice on the first samples, or on all if it accepts no fewer; buffers are restored.
     """
     require_evaluation_mode(f)
     model = getattr(f, "__self__", f)
@@ -112,7 +112,7 @@ def require_function(f: Network, x: Tensor) -> None:
     rows = x.detach()[:ROWS]
     try:
         first = _run(f, rows)
-    except Exception:  # whatever it is: the network may be one of exactly these n samples
+    except Exception:  # any error: the network may accept exactly these n samples only
         if len(rows) == len(x):
             raise
         rows = x.detach()
@@ -133,18 +133,18 @@ def require_function(f: Network, x: Tensor) -> None:
         if gap:
             raise InputError(
                 f"f answers the same inputs twice with outputs that differ by {gap:.3g}, but must "
-                "be a function of its input; switch off what is random in it."
+                "be a function of its input; switch off its randomness."
             )
 
 
 def _run(f: Network, x: Tensor) -> Tensor:
-    """Return f of a copy of x, into which it may write; what torch cannot compute is refused."""
+    """Return f of a copy of x, since f may write into it; report errors of torch as InputError."""
     try:
         return f(x.clone())
     except RuntimeError as error:
         raise InputError(
             f"f fails on inputs of shape {tuple(x.shape)} and {x.dtype} "
-            f"({first_line(error).rstrip('.')}), but must take them."
+            f"({first_line(error).rstrip('.')}), but must accept them."
         ) from error
 
 
@@ -164,9 +164,9 @@ def _identical(one: Tensor | None, other: Tensor) -> bool:
 
 
 def _gap(one: Tensor, other: Tensor, tolerance: float) -> float:
-    """Return the largest difference, 0 if within tolerance times the largest entry.
+    """Return the largest difference, or 0 if it is within tolerance times the largest entry.
 
-    Also 0 where there is nothing to compare: `outputs` says what is wrong with such outputs.
+    Also 0 if there is nothing to compare: `outputs` reports what is wrong with such outputs.
     """
     if one.shape != other.shape:
         return float("inf")
@@ -178,9 +178,10 @@ def _gap(one: Tensor, other: Tensor, tolerance: float) -> float:
 
 
 def require_samples_apart(f: Network, x: Tensor, values: Tensor) -> None:
-    """Refuse a network whose outputs for some samples depend on the others beside them.
+    """Refuse a network whose outputs for some samples depend on the rest of the batch.
 
-    `values` is f(x). The tolerance leaves room for products that round by the size of the batch.
+    `values` is f(x). The tolerance allows for matrix products whose rounding depends on the batch
+    size.
     """
     rows = min(ROWS, (len(x) + 1) // 2)
     if rows == len(x):
@@ -194,7 +195,7 @@ def require_samples_apart(f: Network, x: Tensor, values: Tensor) -> None:
     if gap := _gap(values[:rows], alone, spacing(values.dtype) ** 0.5):
         raise InputError(
             f"f gives {rows} of the {len(x)} samples outputs that differ by {gap:.3g} when they "
-            "come alone, but must treat samples one by one."
+            "are run alone, but must treat samples one by one."
         )
 
 
@@ -202,13 +203,13 @@ def require_same_outputs(values: Tensor, own: Tensor) -> None:
     """Refuse a model that computes with other tensors than its parameters."""
     if gap := _gap(values, own, 100 * spacing(values.dtype)):
         raise InputError(
-            f"model computes with copies of its weights: put in as parameters, the same numbers "
+            f"model computes with copies of its weights: the same numbers, passed as parameters, "
             f"change its output by {gap:.3g}, but must not."
         )
 
 
 def outputs(f: Network, x: Tensor) -> Tensor:
-    """Return f(x), refused unless a finite (n, K) matrix of real numbers.
+    """Return f(x); refuse anything but a finite (n, K) matrix of real numbers.
 
     The output is copied, since a network may write into it at its next call.
     """
@@ -219,7 +220,7 @@ def outputs(f: Network, x: Tensor) -> Tensor:
     if values.ndim != 2 or values.shape[0] != x.shape[0]:
         raise InputError(
             f"f returned shape {tuple(values.shape)} for {x.shape[0]} inputs, but must return "
-            f"({x.shape[0]}, K), one row an input."
+            f"({x.shape[0]}, K), one row per input."
         )
     require_tensor(values, "the output of f")
     require_matrix(values, "the output of f")

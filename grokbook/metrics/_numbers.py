@@ -1,4 +1,4 @@
-"""What floating-point numbers can hold: rounding by type, norms of any size, memory."""
+"""Limits of floating-point numbers and memory: rounding by type, norms without overflow."""
 
 import os
 from math import inf
@@ -13,19 +13,19 @@ _ROUNDING = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 
 
 def rounding(dtype: torch.dtype) -> float:
-    """Return how far numbers near one, computed in this type, may be off."""
+    """Return the tolerated error of numbers near one, computed in this type."""
     return _ROUNDING.get(dtype, 1e-8)
 
 
 def spacing(dtype: torch.dtype) -> float:
-    """Return the gap between 1 and the next number of a type; float64's for integers."""
+    """Return the gap between 1 and the next number of a type; that of float64 for integers."""
     return torch.finfo(dtype).eps if dtype.is_floating_point else EPS
 
 
 def vector_norm(values: Tensor, p: float = 2, dim: int | tuple[int, ...] | None = None) -> Tensor:
     """Return p-norms of float64 values, also where their p-th powers over- or underflow.
 
-    Infinite only where the norm itself is beyond the largest number.
+    Infinite only if the norm itself is beyond the largest number.
     """
     norms = torch.linalg.vector_norm(values, p, dim=dim)
     reach = 10.0 ** (200 / p)  # within it, powers that underflow do not count
@@ -40,17 +40,17 @@ def vector_norm(values: Tensor, p: float = 2, dim: int | tuple[int, ...] | None 
 
 
 def require_representable(value: float, name: str) -> float:
-    """Return a result, refused if it is beyond the largest float64."""
+    """Return a result; refuse one beyond the largest float64."""
     if not abs(value) < inf:
         raise InputError(f"{name} is beyond 1.8e308, but must be a number that float64 can hold.")
     return value
 
 
 def require_memory(size: float, what: str) -> None:
-    """Refuse to begin what needs more bytes than the machine has."""
+    """Refuse a computation that needs more bytes than the machine has."""
     try:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not every system tells
+    except (AttributeError, ValueError, OSError):  # not available on every system
         return
     if size > total > 0:
         raise InputError(

@@ -9,7 +9,7 @@ from grokbook.metrics._checks import require_labels, require_matrix
 def accuracy(logits: Tensor, y: Tensor) -> float:
     """Return the share of samples whose largest logit is that of their label.
 
-    Among equal largest logits the first class counts.
+    If several logits are largest, the first class counts.
 
     Parameters
     ----------

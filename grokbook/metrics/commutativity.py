@@ -1,13 +1,13 @@
-"""Whether a network that was taught a table of pairs has learned that a + b = b + a.
+"""Metrics of whether a network trained on a table of pairs has learned that a + b = b + a.
 
 Everything is computed from one table of logits (p, p, K) whose entry [a, b] answers "a + b =",
-where + is whatever operation was taught. Its true answers, where they are needed, are a table of
-labels (p, p), negative where a pair is not a question (as division by zero); `commutes` says
-whether they obey the law at all. Where they do not, a perfect network does not agree with its
-mirror image, and abelian accuracies and distances say nothing about what was learned.
-Pairs are given as rows (a, b) of an integer tensor (m, 2), or as a boolean mask (p, p), or not at
-all for all p^2 pairs. A diagonal pair (a, a) is its own mirror image, so it agrees with it for any
-network: on all pairs a share 1/p of the abelian accuracy comes for free.
+where + is the operation that was taught. Its true answers are a table of labels (p, p), negative
+where a pair is not a question (such as division by zero); `commutes` says whether they obey the law
+at all. If they do not, a perfect network disagrees with its mirror image, and abelian accuracies
+and distances say nothing about what was learned. Pairs are given as rows (a, b) of an integer
+tensor (m, 2), or as a boolean mask (p, p), or not at all for all p^2 pairs. A diagonal pair (a, a)
+is its own mirror image, so every network agrees on it: over all pairs the abelian accuracy is at
+least 1/p.
 """
 
 from typing import NamedTuple
@@ -25,8 +25,8 @@ from grokbook.metrics._numbers import require_memory, require_representable, vec
 def abelian_accuracy(table: Tensor, pairs: Tensor | None = None) -> float:
     """Return the share of pairs (a, b) for which "a + b =" and "b + a =" are given the same class.
 
-    Section 4 of arXiv:2311.06597, Figure 5 (there on the training pairs). Whether the class is the
-    right one does not matter.
+    Section 4 of arXiv:2311.06597, Figure 5 (there on the training pairs). The class need not be the
+    right one.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def abelian_logit_mse(table: Tensor, pairs: Tensor | None = None) -> float:
 
     The mean is over pairs and classes.
 
-    The term that the abelian objective of Figure 6 adds to the loss, before its factor of 100.
+    The abelian objective of Figure 6 adds this term, times 100, to the loss.
     Arguments and errors are those of `abelian_accuracy`.
 
     Examples
@@ -98,7 +98,7 @@ class MirrorAccuracy(NamedTuple):
 
 
 def commutes(labels: Tensor) -> bool:
-    """Return whether labels (p, p) obey a + b = b + a, wherever both are questions.
+    """Return whether labels (p, p) obey a + b = b + a wherever both are questions.
 
     Parameters
     ----------
@@ -125,8 +125,8 @@ def accuracy_by_mirror(table: Tensor, labels: Tensor, train_pairs: Tensor) -> Mi
     """Return the test accuracy where the mirror image (b, a) was trained on, and where it was not.
 
     The test pairs are the questions that are not in `train_pairs`, split as `mirror_split` does.
-    A network that knows the training set and, of a law that `commutes`, nothing but commutativity
-    answers the first part only.
+    A network that knows only the training set and the commutative law answers the first part alone,
+    if the operation `commutes`.
 
     Parameters
     ----------
@@ -205,8 +205,8 @@ def mirror_split(train_pairs: Tensor, p: int) -> tuple[Tensor, Tensor]:
 def mirror_share(train_pairs: Tensor, p: int) -> float:
     """Return the share of the test pairs that the commutative law and the training set answer.
 
-    The height of the step that test accuracy pauses at once only commutativity is learned.
-    Arguments and errors are those of `mirror_split`; also refused if no pair is left for testing.
+    Test accuracy pauses at this height once the network has learned only commutativity.
+    Arguments and errors are those of `mirror_split`; a training set of all pairs is refused too.
 
     Examples
     --------
@@ -220,7 +220,7 @@ def mirror_share(train_pairs: Tensor, p: int) -> float:
 
 
 def require_table(table: Tensor) -> tuple[int, int]:
-    """Return p and K of logits (p, p, K), refused unless finite and real."""
+    """Return p and K of logits (p, p, K); refuse a table that is not finite and real."""
     require_tensor(table, "table")
     if table.ndim != 3 or table.shape[0] != table.shape[1] or table.numel() == 0:
         raise InputError(f"table has shape {tuple(table.shape)}, but must be (p, p, K).")

@@ -1,10 +1,10 @@
-"""What a network on pairs knows of sums modulo p, in the Fourier basis.
+"""Metrics in the Fourier basis of what a network on pairs knows of sums modulo p.
 
 Nanda et al. 2023 (arXiv:2301.05217, "Progress measures for grokking via mechanistic
 interpretability"): a network that has grokked adds by cos and sin of 2πk(a + b)/p for a few key
-frequencies k. Their restricted loss is that of the logits with nothing else left, their excluded
-loss that of the logits without it. Logits are a table, (a, b) by label, and labels play no part in
-the choice of frequencies.
+frequencies k. Their restricted loss is the loss of these waves alone, their excluded loss that of
+the logits without them. Logits are a table, (a, b) by label, and the choice of frequencies uses no
+labels.
 """
 
 from collections.abc import Sequence
@@ -20,23 +20,23 @@ from grokbook.metrics.spectra import entropy_of_spectrum
 
 
 def key_frequencies(table: Tensor, count: int = 5) -> list[int]:
-    r"""Return the frequencies whose waves in a + b hold the most of the logits, the largest first.
+    r"""Return the frequencies whose waves in a + b hold most of the logits, largest first.
 
     .. math:: E_k = \sum_c \bigl|\sum_{a,b} (L_{abc} - \bar L_{ab}) e^{-2\pi i k(a+b)/p}\bigr|^2
 
-    with the mean over the labels taken off, which no softmax sees.
+    where the mean over the labels, which no softmax sees, is subtracted.
 
     Parameters
     ----------
     table
         Logits (p, p, K), those of the pair (a, b) at [a, b].
     count
-        How many, from 1 to ⌊p/2⌋; Nanda et al. find 5 at p = 113.
+        Number of frequencies, from 1 to ⌊p/2⌋; Nanda et al. find 5 at p = 113.
 
     Raises
     ------
     InputError
-        If the table is not a finite, real (p, p, K), or there are not so many frequencies.
+        If the table is not a finite, real (p, p, K), or there are fewer than ``count`` frequencies.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def key_frequencies(table: Tensor, count: int = 5) -> list[int]:
 
 
 def restricted_logits(table: Tensor, frequencies: Sequence[int]) -> Tensor:
-    """Return the logits' constant and their waves in a + b of these frequencies: nothing else.
+    """Return only the logits' constant and their waves in a + b of these frequencies.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def restricted_logits(table: Tensor, frequencies: Sequence[int]) -> Tensor:
     Raises
     ------
     InputError
-        If the table is not a finite, real (p, p, K), or a frequency is none of it.
+        If the table is not a finite, real (p, p, K), or a frequency is out of range.
     """
     return _waves(table, [0, *_checked(table, frequencies)])
 
@@ -103,8 +103,8 @@ def embedding_spectrum(embedding: Tensor) -> Tensor:
     Parameters
     ----------
     embedding
-        Shape (p, d), p at least 2; the row of a number at its place. What is no number, as "=",
-        has to be left out.
+        Shape (p, d), p at least 2; row a belongs to the number a. Leave out tokens that are not
+        numbers, such as "=".
 
     Returns
     -------
@@ -114,7 +114,8 @@ def embedding_spectrum(embedding: Tensor) -> Tensor:
     Raises
     ------
     InputError
-        If it is not a real, finite matrix of at least 2 rows, or all its rows are the same.
+        If the embedding is not a real, finite matrix of at least 2 rows, or all its rows are the
+        same.
 
     Examples
     --------
@@ -166,7 +167,7 @@ def _checked(table: Tensor, frequencies: Sequence[int]) -> list[int]:
 
 
 def _by_sum(table: Tensor) -> Tensor:
-    """Return the mean over the pairs of each sum, (p, K): all of the table that a + b tells."""
+    """Return the mean over the pairs of each sum, (p, K): the part of the table set by a + b."""
     numbers = torch.arange(len(table), device=table.device)
     return table[numbers[:, None], (numbers - numbers[:, None]) % len(table)].mean(dim=0)
 

@@ -1,4 +1,4 @@
-"""How steep the loss is in the weights."""
+"""The steepness of the loss in the weights."""
 
 from collections.abc import Callable
 

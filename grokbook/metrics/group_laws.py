@@ -1,9 +1,8 @@
-"""Whether a network that was taught a group has learned what makes it one, law by law.
+"""Metrics of whether a network trained on a group has learned its laws, one by one.
 
 Everything is computed from one table of logits (p, p, K) whose entry [a, b] answers "a ∘ b =", and
 from the task's own labels (p, p). The laws are those of a group: a neutral element e, an inverse of
-each element, associativity. The commutative law has a module of its own,
-:mod:`grokbook.metrics.commutativity`.
+each element, associativity. The commutative law is in :mod:`grokbook.metrics.commutativity`.
 """
 
 from typing import NamedTuple
@@ -32,7 +31,7 @@ class Group(NamedTuple):
 
 
 def group_of(labels: Tensor) -> Group | None:
-    """Return the group whose table the labels are, None if they are not that of any.
+    """Return the group whose table the labels are; None if they are not the table of a group.
 
     Parameters
     ----------
@@ -72,16 +71,16 @@ def group_laws(table: Tensor, labels: Tensor) -> GroupLaws:
     """Return how often a network's answers obey the laws of the group that it was taught.
 
     The abstract of arXiv:2311.06597 says that standard training hardly learns basic group
-    operations before it groks, and tests the commutative law. The others are asked of the network's
-    own answers f(a, b), the largest of its logits:
+    operations before it groks, and tests the commutative law. We test the others on the network's
+    own answers f(a, b), the classes of its largest logits:
 
     - identity: f(a, e) = a and f(e, a) = a, over the 2 p - 1 questions that hold e;
     - inverse: f(a, a⁻¹) = e, over the p elements a;
     - associativity: f(f(a, b), c) = f(a, f(b, c)), over the p³ triples, whether right or wrong. An
-      answer that is no element cannot be asked on, and counts against it.
+      answer that is not an element cannot be composed further and counts as a failure.
 
-    Identity and inverse ask for right answers, some of them to training pairs. Associativity asks
-    for answers that agree: a network that gives one answer to everything obeys it.
+    Identity and inverse need right answers, some of them to training pairs. Associativity needs
+    only answers that agree: a network that gives one answer to everything obeys it.
 
     Parameters
     ----------
@@ -107,7 +106,7 @@ def group_laws(table: Tensor, labels: Tensor) -> GroupLaws:
     require_labels(labels, p, classes)
     group = group_of(labels)
     if group is None:
-        raise InputError("labels are not the table of a group, but its laws are asked for.")
+        raise InputError("labels are not the table of a group, but must be.")
     answers = table.detach().argmax(dim=2).cpu()
     token, e = torch.arange(p), group.identity
     right = answers == token[:, None]  # f(a, e) in column e

@@ -1,10 +1,10 @@
 """Matrix entropy and matrix mutual information (section 2.2 of arXiv:2311.06597).
 
-From Gram matrices: `matrix_entropy`, `matrix_mutual_information`. From features, whose Gram
-matrices are not formed where that can be avoided: `representation_entropy`,
-`representation_mutual_information`, `representation_label_mutual_information`. Orders may be given
-as a list: the spectra are then computed once for all of them, and results have the shape of
-`alpha`. The paper's own metrics, these quantities at noisy inputs, are in `perturbed_information`.
+From Gram matrices: `matrix_entropy`, `matrix_mutual_information`. From features, mostly without
+forming their Gram matrices: `representation_entropy`, `representation_mutual_information`,
+`representation_label_mutual_information`. Orders may be given as a list: the spectra are then
+computed once for all of them, and results have the shape of `alpha`. The paper's own metrics, these
+quantities at noisy inputs, are in `perturbed_information`.
 """
 
 from collections.abc import Iterator
@@ -135,13 +135,14 @@ def representation_entropy(Z: Tensor, alpha: Order = 1.0, batch_size: int | None
     Parameters
     ----------
     Z
-        Features (n, d), one sample a row. Zero rows count as the first unit vector
-        (`count_zero_features` tells how many).
+        Features (n, d), one sample per row. Zero rows count as the first unit vector
+        (`count_zero_features` counts them).
     alpha
         One order or several, positive.
     batch_size
-        If given, the mean of the entropies of consecutive batches of this size, weighted by their
-        sizes (the last may be smaller). That is another quantity, at most log(batch_size).
+        If given, return the mean of the entropies of consecutive batches of this size, weighted by
+        their sizes (the last may be smaller). This is a different quantity, at most
+        log(batch_size).
 
     Returns
     -------
@@ -151,7 +152,7 @@ def representation_entropy(Z: Tensor, alpha: Order = 1.0, batch_size: int | None
     Raises
     ------
     InputError
-        If an order is not positive, Z not a finite, real, non-empty matrix, or batch_size no
+        If an order is not positive, Z not a finite, real, non-empty matrix, or batch_size not an
         integer of at least 1.
 
     Examples
@@ -227,10 +228,10 @@ def representation_label_mutual_information(
 ) -> Tensor:
     r"""Return the matrix mutual information of features (n, d) and of one-hot labels.
 
-    The Hadamard product with the labels' Gram matrix is block diagonal, one block a class, so its
-    spectrum is that of the classes put together: with shares p_k and rho_k = Z_k^T Z_k / n_k,
-    spectra of size d suffice for every order. For alpha = 1 this is Holevo's quantity
-    H(rho) - sum_k p_k H(rho_k).
+    The Hadamard product with the labels' Gram matrix is block diagonal, one block per class, so its
+    spectrum is the union of those of the classes: with shares p_k and rho_k = Z_k^T Z_k / n_k,
+    spectra of size d suffice for every order. For alpha = 1 this is Holevo's quantity H(rho) -
+    sum_k p_k H(rho_k).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Local complexity: how many units of a layer bend the function close to the data.
+"""Local complexity: the number of units of a layer that bend the function near the data.
 
 Humayun, Balestriero & Baraniuk 2024 (arXiv:2402.15555, "Deep networks always grok and here is
 why").
@@ -13,7 +13,7 @@ from grokbook.metrics._checks import require_generator, require_samples
 from grokbook.metrics._networks import Network, outputs, require_function
 
 ROWS_AT_ONCE = 4096
-"""Rows that pass through the network together; more need memory and gain nothing."""
+"""Rows that pass through the network together; more would need memory and gain nothing."""
 
 
 @torch.no_grad()
@@ -32,12 +32,13 @@ def local_complexity(
 
     with orthonormal v_1 ... v_P, drawn once for all samples, as in the authors' code. The vertices
     span a cross-polytope. Where h is affine in x, a unit changes sign at its vertices exactly if
-    its hyperplane cuts the polytope. Else, as behind attention, the count is of the vertices alone.
+    its hyperplane cuts the polytope. Otherwise, for example after attention, only the signs at the
+    vertices are compared.
 
     Parameters
     ----------
     preactivations
-        Maps (n, ...) to (n, units): what the ReLU of the layer is applied to.
+        Maps (n, ...) to (n, units), the inputs of the layer's ReLU.
     x
         Continuous inputs (n, ...), flattened to d entries a sample.
     radius

@@ -90,8 +90,8 @@ def spectral_norm(W: Tensor) -> float:
 def logit_scale(logits: Tensor) -> float:
     """Return the mean Euclidean length of the logit vectors (n, K) over the samples.
 
-    It tells a change of the function from a mere rescaling: perturbation errors and logit distances
-    grow with it, normalised features do not.
+    It separates a change of the function from a mere rescaling: perturbation errors and logit
+    distances grow with it, normalised features do not.
 
     Raises
     ------

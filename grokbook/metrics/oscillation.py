@@ -1,4 +1,4 @@
-"""How a curve oscillates: Hjorth's parameters, by which an early loss is said to foretell grokking.
+"""Hjorth's parameters of an oscillating curve, which are said to predict grokking.
 
 Notsawo et al. 2023 (arXiv:2306.13253, "Predicting grokking long before it happens") read them off
 the first steps of the training loss; they are Hjorth's (1970, Electroencephalography and Clinical
@@ -41,8 +41,8 @@ def hjorth_mobility(values: Tensor) -> float:
 
     .. math:: \sqrt{\operatorname{var}(y_{t+1} - y_t) / \operatorname{var}(y_t)}
 
-    In radians a step. It is the root mean square frequency of the curve: of a sine of frequency ω,
-    2 sin(ω/2).
+    In radians per step. It is the root mean square frequency of the curve; for a sine of frequency
+    ω it is 2 sin(ω/2).
 
     Parameters
     ----------

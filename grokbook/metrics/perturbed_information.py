@@ -30,10 +30,10 @@ def perturbed_information(
     *,
     generator: torch.Generator,
 ) -> Information:
-    """Return both perturbed entropies and the joint one, of a first layer and the logits.
+    """Return the perturbed entropies of a first layer and of the logits, and their joint one.
 
-    Its `mutual_information` is PMI, its `entropy_2` is PE of the logits: one set of forward passes
-    and of spectra serves both. The arguments are those of `perturbed_mutual_information`.
+    Its `mutual_information` is PMI, its `entropy_2` is PE of the logits; both come from one set of
+    forward passes and spectra. The arguments are those of `perturbed_mutual_information`.
     """
     require_perturbation(x, sigma, draws, generator)
     require_function(first_layer, x)
@@ -76,8 +76,7 @@ def perturbed_mutual_information(
     Parameters
     ----------
     first_layer, logits
-        Map (n, ...) to (n, d1) and to (n, K); which layer counts as the first is the caller's
-        choice.
+        Map (n, ...) to (n, d1) and to (n, K); the caller chooses which layer counts as the first.
     x
         Continuous inputs (n, ...).
     sigma
@@ -101,9 +100,10 @@ def perturbed_mutual_information(
     Raises
     ------
     InputError
-        If an order is not positive, sigma negative, or so small beside x that rounding swallows
-        the noise, draws or batch_size no integer of at least 1, generator no torch.Generator, x
-        not finite and floating-point, an output not a finite (n, d), or a map random.
+        If an order is not positive, sigma negative or so small relative to x that rounding swallows
+        the noise, draws or batch_size not an integer of at least 1, generator not a
+        torch.Generator, x not finite and floating-point, an output not a finite (n, d), or a map
+        random.
 
     Examples
     --------

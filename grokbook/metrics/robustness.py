@@ -1,4 +1,4 @@
-"""How far outputs move when inputs do: the perturbation error and exact input Jacobians."""
+"""How far outputs move with the inputs: the perturbation error and exact input Jacobians."""
 
 from typing import NamedTuple
 
@@ -53,9 +53,9 @@ def perturbation_error(
     Raises
     ------
     InputError
-        If sigma is negative, or so small beside x that rounding swallows the noise, draws no
-        integer of at least 1, generator no torch.Generator, x not finite and floating-point, f(x)
-        not a finite (n, K), f random, or the error beyond float64.
+        If sigma is negative or so small relative to x that rounding swallows the noise, draws not
+        an integer of at least 1, generator not a torch.Generator, x not finite and floating-point,
+        f(x) not a finite (n, K), f random, or the error beyond float64.
 
     Examples
     --------
@@ -75,10 +75,10 @@ def perturbation_error(
 
 
 def input_jacobian(f: Network, x: Tensor, *, chunk_size: int = 256) -> Tensor:
-    """Return the exact Jacobians of the outputs with respect to the inputs, one a sample.
+    """Return the exact Jacobian of the outputs with respect to the inputs for each sample.
 
-    One backward pass for each output and chunk of samples. f must treat samples one by one (batch
-    normalisation in training mode does not, and is refused), which is tried on some of them.
+    One backward pass for each output and chunk of samples. f must treat samples one by one, which
+    is tested on some of them; batch normalisation in training mode does not and is refused.
 
     Parameters
     ----------
@@ -97,9 +97,9 @@ def input_jacobian(f: Network, x: Tensor, *, chunk_size: int = 256) -> Tensor:
     Raises
     ------
     InputError
-        If x is not finite and floating-point, chunk_size no integer of at least 1, the output not
-        a finite (n, K) or not a function of x, samples depend on each other, the weights were made
-        in inference mode, or a derivative is not finite.
+        If x is not finite and floating-point, chunk_size not an integer of at least 1, the output
+        not a finite (n, K) or not a function of x, samples depend on each other, the weights were
+        made in inference mode, or a derivative is not finite.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def input_jacobian_norms(f: Network, x: Tensor, *, chunk_size: int = 256) -> Jac
 
 
 def _chunks(f: Network, x: Tensor, chunk_size: int) -> tuple[Tensor, ...]:
-    """Return x in chunks, after every check of x and of f that is not of one chunk's outputs."""
+    """Return x in chunks, after all checks of x and f except those of one chunk's outputs."""
     require_samples(x)
     chunks = x.detach().split(whole("chunk_size", chunk_size, least=1))
     require_own_weights(f)
@@ -167,14 +167,14 @@ def _chunk_jacobian(f: Network, x: Tensor) -> Tensor:
 def _norms(J: Tensor) -> tuple[Tensor, Tensor]:
     """Return Frobenius and spectral norms (n,) of float64 Jacobians (n, K, d)."""
     frobenius = vector_norm(J, dim=(1, 2))
-    # Beyond these sizes squares overflow, or those that underflow count.
+    # Beyond these sizes squares overflow, or underflow enough to matter.
     extreme = ((frobenius < 1e-100) | (frobenius > 1e100)) & (frobenius > 0)
     if extreme.any():
         scale = torch.where(extreme, J.abs().amax(dim=(1, 2)), 1.0)
         spectral = scale * _spectral(J / scale[:, None, None])
     else:
         spectral = _spectral(J)
-    if not (frobenius + spectral).isfinite().all():  # to look through J each time would be dearer
+    if not (frobenius + spectral).isfinite().all():  # checking J each time would cost more
         require_finite(J, _JACOBIAN)
         raise InputError(
             f"{_JACOBIAN} has entries up to {float(J.abs().max()):.3g}, but must have singular "

@@ -1,7 +1,7 @@
 r"""Sharpness, the trace of the Hessian of the training loss.
 
 Exact for ReLU networks of linear layers under the theory's loss
-:math:`L = \frac{1}{2n} \sum_i \|f(x_i) - y_i\|^2`, by one backward pass a class; for everything
+:math:`L = \frac{1}{2n} \sum_i \|f(x_i) - y_i\|^2`, by one backward pass per class; for everything
 else Hutchinson's estimate with its standard error.
 """
 
@@ -38,7 +38,7 @@ from grokbook.metrics._networks import (
 )
 from grokbook.metrics._numbers import require_representable
 
-SMALLEST_SQUARE = 1e-280  # below it, float64 has lost digits of sums of squares, or all
+SMALLEST_SQUARE = 1e-280  # below it, squares lose digits in float64
 PROBES_AT_ONCE = 4  # one at a time was slower, eight no faster and held twice the activations
 
 
@@ -87,9 +87,9 @@ def mlp_sharpness(model: Module, x: Tensor) -> MLPSharpness:
     ----------
     model
         Every parameter belongs to a `torch.nn.Linear`, each applied once, to a matrix (n, d), and
-        all else is piecewise linear (ReLU, reshaping, sums, skip connections). What is done in
-        place, in hooks or around the product in a subclass is seen, since layers are read off
-        the autograd graph.
+        all else is piecewise linear (ReLU, reshaping, sums, skip connections). Layers are read from
+        the autograd graph, so operations in place, in hooks or around the product in a subclass are
+        seen.
     x
         Inputs (n, ...), floating-point.
 
@@ -116,7 +116,8 @@ def mlp_sharpness(model: Module, x: Tensor) -> MLPSharpness:
     with eager():
         require_function(model, x)
         with gradients():
-            # Fresh leaves: frozen parameters appear in the graph, the model's are not touched.
+            # Fresh leaves: frozen parameters appear in the graph, and the model's own stay
+            # untouched.
             leaves = {n: p.detach().clone().requires_grad_() for n, p in model.named_parameters()}
             values = outputs(lambda inputs: functional_call(model, leaves, (inputs,)), x.detach())
             products = products_of(values, leaves, len(x))
@@ -172,7 +173,7 @@ def _squared_gradients(values: Tensor, edges: list[GradientEdge]) -> Tensor:
 
 
 def _squared_lengths(h: Tensor, name: str) -> Tensor:
-    """Return squared lengths of rows, refused where the largest is too small for float64."""
+    """Return squared lengths of rows; refuse rows whose squares underflow float64."""
     squares = h.to(torch.float64).square().sum(dim=1)
     if squares.max() < SMALLEST_SQUARE and h.any():
         raise InputError(
@@ -185,7 +186,7 @@ def _squared_lengths(h: Tensor, name: str) -> Tensor:
 def _require_own_forward(
     model: Module, leaves: dict[str, Tensor], x: Tensor, values: Tensor
 ) -> None:
-    """Compare with what the network itself computes, on the first samples alone."""
+    """Compare with what the network itself computes, on the first samples only."""
     rows = x[:ROWS]
     own = model(rows.clone())
     require_same_outputs(own, functional_call(model, leaves, (rows.clone(),)))
@@ -200,9 +201,9 @@ class SharpnessEstimate(NamedTuple):
 
 
 class _EveryParameter(Module):
-    """A model whose outputs depend on all of its parameters, if only by a term that is zero.
+    """A model whose outputs depend on all parameters, through a term of value zero if need be.
 
-    Otherwise curvlinops fails on those that the loss does not depend on.
+    Without it, curvlinops fails on parameters that the loss does not depend on.
     """
 
     def __init__(self, model: Module) -> None:
@@ -210,7 +211,7 @@ class _EveryParameter(Module):
         self.model = model
 
     def forward(self, x: Tensor) -> Tensor:
-        prediction = self.model(x.clone())  # into which it may write
+        prediction = self.model(x.clone())  # the model may write into it
         require_tensor(prediction, "the output of model")
         for parameter in self.model.parameters():
             prediction = prediction + (0 * parameter * parameter).sum()
@@ -218,7 +219,7 @@ class _EveryParameter(Module):
 
 
 class _Loss(Module):
-    """A loss as curvlinops wants it: a module that says how it reduces."""
+    """A loss in the form that curvlinops needs: a module that names its reduction."""
 
     reduction = "mean"
 
@@ -251,10 +252,10 @@ def hutchinson_sharpness(
     .. math:: \operatorname{Tr} H \approx \frac1m \sum_{j=1}^m v_j^\top H v_j
 
     with independent random signs as entries of v_j (Hutchinson 1990), and the standard error
-    of that mean. Products with the Hessian are curvlinops' (`HessianLinearOperator`), so all that
-    the model computes must be differentiable twice. Fused attention and recurrent layers are
-    replaced by what is, compiled models run in eager mode; weight normalisation is refused.
-    Parameters that the loss does not depend on contribute nothing.
+    of that mean. Curvlinops computes the products with the Hessian (`HessianLinearOperator`), so
+    everything in the model must be differentiable twice. Fused attention and recurrent layers are
+    replaced by code that is, compiled models run in eager mode, and weight normalisation is
+    refused. Parameters that the loss does not depend on contribute nothing.
 
     Parameters
     ----------
@@ -265,17 +266,17 @@ def hutchinson_sharpness(
     x, y
         Inputs and targets, as model and loss take them.
     probes
-        How many vectors v_j, at least 2.
+        Number of vectors v_j, at least 2.
     generator
         Draws the probes.
 
     Raises
     ------
     InputError
-        If probes is no integer of at least 2, generator no torch.Generator, x empty, a tensor
-        sparse or without numbers, the model has no trainable parameters, or of several types, is
-        random, in training mode with dropout or batch normalisation, or not twice differentiable,
-        its output is no tensor, the loss no scalar, or a result not finite.
+        If probes is not an integer of at least 2, generator not a torch.Generator, x empty, a
+        tensor sparse or without numbers, the model has no trainable parameters, or of several
+        types, is random, in training mode with dropout or batch normalisation, or not twice
+        differentiable, its output is no tensor, the loss no scalar, or a result not finite.
 
     Examples
     --------
@@ -326,9 +327,9 @@ _FORWARD_MODE = Lock()
 
 
 def _load_forward_derivatives() -> None:
-    """Have what PyTorch differentiates losses forward with; started with -O it loads none itself.
+    """Load PyTorch's forward-mode rules for losses, which `python -O` does not load by itself.
 
-    Older versions of it cannot there, and say so where they need it.
+    Older versions of PyTorch cannot load them there and report it when needed.
     """
     if not __debug__:
         with suppress(RuntimeError):
@@ -336,7 +337,7 @@ def _load_forward_derivatives() -> None:
 
 
 def _trainable(model: Module) -> list[Parameter]:
-    """Return the parameters that require gradients, refused unless of one type and device."""
+    """Return the parameters that require gradients; refuse several types or devices."""
     for name, parameter in model.named_parameters():
         require_tensor(parameter, name)
     parameters = [p for p in model.parameters() if p.requires_grad]

@@ -1,4 +1,4 @@
-"""Spectra of Gram matrices, from the features and not from the n x n matrix where that is dearer.
+"""Spectra of Gram matrices, from the features if that is cheaper than the n x n matrix.
 
 With unit rows z_i the Gram matrix G = Z Z^T (n, n) and Z^T Z (d, d) have the same non-zero
 eigenvalues, so entropies of G need a factor of size min(n, d) only. The Hadamard product of two
@@ -79,9 +79,9 @@ def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
     eigenvalues
         Shape (r,), the eigenvalues of R or of any positive multiple of it, since they are scaled
         to sum one here; non-negative up to rounding: 1e-8 of the largest for float64, 1e-5 for
-        float32, more for shorter types. Zeros may be left out. What is no larger than the most
-        negative one counts as zero, and so does, in float32, what is below r eps times the
-        largest: at small alpha such noise would count as rank.
+        float32, more for shorter types. Zeros may be left out. Values no larger in size than the
+        most negative one count as zero. So do float32 values below r eps times the largest: at
+        small alpha such noise would count as rank.
     alpha
         One order or several, positive.
 
@@ -116,7 +116,7 @@ def entropy_of_spectrum(eigenvalues: Tensor, alpha: Order = 1.0) -> Tensor:
             "with a positive sum."
         )
     noise = max(0.0, -smallest)
-    if eigenvalues.dtype == torch.float32:  # the shortest that eigenvalues are computed in
+    if eigenvalues.dtype == torch.float32:  # the shortest type for eigenvalues
         noise = max(noise, min(0.5, len(weights) * spacing(torch.float32)) * largest)
     weights = weights[weights > noise]
     if not weights.sum().isfinite():
@@ -163,7 +163,7 @@ def gram_eigenvalues(R: Tensor) -> Tensor:
 def gram_pair_eigenvalues(R1: Tensor, R2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return `gram_eigenvalues` of R1, of R2 and of their Hadamard product.
 
-    What R1 and R2 are off by, each within the tolerance of its own type, adds up in the product.
+    The errors of R1 and R2, each within the tolerance of its type, add up in the product.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def gram_pair_eigenvalues(R1: Tensor, R2: Tensor) -> tuple[Tensor, Tensor, Tenso
 
 
 def _accuracy(R: Tensor, name: str) -> tuple[float, float]:
-    """Return what entries may be off by, and by how much they were rounded before they came in."""
+    """Return the tolerance of entries, and how much they were rounded before this call."""
     require_matrix(R, name)
     return rounding(R.dtype), spacing(R.dtype) if spacing(R.dtype) > EPS else 0.0
 
@@ -256,17 +256,17 @@ def hadamard_spectrum(Z1: Tensor, Z2: Tensor) -> Tensor:
     Raises
     ------
     InputError
-        If Z1 or Z2 is not a finite, real, non-empty matrix, or they differ in their rows.
+        If Z1 or Z2 is not a finite, real, non-empty matrix, or they have different numbers of rows.
     """
     U1, U2 = unit_pair(Z1, Z2)
     return unit_hadamard_spectrum(U1, U2, len(unit_spectrum(U1)), len(unit_spectrum(U2)))
 
 
 def unit_pair(Z1: Tensor, Z2: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both normalised by `unit_features`, refused unless they have equally many rows."""
+    """Return both normalised by `unit_features`; refuse different numbers of rows."""
     U1, U2 = unit_features(Z1), unit_features(Z2)
     if len(U1) != len(U2):
-        raise InputError(f"Z1 has {len(U1)} rows and Z2 has {len(U2)}, but they must have as many.")
+        raise InputError(f"Z1 has {len(U1)} rows and Z2 has {len(U2)}, but both must have as many.")
     return U1, U2
 
 
@@ -284,7 +284,7 @@ def unit_hadamard_spectrum(U1: Tensor, U2: Tensor, rank1: int, rank2: int) -> Te
 
 
 def _host(matrix: Tensor, side: int) -> Tensor:
-    """Return the matrix where a decomposition of this size is fastest: a small one on the CPU."""
+    """Return the matrix on the fastest device for its decomposition: the CPU if it is small."""
     return matrix.cpu() if matrix.is_cuda and side <= HOST_SIDE else matrix
 
 

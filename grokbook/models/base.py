@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class DataShape:
-    """What a network is built for.
+    """The shape of the data that a network is built for.
 
     Attributes
     ----------

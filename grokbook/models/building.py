@@ -72,8 +72,8 @@ def require_fit(network: Network, name: str, x: Tensor, classes: int) -> None:
     for layer, module in network.named_modules():
         if isinstance(module, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._NormBase):
             raise InputError(
-                f"{name} has {type(module).__name__} ({layer}), which would make a resumed run"
-                " another one; networks without dropout and running statistics are allowed."
+                f"{name} has {type(module).__name__} ({layer}), which would change a resumed"
+                " run; networks without dropout and running statistics are allowed."
             )
     try:
         logits, again = network(x), network(x)
@@ -95,16 +95,16 @@ def require_fit(network: Network, name: str, x: Tensor, classes: int) -> None:
     if not logits.isfinite().any():
         raise InputError(
             f"{name} returned no finite logit for the first training samples, only"
-            f" {float(logits[0, 0])} and the like; initial weights or layers must be mended."
+            f" {float(logits[0, 0])} and the like; change the initial weights or the layers."
         )
     if not torch.equal(logits, again):
         raise InputError(
             f"{name} returned other logits when it was called again; it draws from the global"
-            " generator, so a resumed run would be another one."
+            " generator, which would change a resumed run."
         )
     other = network.logits(network.inputs(x))
     if not torch.allclose(other, logits, rtol=1e-4, atol=1e-4, equal_nan=True):
         raise InputError(
-            f"{name} returned other logits from the continuous input than from the data; whatever"
-            " it reads of them must pass through the module named as embedding."
+            f"{name} returned other logits from the continuous input than from the data; it must"
+            " read them only through the module named as embedding."
         )

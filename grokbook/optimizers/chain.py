@@ -49,8 +49,8 @@ class Chain:
         for link in self.filters:
             if not isinstance(link, GradientFilter):
                 raise InputError(
-                    f"filters has {shown(link)}, but needs what has the methods of GradientFilter:"
-                    " GrokfastEMA, GrokfastMA, OrthogonalGradient, or one of your own."
+                    f"filters has {shown(link)}, but a filter needs the methods of GradientFilter;"
+                    " use GrokfastEMA, GrokfastMA, OrthogonalGradient, or one of your own."
                 )
             require_settings("an entry of filters", link)
         own = {"filters": tuple, "optimizer": OptimizerSettings, "constraint": Constraint}

@@ -32,7 +32,7 @@ class Links:
         ):
             raise InputError(
                 f"{type(chain.optimizer).__name__}.build returned {shown(built)}, but must return"
-                " an optimiser as torch.optim has them, or several."
+                " an optimiser of torch.optim, or a list of them."
             )
         self._rates = [[group["lr"] for group in part.param_groups] for part in self.parts]
         self._factor = getattr(chain.optimizer, "factor", None)
@@ -94,7 +94,7 @@ class Links:
         return state
 
     def require_fit(self, state: State, seeds: int | None = None) -> None:
-        """Refuse a state of other parameters with a ValueError; ``seeds`` of a stack share them."""
+        """Raise a ValueError for a state of other parameters; ``seeds`` is the stack's size."""
         dicts = self._dicts(state)
         for part, shapes, one in zip(self.parts, self._shapes(), dicts, strict=True):
             wanted = part.state_dict()["param_groups"]

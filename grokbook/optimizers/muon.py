@@ -67,7 +67,7 @@ class Muon:
         kind = getattr(torch.optim, "Muon", None)
         if kind is None:
             raise InputError(
-                f"optimizer is Muon, which torch {torch.__version__} has not; 2.9 has."
+                f"optimizer is Muon, which torch {torch.__version__} lacks; torch 2.9 has it."
             )
         matrices = [name for name, weight in parameters.items() if self._is_hidden(name, weight)]
         rest = [weight for name, weight in parameters.items() if name not in matrices]

@@ -1,6 +1,6 @@
-"""Records that are one JSON file: written whole with their own SHA-256, read only as written.
+"""Records of one JSON file each: written whole with their SHA-256, read only if unchanged.
 
-Tables of runs are records of another kind: see :mod:`grokbook.store.records`.
+Tables of runs are another kind of record: see :mod:`grokbook.store.records`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def write_json_record(place: str, content: Mapping[str, Any], root: Path | None 
     Parameters
     ----------
     place : str
-        Of the file in the folder of runs, such as "benchmarks/benchmarks.json".
+        Path of the file in the folder of runs, such as "benchmarks/benchmarks.json".
     content : mapping
-        What JSON can hold.
+        Values that JSON can hold.
     root : Path, optional
         The folder of runs; :func:`grokbook.store.records.default_root` if not given.
     """
@@ -45,19 +45,19 @@ def read_json_record(
     parse: Callable[[dict[str, Any]], T],
     root: Path | None = None,
 ) -> T:
-    """Return what a record holds.
+    """Return the content of a record.
 
     Parameters
     ----------
     place : str
         As for :func:`write_json_record`.
     what, command : str
-        What it is, and what makes it anew, for messages.
+        Its name and the command that makes it, for messages.
     parse : callable
-        From the content to what is returned; any error it raises means damage.
+        Turns the content into the result; any error it raises means damage.
     root : Path, optional
         As in :func:`grokbook.store.records.roots`: another store of runs does not hide the record
-        that the book brings along.
+        that comes with the book.
 
     Raises
     ------
@@ -75,6 +75,6 @@ def read_json_record(
         return parse(content)
     except Exception as error:  # json, OS, key, type and pandas errors: all mean "not as written"
         raise DamagedRunError(
-            f"The {what} is damaged ({path.name}: {first_line(error)}); record it anew with"
+            f"The {what} is damaged ({path.name}: {first_line(error)}); record it again with"
             f" {command}."
         ) from error

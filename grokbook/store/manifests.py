@@ -1,4 +1,4 @@
-"""What a run's manifest and log must hold to be read."""
+"""Checks of a run's manifest and log when they are read."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _LATER_IN_MANIFESTS: dict[str, tuple[type, ...]] = {
 
 
 def require_fields(manifest: dict[str, Any]) -> None:
-    """Refuse a manifest that lacks a field, or has another or of another type, as a ValueError."""
+    """Raise a ValueError for a missing or unknown field, or one of the wrong type."""
     for name in manifest:
         if name not in _MANIFEST and name not in _LATER_IN_MANIFESTS:
             raise ValueError(f"it has a field {shown(name)}")
@@ -55,7 +55,7 @@ def require_fields(manifest: dict[str, Any]) -> None:
 
 
 def require_rows(log: pd.DataFrame, manifest: dict[str, Any]) -> None:
-    """Refuse a log that lacks its steps, or the last of them, with a ValueError."""
+    """Raise a ValueError for a log that lacks its steps or the last one."""
     steps = log["step"].tolist()
     if steps != sorted(set(steps)) or any(step != int(step) or step < 0 for step in steps):
         raise ValueError("its steps do not increase")

@@ -1,4 +1,4 @@
-"""Where runs lie, told by the names of files alone."""
+"""The places of runs, from file names alone."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Place = tuple[str, str, int]
 
 
 def places(roots: Iterable[Path], ending: str) -> list[Place]:
-    """Return where files of runs lie under folders, sorted, each once; strays are passed over.
+    """Return the places of run files under folders, sorted and distinct; skip stray files.
 
     Raises
     ------
     UnreadableRunError
-        If one of the folders is there, but this user may not look into it.
+        If a folder exists but this user may not list it.
     """
     return sorted(
         {
@@ -33,7 +33,7 @@ def places(roots: Iterable[Path], ending: str) -> list[Place]:
 
 
 def _readable(root: Path) -> Path:
-    """Return a folder that can be looked into, or is not there; glob tells the two not apart."""
+    """Return a folder that can be listed or does not exist; glob treats a locked one as empty."""
     try:
         with os.scandir(root):
             return root
@@ -44,7 +44,7 @@ def _readable(root: Path) -> Path:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether it is one, as far as can be told: in a folder that only lists its files it may be."""
+    """Whether it is a file; assume so in a folder that can be listed but not entered."""
     try:
         return path.is_file()
     except OSError:
@@ -52,5 +52,5 @@ def _is_file(path: Path) -> bool:
 
 
 def recorded_places() -> list[Place]:
-    """Return where the recorded runs lie that are read where no store is named."""
+    """Return the places of the recorded runs that are read if no store is named."""
     return places(run_roots(), "json")

@@ -1,7 +1,7 @@
-"""Names of runs with overridden fields that a reader understands: ``modadd-standard+p=61``.
+"""Readable names of runs with overridden fields: ``modadd-standard+p=61``.
 
-A name begins with the experiment, has ``@`` and the preset where that is not ``paper``, and says
-each field that is other than there; what it says can be read back as the command's options.
+A name begins with the experiment, has ``@`` and the preset if that is not ``paper``, and lists each
+overridden field. It can be read back as options of the command.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from grokbook.experiments.names import ALL_NAMES, PRESETS
 from grokbook.experiments.schema import Experiment
 
 LONGEST = 100
-"""A longer name would not go with every file system."""
+"""Some file systems do not allow a longer name."""
 
 
 def readable_name(name: str, preset: str, recipe: Experiment) -> str | None:
     """Return the name of a recipe made from a named experiment by overriding fields.
 
-    None where it cannot be told by such options: a field of another class, a value that no folder
-    can be called by, or more of them than a name can hold.
+    None if such options cannot express it: a field of another class, a value that cannot be part of
+    a folder name, or too many overrides for one name.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def readable_name(name: str, preset: str, recipe: Experiment) -> str | None:
 
 
 def options(found: str) -> tuple[str, str, list[str]] | None:
-    """Return the experiment, the preset and the options that a name tells; None if it tells none.
+    """Return the experiment, preset and options that a name encodes; None if it encodes none.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _short(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Return the last part of each dotted name, or the whole where another ends alike."""
+    """Return the last part of each dotted name, or all of it if another ends the same way."""
     ends = [path.split(".")[-1] for path in fields]
     return {
         path: end if ends.count(end) == 1 else path for path, end in zip(fields, ends, strict=True)

@@ -33,7 +33,7 @@ def load_runs(
     name : str
         Experiment, as in :func:`grokbook.experiments.named.experiment`.
     preset : {"paper", "quick", "smoke"}
-        Runs of the presets ``quick`` and ``smoke`` are recorded on the spot where they are missing.
+        Missing runs of the presets ``quick`` and ``smoke`` are recorded on the spot.
     seeds : sequence of int, optional
         Which; all recorded ones if not given, and seed 0 where it can be recorded on the spot.
     root : Path, optional
@@ -42,7 +42,7 @@ def load_runs(
     Returns
     -------
     DataFrame
-        Columns ``experiment``, ``seed``, ``step`` and one a metric.
+        Columns ``experiment``, ``seed``, ``step`` and one per metric.
 
     Raises
     ------
@@ -83,23 +83,23 @@ def load_network(
     Parameters
     ----------
     name, preset : str
-        Experiment, as in :func:`load_runs`; under the preset ``custom`` the name it was recorded
-        by. A missing run of the presets ``quick`` and ``smoke`` is recorded on the spot, and keeps
-        the weights of ``step``.
+        Experiment, as in :func:`load_runs`; under the preset ``custom`` the name of the record. A
+        missing run of the presets ``quick`` and ``smoke`` is recorded on the spot and keeps the
+        weights of ``step``.
     seed : int
-        Which run of it.
+        Seed of the run.
     step : int, optional
-        The last if not given; or one whose weights were kept.
+        The last step, which is the default, or one whose weights were kept.
     root : Path, optional
         The store's folder.
 
     Raises
     ------
     InputError
-        On an unknown experiment or preset, or a seed that is no integer of at least 0.
+        On an unknown experiment or preset, or a seed that is not an integer of at least 0.
     RunError
-        If the run is missing, damaged or stale, or its weights of this step are not there; the
-        message names the steps that are.
+        If the run is missing, damaged or stale, or has no weights of this step; the message names
+        the steps that it has.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def load_network(
 def measure_recorded(
     key: RunKey, metrics: Sequence[str], step: int | None = None, root: Path | None = None
 ) -> pd.DataFrame:
-    """Compute metrics on the network of a recorded run, beside what its log holds.
+    """Compute metrics on the network of a recorded run, next to the values in its log.
 
     Parameters
     ----------
@@ -131,8 +131,7 @@ def measure_recorded(
     Returns
     -------
     DataFrame
-        Indexed by ``metric``: ``value``, and ``logged``, that of the log at this step, NaN where it
-        has none.
+        Indexed by ``metric``: ``value``, and ``logged``, the value in the log at this step, or NaN.
 
     Raises
     ------
@@ -156,7 +155,7 @@ def _load(
 ) -> Iterator[tuple[RunKey, Run]]:
     store = RunStore(root)
     if preset in PRESETS:
-        experiment(name, preset)  # refuses an unknown name in its own words
+        experiment(name, preset)  # raises its own error for an unknown name
     elif preset != "custom":
         raise InputError(
             f"There is no preset {preset!r}; known are {', '.join(PRESETS)}, and custom."
@@ -164,7 +163,7 @@ def _load(
     on_the_spot = preset in ("quick", "smoke")
     if seeds is None:
         found = {k.seed for k in store.recorded() if (k.preset, k.name) == (preset, name)}
-        # Seed 0 can be had of every experiment: what pairs two of them finds one seed of both.
+        # Seed 0 exists for every experiment, so a comparison of two finds a common seed.
         seeds = sorted(found | {0}) if on_the_spot else sorted(found) or [0]
     for seed in distinct_seeds(seeds):
         key = RunKey(preset, name, seed)

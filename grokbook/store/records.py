@@ -1,8 +1,8 @@
-"""Where records lie, and the one way in which a table is kept and read.
+"""The places of records, and the one way to store and read a table.
 
-A record is a table in Parquet, a manifest in JSON with the table's SHA-256 and that of its own
-fields, and what else belongs to it, in files that differ in their endings. It exists exactly when
-its manifest does: all files are replaced or none, and nothing half-written is ever read.
+A record is a table in Parquet, a manifest in JSON with the SHA-256 of the table and of its own
+fields, and perhaps further files; the files differ in their endings. A record exists exactly if its
+manifest does: all files are replaced or none, and nothing half-written is ever read.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent
 
 OWN_SUM = "manifest_sha256"
-"""A manifest's field for the SHA-256 of its other fields. Those of before it was kept lack it."""
+"""A manifest's field for the SHA-256 of its other fields. Older manifests lack it."""
 
 
 def default_root() -> Path:
-    """Return the folder in which runs are recorded, and first looked for. It need not exist.
+    """Return the folder that records runs and is searched first. It need not exist.
 
-    That in ``GROKBOOK_RUNS`` if set and not empty, else ``runs/`` in the checkout; of an installed
-    package the user's folder for data, the same wherever the command is given.
+    It is the folder in ``GROKBOOK_RUNS`` if that is set and not empty, else ``runs/`` in the
+    checkout. For an installed package it is the user's data folder, whatever the working directory.
 
     Raises
     ------
     InputError
-        If the folder is under a home, which the user has not.
+        If the folder would be under a home folder that does not exist.
     """
     try:
         if named := os.environ.get("GROKBOOK_RUNS"):
@@ -59,24 +59,24 @@ def default_root() -> Path:
 
 
 def brought_along() -> Path:
-    """Return the folder of the runs that came with the package, which is only read."""
+    """Return the folder of the runs that came with the package; it is read-only."""
     return _CHECKOUT / "runs" if _in_checkout() else _PACKAGE / "_runs"
 
 
 def roots(root: Path | None = None) -> list[Path]:
-    """Return the folders where a table that comes with the book is looked for, in order.
+    """Return the folders to search for a table that comes with the book, in order.
 
     ``root`` alone if given; else :func:`default_root`, then :func:`brought_along`: another store of
-    runs does not hide what the book brings along.
+    runs does not hide what comes with the book.
     """
     return [default_root(), brought_along()] if root is None else [root]
 
 
 def run_roots(root: Path | None = None) -> list[Path]:
-    """Return the folders where recorded runs are looked for, in order.
+    """Return the folders to search for recorded runs, in order.
 
-    As :func:`roots`, but a store that is named hides the runs that came along: so they can all be
-    recorded from nothing.
+    As :func:`roots`, but a named store hides the runs that came with the package, so that all of
+    them can be recorded from scratch.
     """
     return [default_root()] if root is None and os.environ.get("GROKBOOK_RUNS") else roots(root)
 
@@ -88,19 +88,19 @@ def _in_checkout() -> bool:
 def find_record(place: str, root: Path | None = None) -> Path:
     """Return the path, without ending, of a record in the first of the roots that has it.
 
-    Where none has it, that in the first.
+    If none has it, the path in the first root.
     """
     paths = [folder / place for folder in roots(root)]
     return next((path for path in paths if is_there(_with(path, ".json"))), paths[0])
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is such a file.
+    """Whether the file exists.
 
     Raises
     ------
     UnreadableRunError
-        If its folder may not be looked into.
+        If this user may not list its folder.
     """
     try:
         return path.exists()
@@ -109,20 +109,20 @@ def is_there(path: Path) -> bool:
 
 
 def unreadable(folder: Path, error: OSError) -> UnreadableRunError:
-    """Return the error of a folder of records that this user may not look into."""
+    """Return the error for a folder of records that this user may not list."""
     return UnreadableRunError(
-        f"{folder} cannot be read ({reason(error)}); give yourself the right to, or name another"
+        f"{folder} cannot be read ({reason(error)}); change its permissions, or name another"
         " folder in GROKBOOK_RUNS."
     )
 
 
 def sum_of_fields(fields: Mapping[str, Any], own: str) -> str:
-    """Return the SHA-256 of fields except their own sum, however their file is laid out.
+    """Return the SHA-256 of fields without their own sum, whatever the layout of their file.
 
     Parameters
     ----------
     fields : mapping
-        What JSON can hold.
+        Values that JSON can hold.
     own : str
         The field for the sum.
     """
@@ -138,12 +138,12 @@ def write_record(
     sum_name: str = "sha256",
     beside: Mapping[str, bytes] | None = None,
 ) -> dict[str, Any]:
-    """Keep a table and its manifest, all files or none; return the manifest as it was written.
+    """Store a table and its manifest, all files or none; return the manifest as written.
 
     Parameters
     ----------
     path : Path
-        Of the record, without an ending.
+        Path of the record, without an ending.
     table : DataFrame
         Written as ``.parquet``.
     manifest : mapping
@@ -156,7 +156,7 @@ def write_record(
     Raises
     ------
     OSError
-        If they cannot be written; what was there before is as it was.
+        If they cannot be written; the old files stay as they were.
     """
     buffer = BytesIO()
     table.to_parquet(buffer, index=False, compression="zstd")
@@ -187,15 +187,15 @@ def read_record(
     Parameters
     ----------
     path : Path
-        Of the record, without an ending.
+        Path of the record, without an ending.
     what : str
         Its name in messages.
     command : callable
-        Returns what records it, as code; given whether there is something to record anew.
+        Returns the command that records it, as code; its argument says whether a record exists.
     sum_name : str
         As for :func:`write_record`.
     check : callable
-        Given both, raises where they are not what is meant to lie here.
+        Called with both; raises if they do not belong here.
 
     Raises
     ------
@@ -219,21 +219,21 @@ def read_record(
         check(table, manifest)
     except PermissionError as error:
         raise UnreadableRunError(
-            f"The record of {what} cannot be read ({error.filename}: {reason(error)}); give"
-            " yourself the right to."
+            f"The record of {what} cannot be read ({error.filename}: {reason(error)}); change"
+            " its permissions."
         ) from error
     except Exception as error:  # json, pyarrow, OS and type errors: all mean "not as written"
-        if _changed(manifest_path, text):  # recorded anew while it was read
+        if _changed(manifest_path, text):  # replaced while it was read
             return read_record(path, what, command, sum_name=sum_name, check=check)
         raise DamagedRunError(
             f"The record of {what} is damaged ({path.name}.parquet or {manifest_path.name}:"
-            f" {first_line(error)}); record it anew with {command(True)}."
+            f" {first_line(error)}); record it again with {command(True)}."
         ) from error
     return table, manifest
 
 
 def _loaded(text: bytes) -> dict[str, Any]:
-    """Return a manifest's fields; a ValueError if one stands in it twice."""
+    """Return a manifest's fields; raise a ValueError if one appears twice."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(found := dict(pairs)) < len(pairs):
@@ -249,7 +249,7 @@ def _with(path: Path, ending: str) -> Path:
 
 
 def _changed(path: Path, content: bytes | None) -> bool:
-    """Whether a file is gone or other than it was; not if it cannot be read, as before."""
+    """Whether a file is gone or has changed; False if it cannot be read."""
     try:
         return path.read_bytes() != content
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Train a recorded run again, whole, and compare its log from the first row to the last."""
+"""Train a recorded run again to its end and compare the two logs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from grokbook.training.trainer import Trainer
 
 
 def verify_whole(key: RunKey, *, root: Path | None = None, device: str = "auto") -> pd.DataFrame:
-    """Train a recorded run again, as it was trained, and compare its log.
+    """Train a recorded run again in the same way and compare the two logs.
 
     Parameters
     ----------
@@ -50,24 +50,24 @@ def retrain(
     root: Path | None = None,
     device: str = "auto",
 ) -> tuple[Run, Run]:
-    """Train a recorded run again, compiled or not as it was, and return both.
+    """Train a recorded run again, compiled if it was, and return both runs.
 
     Parameters
     ----------
     key : RunKey
         The recorded run.
     look : callable, optional
-        Given the trainer before the first step and after every one.
+        Called with the trainer before the first step and after every step.
     until : int, optional
-        The last step, that of the recorded run if not given.
+        The last step, by default that of the recorded run.
     root, device
         As in :func:`verify_whole`.
 
     Raises
     ------
     RunError
-        If it is missing, damaged or stale, is of a class or field that this package has not, or
-        today's data differ from the recorded run's.
+        If it is missing, damaged or stale, has a class or field that this package does not have, or
+        the data now differ from the recorded run's.
     """
     recorded = RunStore(root).load(key)
     trainer = Trainer(
@@ -83,16 +83,17 @@ def retrain(
 
     last = int(recorded.manifest["steps"])
     trainer.run_until(last if until is None else min(until, last), pause=watched)
-    watched()  # before a step it is asked of itself, after the last one not
+    watched()  # run_until calls it before every step, but not after the last
     (fresh,) = trainer.runs()
     return recorded, fresh
 
 
 def agreement(recorded: pd.DataFrame, retrained: pd.DataFrame) -> pd.DataFrame:
-    """Sum up, by metric, how far two logs agree.
+    """Summarise for each metric how far two logs agree.
 
-    Training amplifies differences in rounding: on other machines, or with another number of
-    threads, logs part at some step, and both are right. On the same ones they have the same bits.
+    Training amplifies differences in rounding: on another machine or with another number of
+    threads, logs diverge at some step, and both are right. On the same machine and threads they
+    have the same bits.
 
     Parameters
     ----------

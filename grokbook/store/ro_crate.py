@@ -1,7 +1,7 @@
-"""A description of the recorded runs that other programs read: RO-Crate 1.1.
+"""A machine-readable description of the recorded runs: RO-Crate 1.1.
 
-``python -m grokbook.store.ro_crate`` writes ``ro-crate-metadata.json`` beside the runs that the
-book keeps; it is a function of their manifests alone.
+``python -m grokbook.store.ro_crate`` writes ``ro-crate-metadata.json`` next to the runs of the
+book. The file is a function of their manifests alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def described(root: Path) -> dict[str, Any]:
     Parameters
     ----------
     root
-        The folder. What the small presets record on the spot is left out.
+        The folder. Runs that the small presets record on the spot are left out.
 
     Returns
     -------

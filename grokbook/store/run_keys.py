@@ -1,4 +1,4 @@
-"""Which run is which: its key, and the experiment that the key stands for."""
+"""Keys of runs, and the experiments that they stand for."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _LONGEST = 200  # bytes; file systems take 255, endings and temporary names incl
 
 @dataclass(frozen=True)
 class RunKey:
-    """Where a run lies: preset, experiment (with a suffix if fields were overridden), seed.
+    """The place of a run: preset, experiment (with a suffix if fields were overridden), seed.
 
     Raises
     ------
     InputError
-        If preset or name is not the name of one folder, or seed no integer of at least 0.
+        If preset or name is not the name of one folder, or seed not an integer of at least 0.
     """
 
     preset: str
@@ -56,8 +56,7 @@ def distinct_seeds(seeds: Iterable[int]) -> list[int]:
     Raises
     ------
     InputError
-        If they are a text or no sequence, empty, not integers of at least 0, or one is there
-        twice.
+        If they are a text or not a sequence, empty, not integers of at least 0, or not distinct.
 
     Examples
     --------
@@ -76,7 +75,7 @@ def distinct_seeds(seeds: Iterable[int]) -> list[int]:
 
 
 def require_place(key: RunKey, manifest: dict[str, Any]) -> None:
-    """Refuse the record of another run, put here by hand, with a ValueError."""
+    """Raise a ValueError for the record of another run, put here by hand."""
     own = RunKey(
         manifest.get("preset", key.preset),
         manifest.get("name", key.name),
@@ -87,27 +86,27 @@ def require_place(key: RunKey, manifest: dict[str, Any]) -> None:
 
 
 def require_own_name(key: RunKey, run: Run) -> None:
-    """Refuse an overridden run under the name of other overrides: older manifests hold no name."""
+    """Refuse an overridden run under the name of other overrides; older manifests hold no name."""
     base = _overridden(key)
     if base is None or "name" in run.manifest:
         return
     try:
         own = custom_key(base, "paper", Experiment.from_dict(run.manifest["experiment"]))
-    except (KeyError, TypeError, GrokbookError):  # of another version: its name cannot be told
+    except (KeyError, TypeError, GrokbookError):  # of another version: its name cannot be derived
         return
     if own != key:
         raise RunError(
-            f"The record of {key} is damaged (it is the record of {own}); record it anew with"
+            f"The record of {key} is damaged (it is the record of {own}); record it again with"
             f" {command_for(key, again=True)}."
         )
 
 
 def custom_key(name: str, preset: str, recipe: Experiment) -> RunKey:
-    """Key of a recipe: the named one, or ``custom/<name>-<id>`` where fields were overridden.
+    """Key of a recipe: the named one, or ``custom/<name>-<id>`` if fields were overridden.
 
-    The id is without the seeds: recipes that differ in them alone share a name. A split has a seed
-    of its own, which is left out where it is the run's; where it was set apart, as one split for
-    several trainings, the name tells it.
+    The id leaves out the seeds, so recipes that differ only in seeds share a name. The seed of the
+    split is left out if it equals the run's; if it was set separately, as for one split in several
+    trainings, the name shows it.
     """
     if recipe == experiment(name, preset, recipe.seed):
         return RunKey(preset, name, recipe.seed)
@@ -119,7 +118,7 @@ def custom_key(name: str, preset: str, recipe: Experiment) -> RunKey:
 
 
 def readable_key(name: str, preset: str, recipe: Experiment) -> RunKey:
-    """Key of a recipe as :func:`custom_key`, by a name that says the overrides where one can."""
+    """Key of a recipe as :func:`custom_key`, with a name that lists the overrides if possible."""
     key = custom_key(name, preset, recipe)
     if key.preset == "custom" and (readable := readable_name(name, preset, recipe)):
         return RunKey("custom", readable, recipe.seed)
@@ -132,7 +131,7 @@ def recipe_of(key: RunKey) -> Experiment:
 
 
 def require_own_settings(key: RunKey, recipe: Experiment) -> None:
-    """Refuse a recipe of another seed, or of other settings than the key's name stands for."""
+    """Refuse a recipe with another seed or other settings than those of the key."""
     if recipe.seed != key.seed:
         raise InputError(
             f"The recipe for {key} has seed {recipe.seed}, but the two must be the same."
@@ -145,7 +144,7 @@ def require_own_settings(key: RunKey, recipe: Experiment) -> None:
 
 
 def expected_id(key: RunKey) -> str:
-    """Id of a current record; of a custom run any, as its fields are its own."""
+    """Id of a current record; any id for a custom run, whose fields are its own."""
     if key.preset == "custom":
         return ""
     try:
@@ -155,7 +154,7 @@ def expected_id(key: RunKey) -> str:
 
 
 def command_for(key: RunKey, again: bool = False) -> str:
-    """Return what records a run, as code: a command, or for a name of the user's own a call."""
+    """Return the code that records a run: a command, or a call for a user's own name."""
     option = " --again" * again
     if key.preset == "custom" and (told := options(key.name)):
         name, preset, overrides = told

@@ -1,11 +1,11 @@
 """The store of recorded runs: Parquet log, JSON manifest, loading, verification.
 
 ``runs/<preset>/<experiment>/seed-<k>.parquet`` holds the log, ``seed-<k>.safetensors`` the weights,
-``seed-<k>.json`` the manifest with the SHA-256 of both. The final weights go by their names, those
-kept at a step on request by the step and the name, as ``"100/embedding"``. A run exists exactly
-when its manifest does: recording writes the files beside their places, moves an old manifest away
-first and the new one in last, so that nothing half-written is ever read and what cannot be written
-costs no old run. The weights may be missing: they are large, and no table needs them.
+``seed-<k>.json`` the manifest with the SHA-256 of both. The final weights have their names as keys;
+weights kept at a step on request have the step and the name, such as ``"100/embedding"``. A run
+exists exactly if its manifest does. Recording first writes temporary files, then moves the old
+manifest away first and the new one in last. So nothing half-written is ever read, and a failed
+write loses no old run. The weights may be missing: they are large, and no table needs them.
 """
 
 from __future__ import annotations
@@ -68,18 +68,18 @@ class RunStore:
         self._roots = [self.root] if root is not None else run_roots()
 
     def recorded(self) -> list[RunKey]:
-        """Every recorded run, sorted: here, or brought along by an installed package."""
+        """Every recorded run, sorted: in this store, or part of an installed package."""
         return [RunKey(*place) for place in places(self._roots, "json")]
 
     def interrupted(self) -> list[RunKey]:
-        """Every run that was begun and not recorded: one that can be resumed, or is under way."""
+        """Every run that was started and not recorded: it can be resumed, or is still running."""
         begun = [RunKey(*place) for place in places([self.root], "checkpoint")]
         return [key for key in begun if not is_there(self._path(key, ".json"))]
 
     def status(self, key: RunKey) -> str:
         """One of finished, diverged, interrupted (resumable), stale, damaged, unreadable, missing.
 
-        Unreadable is what this user may not read.
+        Unreadable: this user may not read the files.
         """
         try:
             if is_there(self._found(key, ".json")):
@@ -105,22 +105,21 @@ class RunStore:
         keep_weights_at: Sequence[int] = (),
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> Run:
-        """Train and keep a run, resuming what was cut off; a run that is there already is returned.
+        """Train and store a run, resuming an interrupted one; return a run that exists already.
 
         Parameters
         ----------
         key : RunKey
-            Where to keep it.
+            The place of the run.
         recipe : Experiment, optional
-            What to train; the named experiment of ``key`` if not given. Under the preset
-            ``custom`` any, under the others only that experiment.
+            The experiment to train, by default the named experiment of ``key``. The preset
+            ``custom`` allows any, the others only that one.
         device, compiled, progress, keep_weights_at, checkpoint_seconds
             As in :func:`grokbook.training.loop.train`.
         again : bool
-            Record anew even if a current run is there, or under ``custom`` one of another
-            experiment.
+            Replace a current run, or under ``custom`` a run of another experiment.
         wait : bool
-            Where another process is recording this run, wait for it instead of refusing.
+            If another process is recording this run, wait for it instead of raising an error.
 
         Raises
         ------
@@ -130,11 +129,12 @@ class RunStore:
             If ``key`` holds a run of another experiment and ``again`` is off, another process is
             recording this run and ``wait`` is off, its checkpoint is damaged or of another
             experiment, or the store cannot be written. With ``again``, such a checkpoint is
-            discarded. Also if the run is there, or begun, without weights of ``keep_weights_at``.
+            discarded. Also if the run exists, or was started, without weights of
+            ``keep_weights_at``.
         """
         recipe = recipe if recipe is not None else recipe_of(key)
         require_own_settings(key, recipe)
-        # Before the lock, as a store that can only be read has to be readable.
+        # Before taking the lock, so that a read-only store works.
         if not again and (kept := self._current(key, recipe, keep_weights_at)) is not None:
             return kept
         with _only_one(self._path(key, ".lock"), key, wait):
@@ -159,15 +159,15 @@ class RunStore:
         keep_weights_at: Sequence[int] = (),
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> list[Run]:
-        """Train several seeds of one experiment at once and keep each as a run of its own.
+        """Train several seeds of one experiment at once and store each as a separate run.
 
-        Those recorded already are returned as they are. Seeds that were cut off at different steps
-        are trained one after the other.
+        Seeds that are already recorded are returned as they are. Seeds interrupted at different
+        steps are trained one after the other.
 
         Parameters
         ----------
         wanted : sequence of (RunKey, Experiment)
-            Where each is kept and what it trains.
+            The place of each run and the experiment to train.
         device, compiled, progress, again, keep_weights_at, checkpoint_seconds
             As in :meth:`record`.
 
@@ -194,7 +194,7 @@ class RunStore:
             for key, _ in missing:
                 locks.enter_context(_only_one(self._path(key, ".lock"), key, wait=False))
                 self._discard_left_over(key)
-            # Looked up again: another process may have recorded some before the locks were ours.
+            # Look again: another process may have recorded some before we held the locks.
             missing = [
                 (key, recipe)
                 for key, recipe in missing
@@ -214,8 +214,8 @@ class RunStore:
         Raises
         ------
         RunError
-            If it is damaged, or a custom one of another experiment: nobody else has that. If it
-            was recorded without weights of one of the steps ``weights_at``.
+            If it is damaged, or is a custom run of another experiment, which may be the only copy.
+            Also if it was recorded without the weights of a step in ``weights_at``.
         """
         if not is_there(self._found(key, ".json")):
             return None
@@ -236,9 +236,9 @@ class RunStore:
         return None
 
     def _discard_left_over(self, key: RunKey) -> None:
-        """Remove what a kill left: half files, and the checkpoint of the training that is recorded.
+        """Remove the remains of a kill: partial files, and the checkpoint of a recorded training.
 
-        To go on from that would be to train no step and to keep the old log as a new one.
+        Resuming from that checkpoint would train no step and store the old log as a new one.
         """
         checkpoint = self._path(key, ".checkpoint")
         for ending in (".parquet", ".safetensors", ".json", ".checkpoint"):
@@ -247,7 +247,7 @@ class RunStore:
             return
         try:
             recorded, found = self._read(key).manifest, read_checkpoint(checkpoint)
-        except RunError:  # damaged: told, or discarded, where it is used
+        except RunError:  # damaged: reported or discarded on use
             return
         begun = recorded.get("stretches", [recorded])[0]["recorded"]
         if (found["id"], found["stretches"][0]["recorded"]) == (recorded["id"], begun):
@@ -259,7 +259,7 @@ class RunStore:
     def _train(
         self, wanted: Sequence[tuple[RunKey, Experiment]], again: bool, **how: Any
     ) -> list[Run]:
-        """Train and keep runs whose locks are held; ``again`` discards checkpoints of no use."""
+        """Train and store runs whose locks are held; ``again`` discards unusable checkpoints."""
         recipes = [recipe for _, recipe in wanted]
         checkpoints = [self._path(key, ".checkpoint") for key, _ in wanted]
         try:
@@ -292,10 +292,10 @@ class RunStore:
         except OSError as error:
             raise RunError(
                 f"{key} could not be kept in {path.parent} ({reason(error)}); what was recorded"
-                " before is as it was, and the same command goes on from step"
+                " before is unchanged, and the same command goes on from step"
                 f" {self._step_reached(key)}."
             ) from error
-        with suppress(OSError):  # the run is kept all the same
+        with suppress(OSError):  # the run is stored anyway
             self._path(key, ".checkpoint").unlink(missing_ok=True)
 
     def load(self, key: RunKey) -> Run:
@@ -304,15 +304,15 @@ class RunStore:
         Raises
         ------
         RunError
-            If it is missing, damaged, or stale: recorded from other settings than today's.
+            If it is missing, damaged, or stale: recorded with other settings than the current ones.
         """
         run = self._read(key)
         require_own_name(key, run)
         wanted, found = expected_id(key), run.manifest["id"]
         if not found.startswith(wanted):
             raise StaleRunError(
-                f"The record of {key} is stale: it has experiment id {found}, today's is {wanted};"
-                f" record it anew with {command_for(key)}."
+                f"The record of {key} is stale: it has experiment id {found}, but the current one"
+                f" is {wanted}; record it again with {command_for(key)}."
             )
         return run
 
@@ -340,7 +340,7 @@ class RunStore:
         if hashlib.sha256(content).hexdigest() != run.manifest["weights_sha256"]:
             raise RunError(
                 f"The weights of {key} are damaged ({path.name}: SHA-256 is not the manifest's);"
-                f" record them anew with {command_for(key, again=True)}."
+                f" record them again with {command_for(key, again=True)}."
             )
         return {
             name.removeprefix(start): weight
@@ -352,7 +352,7 @@ class RunStore:
         return self.root / key.preset / key.name / f"seed-{key.seed}{suffix}"
 
     def _found(self, key: RunKey, suffix: str) -> Path:
-        """Return where a run is read: the first folder that has its record, else this store's."""
+        """Return the path to read a run from: the first folder with its record, else this store."""
         file = f"{key.preset}/{key.name}/seed-{key.seed}"
         having = (root for root in self._roots if is_there(root / f"{file}.json"))
         return next(having, self.root) / f"{file}{suffix}"
@@ -375,7 +375,7 @@ class RunStore:
 
 @contextmanager
 def _only_one(path: Path, key: RunKey, wait: bool) -> Iterator[None]:
-    """Hold the run's lock; the system lets go of it however the process ends."""
+    """Hold the run's lock; the system releases it however the process ends."""
     lock = FileLock(path, timeout=-1 if wait else 0)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

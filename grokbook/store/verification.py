@@ -1,4 +1,4 @@
-"""Re-train the first steps of a recorded run and compare what is logged."""
+"""Re-train the first steps of a recorded run and compare the logs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from grokbook.store.run_keys import RunKey
 from grokbook.store.run_store import RunStore
 from grokbook.training.loop import train
 
-# Tolerances of `verify`: relative, and absolute by how a column's name begins. They leave room for
+# Tolerances of `verify`: relative, and absolute by the prefix of a column's name. They allow for
 # other machines, thread counts and compilers, which round differently: at step 10 of runs recorded
 # on a GPU and re-trained on a CPU, logit distances and information were up to 1.4e-3 apart.
 RELATIVE_TOLERANCE = 2e-3
 RELATIVE_TOLERANCES = {
-    # A few ReLUs near 0 that switch: weights 3e-7 apart, compiled and not, gave 2.3e-3 at step 10.
+    # A few ReLUs near 0 switch: compiled and uncompiled weights 3e-7 apart gave 2.3e-3 at step 10.
     "sharpness": 5e-3,
-    # The spread of four probes: what rounding does to each is small beside the probe, not beside
-    # their differences.
+    # The spread of four probes: rounding is small relative to each probe, not to their differences.
     "sharpness_standard_error": 5e-2,
 }
 ABSOLUTE_TOLERANCES = {
@@ -43,9 +42,9 @@ def verify(
     key : RunKey
         The recorded run.
     steps : int
-        How far to re-train. More steps check more log points, but training amplifies differences
-        in rounding: a transformer compiled on one thread and not compiled on two can differ by
-        more than the tolerance after twenty steps.
+        Number of steps to re-train. More steps check more log points, but training amplifies
+        differences in rounding: a transformer compiled on one thread and not compiled on two can
+        differ by more than the tolerance after twenty steps.
     root : Path, optional
         The store's folder.
     device : str
@@ -54,7 +53,7 @@ def verify(
     Returns
     -------
     DataFrame
-        One row a logged step and metric: ``step``, ``metric``, ``recorded``, ``retrained``,
+        One row per logged step and metric: ``step``, ``metric``, ``recorded``, ``retrained``,
         ``agrees``: |difference| ≤ relative tolerance · |recorded| + absolute tolerance
         (``RELATIVE_TOLERANCES`` and ``ABSOLUTE_TOLERANCES`` by metric, ``RELATIVE_TOLERANCE`` and
         ``ABSOLUTE_TOLERANCE`` for the rest).
@@ -64,8 +63,8 @@ def verify(
     InputError
         If ``steps`` is below 0.
     RunError
-        As :meth:`grokbook.store.run_store.RunStore.load`; also if the run is of a class or field
-        that this package has not, or today's data differ from the recorded run's.
+        As :meth:`grokbook.store.run_store.RunStore.load`; also if the run has a class or field that
+        this package does not have, or the data now differ from the recorded run's.
     """
     if steps < 0:
         raise InputError(f"steps is {steps}, but must be at least 0.")

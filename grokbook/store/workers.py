@@ -1,9 +1,9 @@
 """Record several runs: one after the other, at once, in processes, or on a Dask cluster.
 
-On a cluster, every worker has to see the same run store, on a shared file system. If a worker dies,
-Dask gives its run to another, which resumes from the checkpoint in the store; the dead process's
-lock on the run has gone with it. A run that is recorded already is only read, so whatever is tried
-twice is recorded once.
+On a cluster, every worker must see the same run store on a shared file system. If a worker dies,
+Dask gives its run to another, which resumes from the checkpoint in the store; the dead process no
+longer holds its lock. A run that is already recorded is only read, so a run tried twice is recorded
+once.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ def record_all(
     together: bool | None = None,
     root: Path | None = None,
 ) -> Iterator[tuple[RunKey, Run]]:
-    """Record runs and return each when it is done, in the order in which they are.
+    """Record runs and yield each with its key as soon as it is recorded.
 
     Parameters
     ----------
     wanted
-        Where each run is kept, and what it trains.
+        The place of each run and the experiment to train.
     jobs
         Processes on this machine; the threads that this process may use are divided among them.
-        With one, ``OMP_NUM_THREADS`` and torch's own choice are left alone. A bar counts steps,
-        with several processes runs.
+        With one, ``OMP_NUM_THREADS`` and torch's own choice are left alone. A bar counts steps, or
+        runs if there are several processes.
     scheduler
         Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``; its workers are used in place
         of processes here. Start them with one thread each: ``OMP_NUM_THREADS`` in their
@@ -65,7 +65,7 @@ def record_all(
     together
         Train all seeds of an experiment at once, in one process
         (:func:`grokbook.training.loop.train_together`), in place of ``jobs`` processes; by default
-        where ``device`` is a GPU. Not on a cluster.
+        if ``device`` is a GPU. Not on a cluster.
     root
         The run store's folder; on a cluster it must be the same for all.
 
@@ -132,9 +132,9 @@ def _with_key(
 def in_processes(
     jobs: int, call: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
 ) -> Iterator[Any]:
-    """Call a function on every tuple of arguments, in several processes, and yield as they come.
+    """Call a function on every tuple of arguments in several processes; yield each result.
 
-    The threads of the cores that this process may use are divided among them. They end with it.
+    The processes share the threads that this process may use. They end with it.
 
     Raises
     ------
@@ -155,13 +155,13 @@ def in_processes(
         yield from done
     except TerminatedWorkerError as error:
         raise RunError(
-            "A process that trained was killed, perhaps as the memory did not suffice; what is"
-            " recorded stays, and the same command goes on, if need be with fewer --jobs."
+            "A training process was killed, perhaps for lack of memory; what is recorded stays, and"
+            " the same command goes on, if need be with fewer --jobs."
         ) from error
 
 
 def _end_with(leader: int) -> None:
-    """Have this process stop, as by Ctrl-C, when the one that started it has ended."""
+    """Stop this process, as by Ctrl-C, when its parent has ended."""
     if os.getppid() != leader or any(each.name == "leader" for each in threading.enumerate()):
         return
 
@@ -204,14 +204,14 @@ def on_cluster(
     Yields
     ------
     tuple of int and object
-        The place among ``tasks`` and what the function returned, as they come.
+        The index in ``tasks`` and the result of the function, as they finish.
 
     Raises
     ------
     InputError
         If Dask is not installed, or there is no scheduler at the address.
     RunError
-        If workers die one after the other over one task, or the scheduler answers no more.
+        If workers die one after the other over one task, or the scheduler stops answering.
     """
     try:
         from distributed import CancelledError, Client, KilledWorker, as_completed
@@ -220,7 +220,7 @@ def on_cluster(
             "A scheduler needs the package distributed; install it with `pip install"
             " 'grokbook-companion[cluster]'`."
         ) from None
-    # Asked for any other, Client fails, waits twenty seconds and prints a traceback as it goes.
+    # For any other address Client fails, waits twenty seconds and prints a traceback.
     if not re.fullmatch(r"([a-z+]+://)?[^/\s]+:\d+|inproc://\S+", address):
         raise InputError(
             f"There is no Dask scheduler at {address!r} (no address with a port); {_ADDRESS}."
@@ -235,7 +235,7 @@ def on_cluster(
         with client:
             if not client.scheduler_info()["workers"]:
                 say(f"The scheduler at {address} has no workers yet; waiting for the first.")
-            # Not pure: what is asked for again must be looked up in the store, not in Dask's cache.
+            # Not pure: a repeated call must look in the store, not in Dask's cache.
             places = {
                 client.submit(call, *task, pure=False): place for place, task in enumerate(tasks)
             }
@@ -243,8 +243,8 @@ def on_cluster(
                 yield places[done], done.result()
     except KilledWorker as error:
         raise RunError(
-            "Workers died one after the other over the same run, perhaps as their memory did not"
-            " suffice; what is recorded stays, and the same command goes on."
+            "Workers died one after the other over the same run, perhaps for lack of memory;"
+            " what is recorded stays, and the same command goes on."
         ) from error
     except (CancelledError, OSError, TimeoutError) as error:
         raise RunError(
@@ -254,11 +254,11 @@ def on_cluster(
 
 
 def _record(root: str, key: RunKey, recipe: Experiment, how: dict[str, Any]) -> Run:
-    """Record one run; this is what a worker does."""
+    """Record one run, on a worker."""
     if not Path(root).is_dir():
         raise InputError(
             f"A worker does not see the run store {root!r}; it must lie on a file system that all"
             " workers share (set GROKBOOK_RUNS)."
         )
-    # A worker that was only cut off from the scheduler may still be at it: wait, then read.
+    # A worker that only lost the scheduler may still be recording: wait, then read.
     return RunStore(Path(root)).record(key, recipe, wait=True, **how)

@@ -29,7 +29,7 @@ class Forward(Protocol):
 
 @dataclass
 class TrainingState:
-    """What a strategy may see of the training run. It never holds test data.
+    """The part of a training run that a strategy may read. It never holds test data.
 
     Attributes
     ----------

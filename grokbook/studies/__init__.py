@@ -1,1 +1,1 @@
-"""What the book trains and tabulates beyond single runs."""
+"""Trainings and tables of the book beyond single runs."""

@@ -1,6 +1,6 @@
-"""Study of what the paper leaves open: one choice changed at a time, from the same seeds.
+"""Study of the choices that the paper leaves open, one changed at a time on the same seeds.
 
-Rules are in ``rules/choices.toml``. An arm's name begins with that of its base, to which it is
+Rules are in ``rules/choices.toml``. An arm's name begins with that of its base, with which it is
 compared: standard training, perturbed training or abelian degrok.
 """
 

@@ -1,9 +1,9 @@
-"""Tables computed from the images of a data set, recorded for MNIST: the book needs no download.
+"""Tables of the images of a data set, recorded for MNIST so that the book needs no download.
 
 A table is a pure function of a :class:`grokbook.tasks.base.Split`, everything in float64.
-:func:`record` computes those of MNIST and keeps each as ``runs/derived/mnist_<table>.parquet``,
-with a JSON manifest beside it: by which code, on which machine, from which bytes. :func:`load`
-reads one back. ``grokbook reproduce`` records those that are missing.
+:func:`record` computes those of MNIST and stores each as ``runs/derived/mnist_<table>.parquet``,
+with a JSON manifest of the code, the machine and the data. :func:`load` reads one back. ``grokbook
+reproduce`` records those that are missing.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from grokbook.theory import neighbouring_probability
 
 
 def distances(split: Split) -> pd.DataFrame:
-    """Measure how far each test image lies from the training set, d(x, D_train) of section 3.1.
+    """Return the distance of each test image from the training set, d(x, D_train) of section 3.1.
 
     Returns
     -------
     DataFrame
-        One row a test image, in the order of the test set: ``distance``, Euclidean, to the nearest
-        training image, in units in which a pixel goes from 0 to 1; ``same_label_distance``, to the
-        nearest of the test image's own label (infinite where there is none);
-        ``nearest_has_label``, whether the nearest one has that label.
+        One row per test image, in the order of the test set: ``distance``, Euclidean, to the
+        nearest training image, with pixels from 0 to 1; ``same_label_distance``, to the nearest of
+        the test image's own label (infinite where there is none); ``nearest_has_label``, whether
+        the nearest one has that label.
     """
     nearest = neighbouring_probability.nearest_distances(split.test_x, split.train_x)
     same_label = neighbouring_probability.nearest_distances(
@@ -47,14 +47,15 @@ def distances(split: Split) -> pd.DataFrame:
         {
             "distance": nearest.numpy(),
             "same_label_distance": same_label.numpy(),
-            # Both distances are recomputed from the winner, so that equal winners give equal bits.
+            # Both distances are recomputed for the nearest image, so that the same image gives
+            # equal bits.
             "nearest_has_label": (nearest == same_label).numpy(),
         }
     )
 
 
 def training_distances(split: Split) -> pd.DataFrame:
-    """Find what the images alone say about the radii of Theorem 3.2.
+    """Return the bounds that the images alone give on the radii of Theorem 3.2.
 
     Returns
     -------
@@ -84,7 +85,7 @@ def raw_entropies(split: Split) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an order: ``alpha``; ``entropy``, H_α in nats of the Gram matrix of the images
+        One row per order: ``alpha``; ``entropy``, H_α in nats of the Gram matrix of the images
         scaled to length 1; ``log_n``, its largest possible value; ``mean_cosine``, the mean of that
         matrix off its diagonal.
     """
@@ -116,7 +117,7 @@ TABLES: dict[str, Callable[[Split], pd.DataFrame]] = {
 
 
 def table(name: str, dataset: Dataset, root: Path | None = None) -> pd.DataFrame:
-    """Return a table of a data set: for the paper's MNIST the recorded one, else computed.
+    """Return a table of a data set: the recorded one for the paper's MNIST, else computed.
 
     Parameters
     ----------
@@ -156,8 +157,8 @@ def load(name: str, root: Path | None = None) -> pd.DataFrame:
         Which table, with the data set in front.
     root : Path, optional
         The folder of runs whose ``derived`` holds it; by default
-        :func:`grokbook.store.records.default_root`, then the checkout's: another store of runs does
-        not change what is true of MNIST.
+        :func:`grokbook.store.records.default_root`, then that of the checkout, since these tables
+        do not depend on the store.
 
     Raises
     ------
@@ -182,7 +183,7 @@ def load(name: str, root: Path | None = None) -> pd.DataFrame:
 
 
 def record(root: Path | None = None) -> list[Path]:
-    """Compute every table from MNIST and keep it, in ``root``/derived.
+    """Compute every table from MNIST and store it in ``root``/derived.
 
     Returns the Parquet files written. As with runs, a table exists exactly when its manifest does,
     and both files are replaced or none.

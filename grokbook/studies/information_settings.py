@@ -1,4 +1,4 @@
-"""Batch size and noise draws of PMI and PE, of which a run logs one choice (section 6).
+"""Batch sizes and noise draws of PMI and PE, of which runs log one choice (section 6).
 
 Two ablations. :func:`information_settings`: batch size and number of noise draws of PMI and PE, at
 several steps of one training. :func:`grokbook.studies.refresh_rates.refresh_rates`: how often
@@ -30,7 +30,7 @@ from grokbook.tasks.base import Split
 from grokbook.training.trainer import Trainer
 
 STEPS = 25
-"""Number of geometrically spaced steps recorded, before those that round alike are merged."""
+"""Number of geometrically spaced steps, before merging those that round to the same step."""
 
 BATCHES = (50, 100, 200, 500, 1000)
 """Batch sizes recorded; 200 is ours on MNIST, 1000 the whole training set."""
@@ -53,7 +53,7 @@ class Settings(NamedTuple):
 
 
 def settings(preset: str = "paper") -> Settings:
-    """Return what is recorded, for the preset ``paper``; for all others, something small.
+    """Return the recorded settings for the preset ``paper``, and small ones for all others.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def settings(preset: str = "paper") -> Settings:
         recipe = experiment("mnist-standard", "paper")
         steps = np.unique(np.geomspace(1, recipe.steps, STEPS).round().astype(int))
         return Settings(recipe, tuple(steps.tolist()), BATCHES, DRAWS)
-    experiment("mnist-standard", preset)  # refuses an unknown preset in its own words
+    experiment("mnist-standard", preset)  # raises its own error for an unknown preset
     return Settings(experiment("mnist-standard", "smoke"), (1, 20, 200), (50, 100, 200), (1, 2))
 
 
@@ -75,26 +75,26 @@ def information_settings(
     draws: Sequence[int],
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compute PMI and PE at α = 1 with other batch sizes and numbers of draws than a run logs.
+    """Compute PMI and PE at α = 1 with batch sizes and numbers of draws that runs do not log.
 
     Parameters
     ----------
     experiment
-        Trained once, as :func:`grokbook.training.loop.train` does; its measurements give σ and the
-        default batch size.
+        Experiment to train once, as :func:`grokbook.training.loop.train` does; its measurements
+        give σ and the default batch size.
     steps
-        Where training stops to compute them, increasing, from 0 to ``experiment.steps``.
+        Steps at which training stops to compute them, increasing, from 0 to ``experiment.steps``.
     batches
         Batch sizes, each with one draw of the noise.
     draws
         Numbers of draws to average over, each with the default batch size.
     seed
-        Of the noise. It is the same at every setting: one draw is the first of two.
+        Seed of the noise. The noise is the same at every setting: one draw is the first of two.
 
     Returns
     -------
     DataFrame
-        One row a step and setting: ``step``, ``train_accuracy``, ``test_accuracy``, ``batch``,
+        One row per step and setting: ``step``, ``train_accuracy``, ``test_accuracy``, ``batch``,
         ``draws``, ``pmi``, ``pe`` (nats).
 
     Raises
@@ -134,7 +134,7 @@ def compare_settings(table: pd.DataFrame, default: int) -> pd.DataFrame:
     table
         As :func:`information_settings` returns it.
     default
-        The default batch size, which has to be among the table's with one draw.
+        The default batch size, which the table must have with one draw.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def networks_at(
     Parameters are those of :func:`information_settings`. The network is the same object each time;
     read it before going on.
     """
-    # What is logged on the way does not touch the training: nothing, to be fast.
+    # Logging does not change the training, so log nothing for speed.
     quiet = dataclasses.replace(
         experiment, measurements=Measurements(groups=()), log=LogSchedule(points=1)
     )
@@ -197,7 +197,7 @@ def _accuracies(model: Network, split: Split) -> dict[str, float]:
 
 
 def record(root: Path | None = None, chosen: Settings | None = None) -> Path:
-    """Compute :func:`information_settings` and keep it, in ``root``/ablation.
+    """Compute :func:`information_settings` and store it in ``root``/ablation.
 
     As with runs, the table exists exactly when its manifest does, and both files are replaced or
     none.
@@ -207,7 +207,7 @@ def record(root: Path | None = None, chosen: Settings | None = None) -> Path:
     root
         The folder of runs; :func:`grokbook.store.records.default_root` if not given.
     chosen
-        What to record; :func:`settings` of the paper's sizes if not given.
+        Settings to record; by default :func:`settings` of the paper's sizes.
 
     Returns
     -------
@@ -230,12 +230,12 @@ def record(root: Path | None = None, chosen: Settings | None = None) -> Path:
 
 
 def load(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
-    """Return :func:`information_settings`: the recorded table, or a small one computed on the spot.
+    """Return :func:`information_settings`: the recorded table, or a small one computed now.
 
     Parameters
     ----------
     preset
-        Whose :func:`settings`; those of ``paper`` are read, all others computed.
+        Preset of the :func:`settings`; the table of ``paper`` is read, others are computed.
     root
         The folder of runs; by default :func:`grokbook.store.records.default_root`, then the
         checkout's.
@@ -245,14 +245,14 @@ def load(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
     InputError
         On an unknown preset.
     RunError
-        If the record is missing, damaged, or stale: of other settings than today's.
+        If the record is missing, damaged, or stale: with other settings than the current ones.
     """
     chosen = settings(preset)
     return read(chosen, root) if preset == "paper" else information_settings(*chosen)
 
 
 def read(chosen: Settings, root: Path | None = None) -> pd.DataFrame:
-    """Read what :func:`record` has written for these settings; errors as :func:`load`."""
+    """Read the table that :func:`record` wrote for these settings; errors as :func:`load`."""
     table, found = read_record(
         find_record(_PLACE, root), _NAME, lambda again: f"`{COMMAND}`",
         check=lambda _, manifest: [manifest[name] for name in _fields(chosen)],
@@ -260,14 +260,14 @@ def read(chosen: Settings, root: Path | None = None) -> pd.DataFrame:
     for name, wanted in _fields(chosen).items():
         if found[name] != wanted:
             raise StaleRunError(
-                f"The record of {_NAME} is stale: it has {name} {found[name]}, today's is {wanted};"
-                f" record it anew with `{COMMAND}`."
+                f"The record of {_NAME} is stale: it has {name} {found[name]}, but the current"
+                f" value is {wanted}; record it again with `{COMMAND}`."
             )
     return table
 
 
 def _fields(chosen: Settings) -> dict[str, str | int | list[int]]:
-    """Return what decides the numbers, as JSON has it."""
+    """Return the fields that determine the numbers, as JSON values."""
     return {
         "id": chosen.experiment.id,
         "steps": list(chosen.steps),

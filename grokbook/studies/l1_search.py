@@ -1,10 +1,10 @@
 """The search for the ℓ₁ controls' coefficient, itself recorded and reported.
 
-Corollary 3.4 speaks of ℓ₁ decay, the paper trains no network with it. How strong it should be is
-ours to choose. The rule, fixed before any of these runs was made: train each task's quick preset
-with each coefficient of the grid, on a seed that no result uses; take the coefficient that groks
-first, or, if none does, the one with the highest final test accuracy. On MNIST the quick preset has
-five times the paper's decay over a fifth of its steps, so the paper preset takes a fifth of it.
+Corollary 3.4 is about ℓ₁ decay, but the paper trains no network with it, so we had to choose its
+strength. We fixed the rule before any of these runs: train each task's quick preset with each
+coefficient of the grid, on a seed that no result uses; take the coefficient that groks first, or,
+if none does, the one with the highest final test accuracy. On MNIST the quick preset has five times
+the paper's decay over a fifth of its steps, so the paper preset takes a fifth of it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ GRIDS = {
     "modadd-standard": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
 }
 """Coefficients tried, by experiment, for the quick presets. That of modulo addition first ended at
-0.1, where its best lay without having grokked; it was then widened upwards."""
+0.1, its best, which had not grokked; we then widened it upwards."""
 
 
 def runs() -> dict[tuple[str, float], tuple[RunKey, Experiment]]:
-    """Return where each run of the search is kept and what it trains, by task and coefficient."""
+    """Return the key and the experiment of each run of the search, by task and coefficient."""
     found = {}
     for name, grid in GRIDS.items():
         task, base = task_of(name).key, experiment(name, "quick", SEED)
@@ -45,7 +45,7 @@ def runs() -> dict[tuple[str, float], tuple[RunKey, Experiment]]:
 
 
 def table(root: Path | None = None) -> pd.DataFrame:
-    """Return what the search found.
+    """Return the results of the search.
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ def table(root: Path | None = None) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by ``task`` and ``coefficient``: ``grokked`` (the step, NaN if not within the run),
-        ``final_test_accuracy``, and ``chosen``, True once a task by the rule at the top.
+        ``final_test_accuracy``, and ``chosen``, True for one coefficient per task by the rule at
+        the top.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Study of laws: which laws of a group standard training obeys, and from which step on.
+"""Study of laws: the laws of a group that standard training obeys, and from which step.
 
 Rules are in ``rules/laws.toml``.
 """
@@ -22,11 +22,11 @@ LAWS = {
     "commutativity": "abelian_accuracy_all",
     "test_accuracy": "test_accuracy",
 }
-"""Columns of a log by what is asked of them."""
+"""Columns of a log by the law that they measure."""
 
 
 def recipe(arm: str, seed: int) -> Experiment:
-    """Return what a run trains: the workhorse, with the laws measured."""
+    """Return the experiment of a run: the workhorse, with the laws measured."""
     base = workhorse(STUDY.rules["setting"], seed, limit=STUDY.limit(arm))
     return replace(base, measurements=Measurements(("accuracy", "norms", "commutativity", "laws")))
 
@@ -39,8 +39,8 @@ def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int
     Returns
     -------
     dict
-        As there; besides ``stays_<law>``, the first logged step from which a law stays at the
-        rules' level until the run ends, NaN where none does.
+        As there, with ``stays_<law>``, the first logged step from which a law stays at the rules'
+        level until the run ends, or NaN.
     """
     run, reached = watched(recipe, column, level, limit, tail)
     log = run.log.assign(seed=recipe.seed)
@@ -56,7 +56,7 @@ STUDY: Study = Study("laws", lambda _: seed_by_seed(STUDY.rules, recipe), run_on
 
 
 def times_of_grokking(table: pd.DataFrame) -> pd.DataFrame:
-    """Return when each law comes to stay, as a multiple of the step from which test accuracy does.
+    """Return when each law is learned for good, relative to the same step of test accuracy.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
-"""League of ways to grok sooner: each is tuned as long as plain AdamW is, then runs on other seeds.
+"""League of ways to grok sooner: each is tuned as long as AdamW, then runs on other seeds.
 
 Rules are in ``rules/league.toml``. In the table an arm is a method's name for the tuned runs;
 "adamw as published" for those at the published settings; "adamw, lr 0.001, weight_decay 1" for one
-configuration of the tuning; "adamw at p = 113" and "adamw on division" for what confirms. What
-rests on an outcome is planned once it is there: the methods with a strength of their own are tuned
-at AdamW's best learning rate and decay, the best of a method's twelve stands for it, and the best
-four methods confirm.
+configuration of the tuning; "adamw at p = 113" and "adamw on division" for confirmation. Runs that
+depend on an outcome are planned once it is known: methods with an own strength are tuned at AdamW's
+best learning rate and decay, the best of its twelve configurations represents a method, and the
+best four methods are confirmed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Config = dict[str, float]
 """Settings of a method by name, such as ``{"lr": 1e-3, "weight_decay": 1.0}``."""
 
 AT_ADAMWS_BEST = ("perturbed", "abelian", "grokalign", "grokfast-ema", "grokfast-ma", "muon")
-"""Methods whose grid leaves a learning rate to AdamW's best."""
+"""Methods whose grid takes a learning rate from AdamW's best."""
 
 
 def recipe(
@@ -48,7 +48,7 @@ def recipe(
     task: str = "",
     limit: int | None = None,
 ) -> Experiment:
-    """Return what a run of a method trains.
+    """Return the experiment of a run of a method.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ def recipe(
     seed : int
         Of split, initial weights and noise.
     config : mapping
-        Its settings: ``lr`` and ``weight_decay``, and those of its own in the rules' grid.
+        Its settings: ``lr`` and ``weight_decay``, and the method's own in the rules' grid.
     task : str
         "" for the workhorse, else one of the rules' ``confirm.tasks``.
     limit : int, optional
-        Steps; the study's, or what the rules give a task that confirms, if not given.
+        Steps; by default those of the study, or those of the rules for a confirming task.
     """
     rules = STUDY.rules
     setting = rules["setting"] | (rules["confirm"] if task == "at p = 113" else {})
@@ -110,7 +110,7 @@ def recipe(
 
 
 def grid(method: str, adamws_best: Config | None) -> list[Config] | None:
-    """Return the twelve configurations of a method, None while AdamW's best is not known.
+    """Return the twelve configurations of a method; None while AdamW's best is unknown.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def grid(method: str, adamws_best: Config | None) -> list[Config] | None:
 
 
 def _points(values: Any) -> list[float]:
-    """Return the points of an axis: a list, or so many at equal ratios."""
+    """Return the points of an axis: a list, or a number of points at equal ratios."""
     if isinstance(values, list):
         return values
     ends = np.geomspace(values["from"], values["to"], values["points"])
@@ -150,7 +150,7 @@ def label(method: str, config: Config) -> str:
 
 
 def plan(table: pd.DataFrame) -> list[Planned]:
-    """Return what is wanted by now: the tuning, then what rests on it, in the rules' order."""
+    """Return the runs planned so far: the tuning, then what depends on it, in the rules' order."""
     rules, methods = STUDY.rules, list(STUDY.rules["arms"])
     wanted, tuned = [], {}
     adamws_best = best("adamw", grid("adamw", None), table)
@@ -197,16 +197,16 @@ def plan(table: pd.DataFrame) -> list[Planned]:
 
 
 def tuning(method: str, configs: list[Config], table: pd.DataFrame) -> list[Planned]:
-    """Return the runs of a method's tuning that are wanted by now.
+    """Return the runs of a method's tuning that are planned so far.
 
     Parameters
     ----------
     method : str
         An arm of the rules.
     configs : list of dict
-        Its twelve configurations, none while they are not known.
+        Its twelve configurations; none while they are unknown.
     table : pandas.DataFrame
-        The study's, so far.
+        Table of the study so far.
     """
     limit = STUDY.rules["tuning"]["limit"]
     first, *others = STUDY.rules["setting"]["tuning_seeds"]
@@ -222,7 +222,7 @@ def tuning(method: str, configs: list[Config], table: pd.DataFrame) -> list[Plan
 
 
 def best(method: str, configs: list[Config] | None, table: pd.DataFrame) -> Config | None:
-    """Return the configuration that the rules choose, None while its tuning is not over."""
+    """Return the configuration that the rules choose; None until its tuning is complete."""
     further = _going_on(method, configs or [], table)
     seeds = STUDY.rules["setting"]["tuning_seeds"]
     scores = [_score(method, config, seeds, table) for config in further]
@@ -230,7 +230,7 @@ def best(method: str, configs: list[Config] | None, table: pd.DataFrame) -> Conf
 
 
 def _going_on(method: str, configs: list[Config], table: pd.DataFrame) -> list[Config]:
-    """Return the best few by the first seed of the tuning; none while it has not run them all."""
+    """Return the best few by the first seed of the tuning; none until it has run all of them."""
     first = STUDY.rules["setting"]["tuning_seeds"][:1]
     scores = [_score(method, config, first, table) for config in configs]
     if not scores or np.isnan(scores).any():
@@ -240,9 +240,9 @@ def _going_on(method: str, configs: list[Config], table: pd.DataFrame) -> list[C
 
 
 def _score(method: str, config: Config, seeds: list[int], table: pd.DataFrame) -> float:
-    """Return the mean log first passage of one configuration, NaN while a seed is missing.
+    """Return the mean log first passage of one configuration; NaN until all seeds have run.
 
-    A run that is not there has that of the limit, and its distance to an accuracy of 1.
+    A run that does not grok counts as the log of the limit plus 1 minus its final accuracy.
     """
     runs = table[(table["arm"] == label(method, config)) & table["seed"].isin(seeds)]
     if len(runs) < len(seeds):
@@ -253,10 +253,10 @@ def _score(method: str, config: Config, seeds: list[int], table: pd.DataFrame) -
 
 
 def confirmed(table: pd.DataFrame, task: str) -> list[str]:
-    """Return AdamW and the best methods of the first seeds, once all have run on them; else none.
+    """Return AdamW and the best methods on the first seeds; none until all have run on them.
 
-    The best have the smallest restricted mean time. On division only methods count that take no law
-    for granted.
+    The best have the smallest restricted mean time. On division, only methods that assume no law
+    count.
     """
     rules = STUDY.rules
     seeds = rules["setting"]["seeds"][: rules["confirm"]["chosen_by"]]

@@ -1,4 +1,4 @@
-"""Study of the mechanism: does noise speed up grokking because it teaches the commutative law.
+"""Study of the mechanism: whether noise speeds up grokking by teaching the commutative law.
 
 Rules: ``rules/mechanism.toml``. The law is taught (noise, a regulariser, labelled mirror images),
 built into the network, or absent from the task.
@@ -21,7 +21,7 @@ from grokbook.tasks.subtraction import ModularSubtraction
 
 
 def recipe(arm: str, seed: int, lambda_2: float = 0.0) -> Experiment:
-    """Return what a run of an arm trains; ``lambda_2`` is the strength of its noise, if any."""
+    """Return the experiment of a run of an arm; ``lambda_2`` is the strength of any noise."""
     rules = STUDY.rules["setting"]
     base = workhorse(rules, seed, limit=STUDY.limit(arm))
     if arm.startswith("sub"):

@@ -1,4 +1,4 @@
-"""Study of noise: constant strength beside the paper's rule, which follows training accuracy.
+"""Study of noise: constant strength against the paper's rule, which follows training accuracy.
 
 Rules are in ``rules/noise.toml``. The paper's rule is the arm ``add-free-noise`` of the study of
 the mechanism.
@@ -15,7 +15,7 @@ from grokbook.studies.workhorse import workhorse
 
 
 def recipe(arm: str, seed: int) -> Experiment:
-    """Return what a run trains: the workhorse under noise of constant strength."""
+    """Return the experiment of a run: the workhorse under noise of constant strength."""
     setting = STUDY.rules["setting"]
     base = workhorse(setting, seed, limit=STUDY.limit(arm))
     return replace(base, strategy=Perturbed(lambda_1=0.0, lambda_2=setting["lambda_2"]))

@@ -1,7 +1,7 @@
 """Study of the norm: whether its fall is sufficient for grokking, and whether it is necessary.
 
-Rules are in ``rules/norm.toml``. Random labels cannot be generalised from, whatever the norm does;
-a clamped norm cannot fall.
+Rules are in ``rules/norm.toml``. No network can generalise from random labels, whatever its norm
+does; a clamped norm cannot fall.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from grokbook.tasks.random_labels import RandomLabels
 
 
 def recipe(arm: str, seed: int, coefficient: float = 0.0) -> Experiment:
-    """Return what a run of an arm trains; ``coefficient`` is that of ℓ₁ decay."""
+    """Return the experiment of a run of an arm; ``coefficient`` is that of ℓ₁ decay."""
     base = workhorse(STUDY.rules["setting"], seed, limit=STUDY.limit(arm))
     assert isinstance(base.optimizer, AdamW)
     if arm == "random-labels":
-        # The commutative law has no meaning here, and its columns would be of no use.
+        # The commutative law has no meaning here, and its columns would be useless.
         return replace(base, dataset=RandomLabels(base.dataset, seed))  # type: ignore[arg-type]
     if arm == "decay":
         return base
@@ -43,7 +43,7 @@ def initial_norm(recipe: Experiment) -> float:
 
 
 def plan(table: pd.DataFrame) -> list[Planned]:
-    """Return the search for the ℓ₁ coefficient, every arm, and, once it is over, the arm ℓ₁."""
+    """Return the search for the ℓ₁ coefficient, every arm, and, after the search, the arm ℓ₁."""
     rules = STUDY.rules
     search, seeds = rules["search"], rules["setting"]["seeds"]
     wanted = [
@@ -64,7 +64,7 @@ def plan(table: pd.DataFrame) -> list[Planned]:
 
 
 def best_coefficient(table: pd.DataFrame) -> float | None:
-    """Return the ℓ₁ coefficient that the rules choose, None while the search is not over."""
+    """Return the ℓ₁ coefficient that the rules choose; None until the search is complete."""
     search = STUDY.rules["search"]
     arms = {f"l1 at {value:g}": value for value in search["coefficients"]}
     best = soonest(table, list(arms), search["seeds"], STUDY.limit("l1"))

@@ -1,7 +1,7 @@
-"""The table of what the paper leaves open: what is chosen here, and what another choice would do.
+"""The table of choices that the paper leaves open: ours, and the effect of others.
 
-The choices that change training are arms of the study ``choices``; each of the others says where it
-is answered. The statements that a choice could change are named by id and not computed.
+The choices that change training are arms of the study ``choices``; each of the others names the
+place of its answer. The statements that a choice could change are listed by id and not recomputed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Effect = Literal["sooner", "later", "makes no difference", "undecided"]
 BASES = {
     "standard": "standard training", "perturbed": "perturbed training", "abelian": "abelian degrok",
 }  # fmt: skip
-"""What the arms without a change train, in words."""
+"""The trainings of the arms without a change, in words."""
 
 _EVERY = ("C1.modadd.delay", "C9.modadd.grokked", "C12.modadd.grokked")
 _NOISE = ("C9.modadd.grokked", "C18.modadd.fits", "C18.modadd.sooner")
@@ -31,10 +31,10 @@ _LAW = ("C12.modadd.grokked", "C12.modadd.half", "C20.modadd.labels")
 
 
 class Choice(NamedTuple):
-    """What the paper leaves open.
+    """A choice that the paper leaves open.
 
-    ``arms`` are those of the study by their short words; a choice without any says in ``answered``
-    where it is answered. ``statements`` are ids of those it could change.
+    ``arms`` are those of the study by their short words; a choice without arms gives the place of
+    its answer in ``answered``. ``statements`` are the ids of those it could change.
     """
 
     words: str
@@ -45,7 +45,7 @@ class Choice(NamedTuple):
 
 
 def open_choices() -> tuple[Choice, ...]:
-    """Return every choice; what is chosen is read from the paper's experiments."""
+    """Return every choice; our value is read from the paper's experiments."""
     modadd, mnist = experiment("modadd-standard"), experiment("mnist-standard")
     perturbed, abelian = (
         experiment(f"modadd-{name}").strategy for name in ("perturbed", "abelian")
@@ -159,7 +159,7 @@ def open_choices() -> tuple[Choice, ...]:
 
 
 def recorded(root: Path | None = None) -> pd.DataFrame:
-    """Return the study's table, one without rows where nothing is recorded.
+    """Return the study's table, without rows if nothing is recorded.
 
     Raises
     ------
@@ -174,18 +174,18 @@ def recorded(root: Path | None = None) -> pd.DataFrame:
 
 
 def effects(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what each choice does to the step of grokking, a row an arm that can be compared.
+    """Return the effect of each choice on the step of grokking, one row per comparable arm.
 
     Parameters
     ----------
     table : DataFrame
-        The study's, or a part of it.
+        Table of the study, or a part of it.
 
     Returns
     -------
     DataFrame
         Indexed by ``choice``, the arm's short words: ``base`` in words, ``ratio``, ``low``,
-        ``high`` (95 %), ``runs`` of arm and base, ``censored`` of them, and ``effect``.
+        ``high`` (95 %), ``runs`` of arm and base, the number ``censored`` of them, and ``effect``.
     """
     found = ratios(table, _pairs())
     margin = float(study_rules("choices")["statistic"]["margin"])
@@ -218,7 +218,7 @@ def missing(found: pd.DataFrame) -> list[str]:
 
 
 def choice_table(found: pd.DataFrame) -> pd.DataFrame:
-    """Return every choice with what is chosen here, what it is tested against, and the answer.
+    """Return every choice with our value, the alternatives tested, and the answer.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ def choice_table(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def told(found: pd.DataFrame) -> str:
-    """Return a sentence an arm as a list in Markdown, and which arms are still to be recorded.
+    """Return a Markdown list with a sentence per arm, and the arms still to be recorded.
 
     Parameters
     ----------
@@ -269,7 +269,7 @@ def _pairs() -> dict[str, tuple[str, str]]:
 
 
 def _begun(words: str) -> str:
-    """Return words with a capital at their start, but for a symbol: σ is not Σ."""
+    """Return words with a capital at their start, except for a symbol: σ is not Σ."""
     return words if words[0] == "σ" else words[0].upper() + words[1:]
 
 

@@ -1,8 +1,8 @@
-"""Study of prediction: which early signal tells a network that will grok from one that will not.
+"""Study of prediction: which early signals separate networks that will grok from others.
 
 Rules are in ``rules/prediction.toml``. Each setting is trained with true labels and, from the same
-split and initial weights, with random ones, so that a signal that only tells the setting is worth
-no more than chance. How the rows are scored says :mod:`grokbook.analysis.prediction`.
+split and initial weights, with random ones, so a signal that only identifies the setting does no
+better than chance. :mod:`grokbook.analysis.prediction` scores the rows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TRAIN_100 = "train_100"
 
 
 def recipe(arm: str, seed: int) -> Experiment:
-    """Return what a run of an arm trains."""
+    """Return the experiment of a run of an arm."""
     kind, _, name = arm.partition("-")
     settings = STUDY.rules["recipes"][arm if kind == "few" else name]
     base = workhorse(
@@ -56,7 +56,7 @@ def plan(table: pd.DataFrame) -> list[Planned]:
 
 
 def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int) -> dict[str, Any]:
-    """Train one run, its first steps looked at closely, and return its row.
+    """Train one run with close measurements of its first steps, and return its row.
 
     The arguments are those of :func:`grokbook.studies.study.run_one`. On random labels a run ends
     at the rules' ``random_labels_after`` steps after the last moment.
@@ -64,9 +64,9 @@ def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int
     Returns
     -------
     dict
-        As there; ``train_100`` is the very step. Besides, ``<signal>_at_<moment>`` for each signal
-        and moment, NaN where it did not come; ``look_step`` and ``look_<signal>``, lists, what
-        was measured early; ``early_loss``, a list, the training loss of each step from 0 on.
+        As there, but ``train_100`` is the exact step. Also ``<signal>_at_<moment>`` for each signal
+        and moment, NaN if it was not reached; ``look_step`` and ``look_<signal>``, lists of the
+        early measurements; ``early_loss``, a list of the training loss of each step from 0 on.
     """
     reached: list[float] = []
 
@@ -96,7 +96,7 @@ class _Early:
     learned: float = math.nan
 
     def follow(self, limit: int) -> None:
-        """Step, and look where it is due, while moments are to come."""
+        """Take steps, and measure when it is due, until the last moment."""
         seed = self.trainer.seeds[0]
         split, model, loss = seed.split, seed.model, criterion(seed.experiment.loss)
         assert isinstance(model, Transformer)

@@ -1,7 +1,7 @@
-"""The study of prediction as its chapter shows it: tables in words, and sentences of numbers.
+"""The tables and sentences of the chapter on the study of prediction.
 
 Scores are those of :func:`grokbook.analysis.prediction.scores` on the ten main arms; each table
-stands on whatever runs are recorded.
+uses all recorded runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TWINS = ("mid", "ed")
 """The signals that are compared with those of the twins."""
 
 SAID = SHORT | PAPER
-"""The signals as sentences name them."""
+"""Names of the signals in sentences."""
 
 
 def main_scores(table: pd.DataFrame) -> pd.DataFrame:
@@ -30,13 +30,13 @@ def main_scores(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        The study's.
+        Table of the study.
     """
     return scores(main_arms(table), study_rules("prediction"))
 
 
 def runs_by_arm(table: pd.DataFrame) -> pd.DataFrame:
-    """Return how many runs of each arm are of each kind, with the rules' words for the arm."""
+    """Return the number of runs of each arm and kind, with the rules' words for the arm."""
     rules = study_rules("prediction")
     found = counts(table, rules).rename(columns={"random": "on random labels", "few": "few pairs"})
     words = pd.Series(rules["arms"]).str.replace(": ", ", ")
@@ -45,20 +45,20 @@ def runs_by_arm(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def four_moments(table: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
-    """Return by moment the paper's best signal and the best rival, and the lead.
+    """Return the paper's best signal, the best rival and the lead, by moment.
 
     Parameters
     ----------
     table : DataFrame
-        The study's.
+        Table of the study.
     scored : DataFrame
         As :func:`main_scores` returns it.
 
     Returns
     -------
     DataFrame
-        A row a moment, in words: the name, the AUROC and the false alarms at the rules' detection
-        of either, each with its 95 % interval, and the steps to grokking, median with its interval.
+        One row per moment, in words: the names, AUROCs and false alarms (at the rules' detection)
+        of both, with 95 % intervals, and the median of the steps to grokking with its interval.
     """
     rules = study_rules("prediction")
     leads = lead(main_arms(table), rules)
@@ -91,13 +91,13 @@ def by_moment(scored: pd.DataFrame, name: str, pattern: str = "{:.2f}") -> pd.Da
     name : str
         "auroc", "false_alarms" or another of its columns.
     pattern : str
-        How a number is written.
+        Format of a number.
 
     Returns
     -------
     DataFrame
-        A row a signal, the best at its best moment first and what is not ranked last; a column a
-        moment. With a 95 % interval where there is one.
+        One row per signal, in the order of their best moments, with unranked signals last; one
+        column per moment. Values have a 95 % interval if there is one.
     """
     ends = {"auroc": ("low", "high")}.get(name, (f"{name}_low", f"{name}_high"))
     rows: dict[str, dict[str, str]] = {}
@@ -115,8 +115,8 @@ def concordances(scored: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a signal, as :func:`by_moment`: its ``moment``, and the concordance over all pairs of
-        runs and over pairs within one arm, ½ by chance.
+        One row per signal, as :func:`by_moment`: its ``moment``, and the concordance over all pairs
+        of runs and over pairs within one arm, ½ by chance.
     """
     best = best_moments(scored)
     found = pd.DataFrame(
@@ -131,7 +131,7 @@ def concordances(scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def concordance_told(scored: pd.DataFrame) -> str:
-    """Say the concordances of the paper's signals, and the highest, in a sentence."""
+    """Return a sentence with the concordances of the paper's signals, and the highest."""
     best = best_moments(scored)
     best = best[best["ranked"]]
     told = []
@@ -168,12 +168,12 @@ def compared(rivals: pd.DataFrame) -> pd.DataFrame:
 
 
 def twins_left(table: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return what is left of MID and ED, or their steepest fall, a pair of twins a row.
+    """Return the shares left of MID and ED, or their steepest falls, one row per pair of twins.
 
     Parameters
     ----------
     table : DataFrame
-        The study's.
+        Table of the study.
     what : str
         "left" or "fall", see :func:`grokbook.analysis.twins.twins`.
     """
@@ -187,13 +187,13 @@ def twins_left(table: pd.DataFrame, what: str) -> pd.DataFrame:
 
 
 def twins_told(table: pd.DataFrame) -> str:
-    """Say in sentences how MID and ED fall with true and with random labels."""
+    """Return sentences on how MID and ED fall with true and with random labels."""
     found = twins(main_arms(table), study_rules("prediction"), TWINS)
     told = []
     for signal in TWINS:
         words = {}
         for what in ("left", "fall"):
-            # columns by their whole names: part of one is slow to find, and pandas says so
+            # select columns by full names: pandas warns that partial ones are slow
             both = found[[(signal, what, labels) for labels in LABELS.values()]].dropna()
             if not len(both):
                 return "No pair of twins has come to training accuracy 100 %."
@@ -217,15 +217,15 @@ def by_seed(table: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        The study's.
+        Table of the study.
     scored : DataFrame
         As :func:`main_scores` returns it.
 
     Returns
     -------
     DataFrame
-        A row a seed; a column for each of the paper's signals and for the best rival. NaN where a
-        seed lacks a run of either kind.
+        One row per seed; a column for each of the paper's signals and for the best rival. NaN where
+        a seed lacks a run of either kind.
     """
     main, best = main_arms(table), best_moments(scored)
     chosen = [*best[best["paper"]].to_dict("records")]
@@ -244,7 +244,7 @@ def by_seed(table: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def dependence_told(table: pd.DataFrame, scored: pd.DataFrame) -> str:
-    """Say how many seeds the held-out runs share, and the range of the AUROC within a seed."""
+    """Return a sentence on the held-out seeds, and the range of the AUROC within a seed."""
     main = main_arms(table)
     held_out = study_rules("prediction")["statistic"]["held_out_seeds"]
     runs = main[main["seed"].isin(held_out)]
@@ -258,7 +258,7 @@ def dependence_told(table: pd.DataFrame, scored: pd.DataFrame) -> str:
 
 
 def late_told(table: pd.DataFrame) -> str:
-    """Say how many runs come to training accuracy 100 % after the steps looked at densely."""
+    """Return a sentence on runs that reach training accuracy 100 % after the dense measurements."""
     main, until = main_arms(table), study_rules("prediction")["measurement"]["dense_until"]
     late, never = (main["train_100"] > until).sum(), main["train_100"].isna().sum()
     return (
@@ -268,7 +268,7 @@ def late_told(table: pd.DataFrame) -> str:
 
 
 def few_told(table: pd.DataFrame) -> str:
-    """Say what became of the arms on few pairs, or that they are not recorded yet."""
+    """Return a sentence on the arms on few pairs, or that they are not recorded yet."""
     arms = [arm for arm in study_rules("prediction")["arms"] if arm.startswith("few-")]
     there = [arm for arm in arms if (table["arm"] == arm).any()]
     words = []
@@ -287,7 +287,7 @@ def few_told(table: pd.DataFrame) -> str:
 def against_few(table: pd.DataFrame) -> pd.DataFrame:
     """Return the AUROC of every signal against runs on few pairs that do not grok, by moment.
 
-    Empty while none is recorded. A run on few pairs that groks counts on neither side.
+    Empty until one is recorded. A run on few pairs that groks counts on neither side.
     """
     apart = table[~(table["arm"].str.startswith("few-") & table["endpoint"].notna())]
     if len(apart) == len(main_arms(apart)):
@@ -297,7 +297,7 @@ def against_few(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def spanned(row: dict[Any, Any], name: str, low: str, high: str, pattern: str = "{:.2f}") -> str:
-    """Write a number with its interval; without one where it is not known, or nothing at all.
+    """Return a number with its interval, without one if unknown, or nothing.
 
     >>> spanned({"auroc": 0.912, "low": 0.8, "high": 1.0}, "auroc", "low", "high")
     '0.91 (0.80 to 1.00)'
@@ -318,7 +318,7 @@ def _named(row: dict[Any, Any]) -> str:
 
 
 def _area(runs: pd.DataFrame, kind: pd.Series, row: dict[Any, Any]) -> float:
-    """Return the share of pairs of runs that a score orders rightly, ties counted half."""
+    """Return the share of pairs of runs that a score orders correctly, ties counted half."""
     value = row["direction"] * runs[f"{row['signal']}_at_{row['moment']}"]
     grok, random = (
         value[kind[runs.index] == name].dropna().to_numpy() for name in ("will grok", "random")

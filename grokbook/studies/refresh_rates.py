@@ -49,8 +49,8 @@ def refresh_rates(seed: int = 0, preset: str = "quick") -> list[Refreshed]:
     Returns
     -------
     list
-        Both experiments of ``PERTURBED`` at every rate of ``REFRESH``. Of the metrics they log the
-        accuracies and norms alone.
+        Both experiments of ``PERTURBED`` at every rate of ``REFRESH``. They log only accuracies and
+        norms.
     """
     recipes = []
     for name in PERTURBED:
@@ -64,7 +64,7 @@ def refresh_rates(seed: int = 0, preset: str = "quick") -> list[Refreshed]:
 
 
 def runs(seeds: Sequence[int] = (0,)) -> list[tuple[RunKey, Experiment]]:
-    """Return where each run of :func:`refresh_rates` is kept and what it trains."""
+    """Return the key and the experiment of each run of :func:`refresh_rates`."""
     return [
         (custom_key(name, "quick", recipe), recipe)
         for seed in seeds
@@ -75,15 +75,15 @@ def runs(seeds: Sequence[int] = (0,)) -> list[tuple[RunKey, Experiment]]:
 def load_refresh_rates(
     seeds: Sequence[int] = (0,), preset: str = "paper", root: Path | None = None
 ) -> pd.DataFrame:
-    """Return when networks grok under perturbed training, by how often σ is updated.
+    """Return the step of grokking under perturbed training, by how often σ is updated.
 
     Parameters
     ----------
     seeds
         Which.
     preset
-        For ``paper`` the recorded runs, which are of the preset ``quick``, are read; for all others
-        small ones are trained on the spot and not kept.
+        ``paper`` reads the recorded runs, which are of the preset ``quick``; all others train small
+        ones on the spot and do not store them.
     root
         The store's folder; by default :func:`grokbook.store.records.default_root`, then the
         checkout's.
@@ -91,8 +91,8 @@ def load_refresh_rates(
     Returns
     -------
     DataFrame
-        One row a run: ``experiment``, ``refresh``, ``seed``, ``train_100``, ``test_50`` and
-        ``grokked`` (steps, NaN where they do not come: see
+        One row per run: ``experiment``, ``refresh``, ``seed``, ``train_100``, ``test_50`` and
+        ``grokked`` (steps, NaN if not reached: see
         :func:`grokbook.analysis.moments.moments`, and the task's ``grokked``) and
         ``test_accuracy`` at the end.
 
@@ -103,7 +103,7 @@ def load_refresh_rates(
     RunError
         If a run is missing, damaged or stale.
     """
-    experiment("mnist-perturbed", preset)  # refuses an unknown preset in its own words
+    experiment("mnist-perturbed", preset)  # raises its own error for an unknown preset
     recorded = preset == "paper"
     rows = []
     for seed in seeds:
@@ -135,7 +135,7 @@ def _recorded(name: str, recipe: Experiment, root: Path | None) -> Run:
     run = store.load(key)
     if run.manifest["id"] != recipe.id:
         raise StaleRunError(
-            f"The record of {key} is stale: it has experiment id {run.manifest['id']}, today's is"
-            f" {recipe.id}; remove it and record it anew with `{COMMAND}`."
+            f"The record of {key} is stale: it has experiment id {run.manifest['id']}, but"
+            f" the current one is {recipe.id}; remove it and record it again with `{COMMAND}`."
         )
     return run

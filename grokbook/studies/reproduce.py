@@ -1,4 +1,4 @@
-"""Record everything the book shows: every run of it, in parallel, resumable, with the time left."""
+"""Record everything the book shows, in parallel and resumable, with the time left."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from grokbook.studies import image_geometry, information_settings, l1_search, re
 
 SEEDS = tuple(range(10))
 CONTROL_SEEDS = 6
-"""The first so many of the seeds are recorded for the controls too."""
+"""Number of the first seeds that the controls also use."""
 
 
 def everything(
     preset: str = "paper", seeds: Sequence[int] = SEEDS
 ) -> list[tuple[RunKey, Experiment]]:
-    """Return where every run of the book is kept and what it trains, seed after seed.
+    """Return the key and the experiment of every run of the book, seed after seed.
 
     Parameters
     ----------
     preset
-        Of the paper's experiments and the controls; the search for the ℓ₁ coefficient and the
-        ablations have their own.
+        Preset of the paper's experiments and the controls; the search for the ℓ₁ coefficient and
+        the ablations have fixed presets.
     seeds
         Seeds of the paper's experiments, the first ``CONTROL_SEEDS`` of them for the controls.
     """
@@ -53,9 +53,9 @@ def record_missing(
     scheduler: str = "",
     together: bool | None = None,
 ) -> Iterator[str]:
-    """Record the runs that are not there yet, and say after each how long the rest will take.
+    """Record the missing runs, and yield a line with the time left after each.
 
-    A run that was cut off goes on from its checkpoint.
+    An interrupted run resumes from its checkpoint.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def record_missing(
 
 
 def record_missing_tables(root: Path | None = None) -> Iterator[str]:
-    """Record the book's tables that are missing, damaged or stale, and name each before.
+    """Record the book's missing, damaged or stale tables, and yield a line before each.
 
     They are those of :mod:`grokbook.studies.image_geometry` and
     :func:`grokbook.studies.information_settings.information_settings`.
@@ -126,19 +126,19 @@ def record_missing_tables(root: Path | None = None) -> Iterator[str]:
 
 
 def recorded_table(preset: str = "paper", root: Path | None = None) -> pd.DataFrame:
-    """Say how long the recorded runs took, when and on what they were made, by which code.
+    """Return the times, dates, machines and code of the recorded runs.
 
     Parameters
     ----------
     preset
-        Which runs; those of ``custom`` are the searches and ablations.
+        Preset of the runs; those of ``custom`` are the searches and ablations.
     root
         The run store's folder.
 
     Returns
     -------
     DataFrame
-        Text, one row an experiment: ``seeds``, ``steps``, ``minutes`` a run (median),
+        Text, one row per experiment: ``seeds``, ``steps``, ``minutes`` per run (median),
         ``recorded`` (days, first to last), ``processor``, ``device``, ``torch``, and ``commits`` of
         this repository, with "(changed)" where the code differed from the commit.
     """
@@ -179,7 +179,7 @@ _DONE = ("finished", "diverged")
 
 
 def say_time(seconds: float) -> str:
-    """Write a duration for a progress line.
+    """Return a duration in words for a progress line.
 
     >>> say_time(5), say_time(200), say_time(3 * 3600 + 240)
     ('1 min', '3 min', '3 h 4 min')

@@ -1,8 +1,7 @@
-"""What the studies of mechanism and norm answer, by the rules fixed before their first run.
+"""Answers of the studies of mechanism and norm, by the rules fixed before their first run.
 
-Each answer is "yes", "no" or "undecided", with the numbers it rests on in one sentence. Where runs
-are missing it is undecided, and says how many there are. Where no run could contradict a yes, it is
-"untested".
+Each answer is "yes", "no" or "undecided", with its numbers in one sentence. If runs are missing, it
+is undecided and says how many there are. Where no run could contradict a yes, it is "untested".
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ WAYS = {
 
 
 class Answer(NamedTuple):
-    """What a study answers to one question, and why."""
+    """The answer of a study to one question, and its reason."""
 
     outcome: Outcome
     words: str
@@ -61,14 +60,14 @@ def ratios(table: pd.DataFrame, pairs: dict[str, tuple[str, str]]) -> pd.DataFra
     table : DataFrame
         A study's.
     pairs : dict
-        Arms by name, the first over the second; pairs of which fewer than six seeds are recorded
-        are left out.
+        Arms by name, the first over the second; pairs with fewer than six recorded seeds are left
+        out.
 
     Returns
     -------
     DataFrame
         Indexed by ``comparison``; ``ratio``, ``low``, ``high`` (95 %), ``seeds``, and ``censored``,
-        runs that did not get there.
+        the number of runs that did not get there.
     """
     rows = []
     for name, arms in pairs.items():
@@ -94,7 +93,7 @@ def ways(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def told(found: pd.DataFrame) -> str:
-    """Return a sentence a comparison as a list in Markdown.
+    """Return a Markdown list with one sentence per comparison.
 
     Parameters
     ----------
@@ -118,7 +117,7 @@ def _effect(low: float, high: float) -> Effect:
 def mediated(table: pd.DataFrame) -> Interval | None:
     """Return the share of the noise's effect that the law mediates, 1 − β(built in) / β(free).
 
-    None where the interval of exp(β(free)) holds 1, or runs are missing.
+    None if the interval of exp(β(free)) contains 1, or runs are missing.
     """
     free, built = list(NOISE.values())[:2]
     if len(_common(table, (*free, *built))) < FEWEST:
@@ -134,7 +133,7 @@ def mediated(table: pd.DataFrame) -> Interval | None:
 
 
 def speeds_up(table: pd.DataFrame) -> Answer:
-    """Answer whether noise speeds up grokking where the law is to be learned."""
+    """Answer whether noise speeds up grokking if the network has to learn the law."""
     return _sooner(table, ratios(table, NOISE))
 
 
@@ -224,7 +223,7 @@ def necessary(table: pd.DataFrame) -> Answer:
 
 
 def without_decay(table: pd.DataFrame) -> list[str]:
-    """Return the arms without decay of which six runs or more are recorded, as the rules list."""
+    """Return the arms without decay that have six or more recorded runs, in the rules' order."""
     arms = [each for each in study_rules("norm")["arms"] if each.startswith(("clamp", "no-"))]
     return [arm for arm in arms if len(_common(table, (arm,))) >= FEWEST]
 
@@ -246,9 +245,9 @@ def held(table: pd.DataFrame) -> dict[str, str]:
 def exponent(table: pd.DataFrame) -> tuple[Interval, float]:
     """Return κ of T ∝ exp(κ ρ) over the clamped radii, and the factor to ρ's published unit.
 
-    Here ρ is a multiple of the initial norm. Where it is one of the norm at which networks with
-    decay grok, κ is to be multiplied by the second number, the median of that norm over the
-    median of the initial one.
+    Here ρ is a multiple of the initial norm. In the published unit it is a multiple of the norm at
+    which networks with decay grok; for that unit multiply κ by the second number, the median of
+    that norm over the median of the initial one.
 
     Raises
     ------
@@ -296,7 +295,7 @@ def decays(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def strength(table: pd.DataFrame) -> float:
-    """Return the λ₂ that the search of the mechanism's study chose for every arm with noise."""
+    """Return the λ₂ of every arm with noise, chosen by the search of the study of the mechanism."""
     rules = study_rules("mechanism")
     values = {f"noise at {each:g}": float(each) for each in rules["search"]["lambda_2"]}
     limit = int(rules["setting"]["limit"])
@@ -307,14 +306,14 @@ def strength(table: pd.DataFrame) -> float:
 
 
 def search_table(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
-    """Return a search's steps to the endpoint, a row a value and a column a seed; NaN if censored.
+    """Return a search's steps to the endpoint by value and seed; NaN if censored.
 
     Parameters
     ----------
     table : DataFrame
         A study's.
     prefix : str
-        What the names of the search's arms begin with, as in "noise at ".
+        Prefix of the names of the search's arms, such as "noise at ".
     """
     rows = table[table["arm"].str.startswith(prefix)]
     found = rows.assign(value=rows["arm"].str.removeprefix(prefix).astype(float)).pivot(
@@ -324,14 +323,14 @@ def search_table(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
 
 
 def final_medians(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Return medians over the seeds of columns at the end of the runs, a row an arm of the rules.
+    """Return final medians of columns over the seeds, one row per arm of the rules.
 
     Parameters
     ----------
     table : DataFrame
         A study's.
     columns
-        Of the runs' logs.
+        Columns of the runs' logs.
     """
     arms = [arm for arm in table["arm"].drop_duplicates() if " at " not in arm]
     found = table.groupby("arm")[[f"final_{name}" for name in columns]].median().loc[arms]
@@ -339,7 +338,7 @@ def final_medians(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def unrecorded(table: pd.DataFrame, study: str) -> str:
-    """Say in words which arms of a study have fewer runs than its rules ask for.
+    """Return in words the arms of a study with fewer runs than its rules require.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""What the league answers, by the rules fixed before its first run.
+"""Answers of the league, by the rules fixed before its first run.
 
-A method is compared with AdamW that was tuned as long. Where fewer seeds are recorded than an
-interval needs, an answer is undecided, and says how many there are.
+Each method is compared with AdamW tuned for as long. If there are too few recorded seeds for an
+interval, an answer is undecided and says how many there are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from grokbook.studies.tables import study_rules
 
 
 def any_sooner(table: pd.DataFrame) -> Answer:
-    """Answer whether any way to grok sooner beats AdamW that was tuned as long."""
+    """Answer whether any way to grok sooner beats AdamW tuned for as long."""
     found = _tuned(table)
     if found is None:
         return _missing(table)
@@ -40,9 +40,9 @@ def any_sooner(table: pd.DataFrame) -> Answer:
 
 
 def paper_sooner(table: pd.DataFrame) -> Answer:
-    """Answer whether the paper's two trainings do.
+    """Answer whether the paper's two trainings beat it.
 
-    "yes" where both are sooner, "in part" where one is, "no" where both are alike or later.
+    "yes" if both are sooner, "in part" if one is, "no" if both are alike or later.
     """
     found = _tuned(table)
     if found is None:
@@ -64,7 +64,7 @@ def answers(table: pd.DataFrame) -> dict[str, Answer]:
 
 
 def in_short(table: pd.DataFrame) -> str:
-    """Say the answers in plain words, as the chapter leads with them."""
+    """Return the answers in plain words, for the lead of the chapter."""
     found = _tuned(table)
     if found is None:
         return f"The league does not answer yet. {_missing(table).words}"
@@ -86,7 +86,7 @@ def in_short(table: pd.DataFrame) -> str:
 
 
 def tuning_told(table: pd.DataFrame) -> str:
-    """Say what tuning AdamW is worth, empty where its published settings lack seeds."""
+    """Return a sentence on the gain from tuning AdamW; empty without seeds to compare."""
     found = time_ratios(table, study_rules("league")).to_dict("index")
     untuned = found.get(published(BASE))
     if untuned is None:
@@ -97,7 +97,7 @@ def tuning_told(table: pd.DataFrame) -> str:
 
 
 def seeds_recorded(table: pd.DataFrame) -> int:
-    """Return on how many seeds every tuned method is recorded."""
+    """Return the number of seeds on which every tuned method is recorded."""
     return len(whole_seeds(table, study_rules("league")))
 
 
@@ -107,9 +107,9 @@ def tuned_and_usual(table: pd.DataFrame, usual: pd.DataFrame) -> tuple[float, fl
     Parameters
     ----------
     table, usual : DataFrame
-        Of this study, and of that of the mechanism, whose arm ``add-free`` trains the same networks
-        on the same splits, from the same weights. NaN where nothing is recorded; censored runs
-        count as the limit.
+        Tables of this study and of the study of the mechanism, whose arm ``add-free`` trains the
+        same networks on the same splits from the same weights. The medians are NaN if nothing is
+        recorded; censored runs count as the limit.
     """
     seeds = whole_seeds(table, study_rules("league"))
     own = by_seed(table).T.get(METHODS[BASE], pd.Series(dtype=float))
@@ -118,7 +118,7 @@ def tuned_and_usual(table: pd.DataFrame, usual: pd.DataFrame) -> tuple[float, fl
 
 
 def tuning_is_worth(table: pd.DataFrame, usual: pd.DataFrame) -> str:
-    """Say what tuning learning rate and decay gains, and whether any method gains as much.
+    """Return sentences on the gain from tuning AdamW, and whether any method gains as much.
 
     The arguments are those of :func:`tuned_and_usual`.
     """
@@ -141,8 +141,8 @@ def standings(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Indexed by ``method``: ``median`` steps; ``ratio`` of restricted means with its interval;
         ``rank`` with its interval; ``seconds``, the ratio of seconds with its interval;
-        ``as published``, the ratio of steps at the published settings; ``verdict``. Empty before
-        there are seeds enough.
+        ``as published``, the ratio of steps at the published settings; ``verdict``. Empty until
+        there are enough seeds.
     """
     rules = study_rules("league")
     found = time_ratios(table, rules).to_dict("index")
@@ -166,15 +166,15 @@ def standings(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def settings(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what the tuning chose for each method.
+    """Return the settings that the tuning chose for each method.
 
     Returns
     -------
     DataFrame
-        Indexed by ``method``: ``chosen`` settings, ``edge``, those of them that are the smallest or
-        the largest of their grid, so that a wider one might have done better, ``came``, the number
-        of runs of the tuning that came to the endpoint, ``accuracy`` at the end on the test seeds,
-        the median, and what it ``reads`` beyond the training pairs.
+        Indexed by ``method``: ``chosen`` settings, ``edge``, those at an end of their grid, where a
+        wider grid might have done better, ``came``, the number of tuning runs that reached the
+        endpoint, ``accuracy``, the median at the end on the test seeds, and what it ``reads``
+        beyond the training pairs.
     """
     rules, rows = study_rules("league"), []
     adamws_best = best(BASE, grid(BASE, None), table)
@@ -204,7 +204,7 @@ def settings(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def confirmed(table: pd.DataFrame, task: str) -> pd.DataFrame:
-    """Return the methods that confirm on a task, for a table.
+    """Return the methods confirmed on a task, for a table.
 
     Parameters
     ----------
@@ -225,14 +225,14 @@ def confirmed(table: pd.DataFrame, task: str) -> pd.DataFrame:
 
 
 def by_seed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the step of the endpoint of each tuned run, the limit where it did not come."""
+    """Return the step of the endpoint of each tuned run, or the limit if it has none."""
     rules = study_rules("league")
     times = restricted_times(table, list(rules["arms"]), rules["setting"]["limit"])
     return times.reindex(whole_seeds(table, rules)).rename(columns=METHODS).T.rename_axis("method")
 
 
 def unrecorded(table: pd.DataFrame) -> str:
-    """Say in words which arms have fewer runs than the rules ask for, those of the tuning aside."""
+    """Return in words the arms with fewer runs than the rules require, without the tuning."""
     rules = study_rules("league")
     wanted = {method: rules["setting"]["seeds"] for method in rules["arms"]}
     wanted |= {published(method): rules["setting"]["published_seeds"] for method in rules["arms"]}
@@ -250,7 +250,7 @@ def unrecorded(table: pd.DataFrame) -> str:
 def spread(table: pd.DataFrame) -> pd.DataFrame:
     """Return the ``lowest``, ``median`` and ``highest`` step of each tuned method.
 
-    And ``late``, the number of runs that did not come within the limit, which count as the limit.
+    Also ``late``, the number of runs past the limit, which count as the limit.
     """
     steps, limit = by_seed(table), study_rules("league")["setting"]["limit"]
     if steps.empty:
@@ -272,7 +272,7 @@ def _tuned(table: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _both_ways(table: pd.DataFrame, found: pd.DataFrame, names: list[str]) -> str:
-    """Return ratios of steps and, since a step does not cost the same, of seconds."""
+    """Return ratios of steps and, since steps differ in cost, of seconds."""
     seconds = time_ratios(table, study_rules("league"), seconds=True)
     return (
         f"Steps over those of tuned AdamW: {_told(found, names)}; seconds: {_told(seconds, names)}."

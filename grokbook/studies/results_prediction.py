@@ -1,8 +1,8 @@
-"""What the study of prediction answers, by the rules fixed before its first run.
+"""Answers of the study of prediction, by the rules fixed before its first run.
 
 The ten main arms are five settings, each with true and with random labels. The two arms on few
-pairs are reported apart: no answer reads them, whether they are recorded or not. Where runs of the
-main arms are missing an answer is undecided, and says how many there are.
+pairs are reported separately, and no answer uses them. If runs of the main arms are missing, an
+answer is undecided and says how many there are.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from grokbook.studies.results import Answer, Outcome
 from grokbook.studies.tables import study_rules
 
 PAPER = {"mid": "MID", "ed": "ED", "mid_or_ed": "“MID or ED”"}
-"""The paper's signals as sentences name them."""
+"""Names of the paper's signals in sentences."""
 
 HALVES = {"choosing": "choosing", "held_out": "held-out"}
 
 
 def main_arms(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs of the ten main arms, those on few pairs left out."""
+    """Return the runs of the ten main arms, without those on few pairs."""
     return table[~table["arm"].str.startswith("few-")]
 
 
 def foretells(table: pd.DataFrame, signal: str) -> Answer:
-    """Answer whether a signal of the paper tells a network that will grok from one that cannot.
+    """Answer whether a signal of the paper separates networks that will grok from others.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def foretells(table: pd.DataFrame, signal: str) -> Answer:
     Raises
     ------
     InputError
-        If it is no signal of the paper.
+        If it is not a signal of the paper.
     """
     if signal not in PAPER:
         raise InputError(f"signal is {signal!r}, but must be one of {', '.join(PAPER)}.")
@@ -52,7 +52,7 @@ def foretells(table: pd.DataFrame, signal: str) -> Answer:
 def paper_foretells(table: pd.DataFrame) -> Answer:
     """Answer for all signals of the paper at once.
 
-    "yes" or "no" where all three answers are that, "in part" where some are yes, else "undecided".
+    "yes" or "no" if all three answers agree, "in part" if some are yes, else "undecided".
     """
     if missing := _missing(table):
         return missing
@@ -115,19 +115,19 @@ def answers(table: pd.DataFrame) -> dict[str, Answer]:
 
 
 def best_auroc(table: pd.DataFrame, signal: str) -> str:
-    """Return the AUROC of a signal of the paper at its best moment, with its interval, in words."""
+    """Return in words the AUROC of a signal of the paper at its best moment, with its interval."""
     decided = _decided(table)
     return _spanned(decided[signal]) if signal in decided else "not known yet"
 
 
 def larger_foretells(table: pd.DataFrame, signal: str) -> bool:
-    """Return whether the larger value of a signal foretells, against the paper's words."""
+    """Return whether the larger value of a signal predicts grokking, against the paper's words."""
     decided = _decided(table)
     return signal in decided and bool(decided[signal]["direction"] > 0)
 
 
 def sign_told(table: pd.DataFrame) -> str:
-    """Say of the signals that foretell whether they do so the way that the paper says."""
+    """Return sentences on whether predictive signals have the sign that the paper states."""
     found = _foretell(table)
     turned = [
         PAPER[signal]
@@ -151,9 +151,9 @@ def rivals(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a rival, the largest ``auroc`` first: ``signal``, ``auroc`` with ``low`` and
-        ``high`` of 95 %, ``difference`` of the paper's AUROC less the rival's with its ``p_value``,
-        and the numbers of runs ``will_grok`` and ``random``. Empty before there are runs enough.
+        One row per rival, the largest ``auroc`` first: ``signal``, ``auroc`` with ``low`` and
+        ``high`` of 95 %, ``difference``, the paper's AUROC minus the rival's, with its ``p_value``,
+        and the numbers of runs ``will_grok`` and ``random``. Empty until there are enough runs.
     """
     main, rules = main_arms(table), study_rules("prediction")
     columns = ["signal", "auroc", "low", "high", "difference", "p_value", "will_grok", "random"]
@@ -171,7 +171,7 @@ def rivals(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_short(table: pd.DataFrame) -> str:
-    """Say the answers in plain words, as the chapter leads with them."""
+    """Return the answers in plain words, for the lead of the chapter."""
     if missing := _missing(table):
         return f"The study does not answer yet. {missing.words}"
     found, best, decided = _foretell(table), better_than_rivals(table), _decided(table)
@@ -212,7 +212,7 @@ def _foretell(table: pd.DataFrame) -> dict[str, Answer]:
 
 
 def _decided(table: pd.DataFrame) -> dict[str, dict[Any, Any]]:
-    """Return by signal what the rules decide and on which runs, where these are enough."""
+    """Return the verdict of the rules and its runs by signal, if there are enough."""
     main, rules = main_arms(table), study_rules("prediction")
     found = decide(main, rules)
     if not len(found):
@@ -254,7 +254,7 @@ def _missing(table: pd.DataFrame) -> Answer | None:
 
 
 def _too_few(table: pd.DataFrame) -> str:
-    """Say how many runs of either kind there are, where an interval needs more."""
+    """Return a sentence on the numbers of runs, if an interval needs more."""
     main, rules = main_arms(table), study_rules("prediction")
     held_out = main["seed"].isin(rules["statistic"]["held_out_seeds"])
     found = kinds(main[held_out]).value_counts()

@@ -1,7 +1,7 @@
-"""Early signals: what the study of prediction reads off a network, and off its curves so far.
+"""Early signals of the study of prediction, from a network and its curves so far.
 
-:func:`measure` is one look at the network as it stands, :func:`derived` what only several looks, or
-the training loss of every step, can tell. Each is a number that is the same for the same run.
+:func:`measure` returns signals of the network at one step, :func:`derived` those that need several
+steps or the training loss of every step. Equal runs give equal signals.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from grokbook.strategies.losses import criterion
 from grokbook.tasks.base import Split
 
 RATE_STEPS = 20
-"""Steps over which the rate of the weight norm is taken."""
+"""Number of steps for the rate of the weight norm."""
 
 
 DEAR = ("sharpness", "perturbation_error", "input_jacobian", "local_complexity")
-"""Signals that cost more than all others together, and are measured more seldom."""
+"""Signals that cost more than all others together and are measured less often."""
 
 
 def measure(
@@ -38,20 +38,20 @@ def measure(
     *,
     dear: bool = True,
 ) -> dict[str, float]:
-    """Measure every signal that one look at the network tells.
+    """Measure every signal that depends on the network at one step only.
 
     Parameters
     ----------
     recipe : Experiment
-        Of the run: its seed names the noise, its loss is the one meant.
+        Experiment of the run; its seed sets the noise, its loss is measured.
     model, split
         The network and its data.
     settings : mapping
         Table ``measurement`` of the study's rules.
     step : int
-        Names the noise.
+        Step of the network; it sets the noise.
     dear : bool
-        Also those in ``DEAR``, which are NaN else.
+        Whether to measure those in ``DEAR``, which are NaN otherwise.
 
     Returns
     -------
@@ -131,22 +131,22 @@ def derived(
     losses: Sequence[float],
     norms: Sequence[float],
 ) -> dict[str, float]:
-    """Return what the curves up to a step tell.
+    """Return the signals that need the curves up to a step.
 
     Parameters
     ----------
     step : int
         The moment.
     steps, curves
-        Steps that were looked at, and by signal what :func:`measure` found there.
+        Measured steps, and the values of :func:`measure` there by signal.
     losses, norms
         Training loss and weight norm of every step from 0 on.
 
     Returns
     -------
     dict
-        ``mid_or_ed``, ``weight_norm_rate``, ``hjorth_mobility`` and ``hjorth_activity``; NaN before
-        there are steps enough.
+        ``mid_or_ed``, ``weight_norm_rate``, ``hjorth_mobility`` and ``hjorth_activity``; NaN until
+        there are enough steps.
 
     Examples
     --------
@@ -169,10 +169,10 @@ def derived(
 
 
 def small_or_falling(values: Sequence[float]) -> float:
-    """Return how far a curve is from being small or having fallen sharply: 0 where it is either.
+    """Return how far a curve is from being small or falling sharply: 0 if it does either.
 
-    The smaller of the last value, and of one minus the steepest fall from a value to the next, all
-    relative to the largest value. A curve that was never above 0 is small.
+    This is the smaller of the last value and of one minus the steepest fall from a value to the
+    next, both relative to the largest value. A curve that is never above 0 is small.
 
     Examples
     --------

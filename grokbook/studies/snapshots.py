@@ -1,9 +1,9 @@
-"""What a network answers, and its first weights, at some sixty steps of a recorded run.
+"""The answers and first weights of a network at about sixty steps of a recorded run.
 
-For the reader's pictures. A run's log holds numbers; to see a network learn, it is trained again
-and looked at on the way, most often where it memorises and where it grokks. On pairs these are the
-answers to all of them and the embeddings, on images the answers to some test images and some of the
-first layer's weights. Weights are kept in eight bits, which a picture does not miss.
+Pictures use them. The log of a run holds only metrics, so the network is trained again and recorded
+on the way, most often while it memorises and groks. For pairs a snapshot holds the answers to all
+of them and the embeddings, for images the answers to some test images and some of the first layer's
+weights. Weights have eight bits, which is enough for a picture.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from grokbook.tasks.base import Split
 from grokbook.training.trainer import Trainer
 
 STEPS = 60
-"""About how many steps are kept."""
+"""Approximate number of recorded steps."""
 
 IMAGES = 1000
-"""How many test images' answers are kept, the first ones."""
+"""Number of first test images whose answers are stored."""
 
 UNITS = 16
-"""How many hidden units' first weights are kept, the first ones."""
+"""Number of first hidden units whose first weights are stored."""
 
 
 def steps_to_keep(log: pd.DataFrame, count: int = STEPS) -> list[int]:
     """Choose logged steps, dense where the accuracies move.
 
-    Half of the way from the first to the last is measured in logged rows, a quarter in changes of
-    the train accuracy and a quarter in those of the test accuracy; the steps lie evenly on it.
+    The steps are evenly spaced in a mean of the share of logged rows (weight one half) and the
+    shares of the changes of train and test accuracy (a quarter each).
 
     Parameters
     ----------
     log : DataFrame
         Columns ``step``, ``train_accuracy`` and ``test_accuracy``.
     count : int
-        At most how many; all logged steps where there are fewer.
+        Largest number of steps; all logged steps if there are fewer.
 
     Returns
     -------
     list of int
-        Increasing, the first and the last logged step among them.
+        Increasing, including the first and the last logged step.
 
     Examples
     --------
@@ -74,9 +74,9 @@ def steps_to_keep(log: pd.DataFrame, count: int = STEPS) -> list[int]:
 
 
 def taken_from(network: Network, split: Split) -> dict[str, np.ndarray]:
-    """Return what is kept of a network: ``predictions`` and ``weights``.
+    """Return the snapshot of a network: ``predictions`` and ``weights``.
 
-    Of pairs the answers ``(p, p)``, uint8, and the tokens' embeddings ``(p, d)``; of images the
+    For pairs the answers ``(p, p)``, uint8, and the tokens' embeddings ``(p, d)``; for images the
     answers to the first ``IMAGES`` test images and the first layer's weights of the first ``UNITS``
     hidden units ``(units, d)``. Weights are float32.
     """
@@ -91,7 +91,7 @@ def taken_from(network: Network, split: Split) -> dict[str, np.ndarray]:
             weights = network.get_parameter("embedding")[: split.classes]
     return {
         "predictions": answers.argmax(dim=-1).to(torch.uint8).cpu().numpy(),
-        "weights": weights.detach().float().cpu().numpy().copy(),  # the network goes on learning
+        "weights": weights.detach().float().cpu().numpy().copy(),  # the network continues to learn
     }
 
 
@@ -103,7 +103,7 @@ def record(
     device: str = "auto",
     until: int | None = None,
 ) -> Path:
-    """Train a recorded run again, keep what :func:`load` returns, and compare its log on the way.
+    """Train a recorded run again, store its snapshots, and compare its log on the way.
 
     Parameters
     ----------
@@ -114,14 +114,14 @@ def record(
     device : str
         As in :func:`grokbook.training.loop.train`.
     until : int, optional
-        The last step that is looked at, that of the run if not given.
+        The last recorded step, by default that of the run.
 
     Returns
     -------
     Path
         The file written, in ``root``/snapshots. Its manifest says under ``log`` at which step the
-        log of this training parts from the recorded one (null: nowhere), and whether the two have
-        the same bits.
+        log of this training diverges from the recorded one (null: nowhere), and whether the two
+        have the same bits.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def record(
 def load(
     name: str, preset: str = "paper", seed: int = 0, root: Path | None = None
 ) -> dict[str, np.ndarray]:
-    """Read what :func:`record` has kept of a run.
+    """Read the snapshots of a run that :func:`record` stored.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def load(
     dict of str to ndarray
         ``step`` ``(k,)``; ``predictions``, uint8, ``(k, p, p)`` of pairs or ``(k, images)``;
         ``weights``, float32, ``(k, p, d)`` embeddings of the tokens or ``(k, units, d)`` weights of
-        the first layer, off by at most 0.4 % of each step's largest.
+        the first layer, with an error of at most 0.4 % of each step's largest.
 
     Raises
     ------
@@ -207,15 +207,15 @@ def load(
 
 
 TAIL = 1500
-"""Steps after grokking that :func:`record_pairs` looks at."""
+"""Number of steps after grokking that :func:`record_pairs` covers."""
 
 
 def record_pairs(
     preset: str = "paper", seed: int = 0, root: Path | None = None, device: str = "auto"
 ) -> list[Path]:
-    """Record the snapshots of the paper's trainings on modulo addition, each until it has grokked.
+    """Record the snapshots of the paper's trainings on modulo addition, each until it groks.
 
-    One that does not grok is looked at to its end. The manifests say how long it took.
+    A training that does not grok is recorded to its end. The manifests hold the times.
     """
     made = []
     for name in EXPERIMENTS:

@@ -1,4 +1,4 @@
-"""Where the order of the staircase comes from (section 4.1)."""
+"""How a network separates a + b from b + a (section 4.1)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from grokbook.models.transformer import Transformer
 
 
 def sources_of_order(network: Transformer) -> pd.DataFrame:
-    """How a network tells a + b from b + a: as it is, and with either of the two ways shut.
+    """How a network separates a + b from b + a: as it is, and with either of two ways removed.
 
-    At "=" attention adds up the embeddings of a and b, each with that of its position and times a
-    weight. Where the two positions have the same embedding, exchanging a and b changes nothing but
-    the order of the sum. Where the queries are zero, all weights are 1/3, and the sum is the same
-    again, whatever the positions.
+    At "=", attention is a weighted sum of the embeddings of a and b, each with that of its
+    position. If both positions have the same embedding, exchanging a and b only changes the order
+    of the sum. If the queries are zero, all weights are 1/3, and the sum is again the same,
+    whatever the positions.
 
     Parameters
     ----------

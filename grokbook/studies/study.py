@@ -1,9 +1,9 @@
-"""A study: arms, seeds and an endpoint fixed beforehand, and hundreds of short runs in one table.
+"""A study: arms, seeds and an endpoint fixed in advance, and many short runs in one table.
 
-A study's rules are a file beside this one, older than its first run. Its table holds one row a run:
-what was trained, when the endpoint came, and a thin curve. A run that did not come so far by its
-limit is censored, and kept. The table is written anew after every run, so that a kill costs no more
-than the runs under way.
+A study's rules are a file in this package, older than its first run. Its table holds one row per
+run: the experiment, the step of the endpoint, and a thin curve. A run that did not reach the
+endpoint by its limit is censored and kept. The table is rewritten after every run, so a kill loses
+only the runs in progress.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ CURVE_POINTS = 60
 """Points of the thin curve in each row, at most."""
 
 CURVE = ("train_accuracy", "test_accuracy", "test_accuracy_unmirrored", "weight_norm")
-"""Columns of a log that the thin curve keeps, where they are there."""
+"""Columns of a log that the thin curve keeps, if they exist."""
 
 
 class Planned(NamedTuple):
-    """One run of a study; ``limit`` and ``tail``, steps, where they are not the study's own."""
+    """One run of a study; ``limit`` and ``tail`` are steps that differ from the study's own."""
 
     arm: str
     seed: int
@@ -55,13 +55,13 @@ class Study:
     Parameters
     ----------
     name : str
-        Of its rules, ``rules/<name>.toml``, and its table, ``runs/studies/<name>``.
+        Name of its rules, ``rules/<name>.toml``, and its table, ``runs/studies/<name>``.
     plan : callable
-        Given the table so far, returns every run that is wanted by now; those of a search come
-        first, and what rests on its outcome once it is there.
+        Turns the table so far into all planned runs: those of a search first, and those that depend
+        on its outcome once it is known.
     run : callable, optional
-        Trains one run and returns its row: :func:`run_one`, or what takes and returns the same and
-        more.
+        Trains one run and returns its row: :func:`run_one`, or a function with the same interface
+        that returns more columns.
     """
 
     name: str
@@ -70,12 +70,12 @@ class Study:
 
     @cached_property
     def rules(self) -> dict[str, Any]:
-        """What was fixed before the first run."""
+        """The rules, fixed before the first run."""
         return study_rules(self.name)
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256 of the rules' file: a table of other rules is stale."""
+        """SHA-256 of the rules' file; a table written by other rules is stale."""
         return rules_checksum(self.name)
 
     def limit(self, arm: str) -> int:
@@ -90,7 +90,7 @@ class Study:
 def seed_by_seed(
     rules: Mapping[str, Any], recipe: Callable[[str, int], Experiment]
 ) -> list[Planned]:
-    """Return a run of every arm and seed, so that a study cut short has whole seeds."""
+    """Return a run of every arm and seed, seed by seed, so that a stopped study has whole seeds."""
     return [
         Planned(arm, seed, recipe(arm, seed))
         for seed in rules["setting"]["seeds"]
@@ -104,7 +104,7 @@ def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int
     Parameters
     ----------
     recipe : Experiment
-        What to train; its steps are at least ``limit``.
+        Experiment to train; its steps are at least ``limit``.
     column, level
         The endpoint: the first logged step at which the column is at least the level.
     limit, tail : int
@@ -124,7 +124,7 @@ def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int
 def watched(
     recipe: Experiment, column: str, level: float, limit: int, tail: int
 ) -> tuple[Run, list[float]]:
-    """Train as :func:`run_one` does; return the run and the step of its endpoint, if it came."""
+    """Train as :func:`run_one` does; return the run and the step of its endpoint, if any."""
     reached: list[float] = []
 
     def look(row: dict[str, float]) -> None:
@@ -138,7 +138,7 @@ def watched(
 
 
 def row_of(run: Run, reached: Sequence[float]) -> dict[str, Any]:
-    """Return the row of a run, given the steps at which it came to its endpoint, if it did."""
+    """Return the row of a run, given the step of its endpoint, if any."""
     log = run.log
     learned = log["step"][log["train_accuracy"] >= 1]
     thin = np.unique(np.linspace(0, len(log) - 1, min(len(log), CURVE_POINTS)).round().astype(int))
@@ -166,14 +166,14 @@ def record(
     root: Path | None = None,
     scheduler: str = "",
 ) -> Iterator[str]:
-    """Record the runs that are missing, and say after each how long the rest will take.
+    """Record the missing runs, and report the time left after each.
 
     Parameters
     ----------
     study : Study
-        What to record.
+        Study to record.
     arms, seeds
-        These alone; all if none is named.
+        Only these arms or seeds; by default all.
     jobs : int
         Processes; the processor's threads are divided among them.
     root : Path, optional
@@ -186,7 +186,7 @@ def record(
     InputError
         On an unknown arm or seed, or ``jobs`` below 1.
     RunError
-        If another process is recording this study, its table is of other rules, or it cannot be
+        If another process is recording this study, or its table has other rules or cannot be
         written.
     """
     require_jobs(jobs)
@@ -230,7 +230,7 @@ def record(
 
 
 def _trained(tasks: list[tuple[Any, ...]], jobs: int, scheduler: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of runs as they come, trained on a cluster, in processes or here."""
+    """Yield the rows of runs as they finish, trained on a cluster, in processes or here."""
     if scheduler:
         return (row for _, row in on_cluster(scheduler, _run, tasks))
     if jobs > 1:
@@ -246,7 +246,7 @@ def _run(
     limit: int,
     tail: int,
 ) -> dict[str, Any]:
-    """Train one run and return its row; this is what a process or a cluster's worker does."""
+    """Train one run and return its row; processes and cluster workers call it."""
     row = run(one.recipe, column, level, limit, tail)
     return {"arm": one.arm, "seed": one.seed, **row}
 

@@ -1,4 +1,4 @@
-"""The answers of the studies in one sentence each, as README and the start page tell them."""
+"""The answers of the studies in one sentence each, for the README and the start page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUESTIONS: dict[str, tuple[str, str, Callable[[pd.DataFrame], results.Answer]]] 
         "league", "study_league", results_league.paper_sooner,
     ),
 }  # fmt: skip
-"""By question: the study, its chapter, and what answers it."""
+"""By question: the study, its chapter, and the function that answers it."""
 
 
 def answers(book: str = "") -> str:
@@ -38,7 +38,7 @@ def answers(book: str = "") -> str:
     Parameters
     ----------
     book
-        Folder of the chapters, with a slash at its end, as seen from where the list stands.
+        Path of the folder of chapters from the file with the list, with a final slash.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""What a study's rules say and its table holds, for whoever reads them.
+"""Reading the rules and the table of a study.
 
 A study's rules are a file, ``rules/<name>.toml``, older than its first run; its table is the record
-``runs/studies/<name>``, one row a run. The table keeps the checksum of the rules it was written by.
+``runs/studies/<name>``, one row per run. The table holds the checksum of its rules.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def study_names() -> list[str]:
 
 
 def study_rules(name: str) -> dict[str, Any]:
-    """Return what was fixed before a study's first run.
+    """Return the rules of a study, fixed before its first run.
 
     Raises
     ------
@@ -38,19 +38,19 @@ def study_rules(name: str) -> dict[str, Any]:
 
 
 def rules_checksum(name: str) -> str:
-    """Return the SHA-256 of a study's rules: a table of other rules is stale."""
+    """Return the SHA-256 of a study's rules; a table written by other rules is stale."""
     return hashlib.sha256(_text(name)).hexdigest()
 
 
 def load_study(name: str, root: Path | None = None) -> pd.DataFrame:
-    """Return a study's table, one row a run.
+    """Return a study's table, one row per run.
 
     Parameters
     ----------
     name : str
-        Of the study, such as "mechanism".
+        Name of the study, such as "mechanism".
     root : Path, optional
-        The folder of runs; where a record is looked for if not given.
+        The folder of runs; by default the usual folders of records.
 
     Returns
     -------
@@ -73,25 +73,25 @@ def load_study(name: str, root: Path | None = None) -> pd.DataFrame:
     )
     if manifest["rules_sha256"] != expected:
         raise StaleRunError(
-            f"The table of the study {name} was written by other rules than today's;"
-            f" move {name}.json away to record it anew with `grokbook study {name}`."
+            f"The table of the study {name} was written by other rules than the current ones;"
+            f" move {name}.json away to record it again with `grokbook study {name}`."
         )
     return found
 
 
 def studies_table(root: Path | None = None) -> pd.DataFrame:
-    """Return every study with its question and how many of its runs are recorded.
+    """Return every study with its question and the number of its recorded runs.
 
     Parameters
     ----------
     root : Path, optional
-        The folder of runs; where a record is looked for if not given.
+        The folder of runs; by default the usual folders of records.
 
     Returns
     -------
     DataFrame
         Indexed by ``study``: ``question``, ``arms`` and ``seeds`` of the rules, and ``runs`` in the
-        table, those of a search among them.
+        table, including those of a search.
     """
     rows = {}
     for name in study_names():
@@ -112,17 +112,17 @@ def studies_table(root: Path | None = None) -> pd.DataFrame:
 def soonest(
     table: pd.DataFrame, arms: Sequence[str], seeds: Sequence[int], limit: int
 ) -> str | None:
-    """Return the arm whose search ends first, None while runs of it are missing.
+    """Return the arm of a search with the shortest times; None while runs are missing.
 
-    Arms are ranked by their mean log first passage, where a censored run counts as the limit, and
-    then by their final test accuracy, the higher the better.
+    Arms are ranked by mean log first passage, with censored runs at the limit, and then by final
+    test accuracy, the higher the better.
 
     Parameters
     ----------
     table : DataFrame
         Rows of :func:`grokbook.studies.study.run_one`, with ``arm`` and ``seed``.
     arms, seeds
-        What the search compares.
+        Arms and seeds of the search.
     limit : int
         Steps after which its runs are censored.
     """

@@ -13,7 +13,7 @@ from grokbook.studies.study import Study, seed_by_seed
 
 
 def recipe(arm: str, seed: int) -> Experiment:
-    """Return the paper's experiment of that name, with the costly metrics left out."""
+    """Return the paper's experiment of that name, without the costly metrics."""
     cheap = Measurements(("accuracy", "norms", "commutativity"))
     return replace(experiment(arm, "paper", seed), measurements=cheap)
 

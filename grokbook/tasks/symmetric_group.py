@@ -51,7 +51,7 @@ class SymmetricGroup(PairTask):
 
     @property
     def key(self) -> str:
-        """"s5", or "s" with another n."""
+        """First part of the names of its experiments, such as "s5"."""
         return f"s{self.n}"
 
     @property

@@ -1,8 +1,8 @@
-"""The paper's statements as functions: one statement a module, printed and repaired side by side.
+"""The paper's statements as functions: one module each, printed and repaired side by side.
 
-Most modules have a `both_sides`, which returns the left side of an inequality and its bounds, so
-that one reads `theory.lemma_5_8.both_sides(Z, Z_prime).sine`. `STATEMENTS` lists all statements
-with their verdicts.
+Most modules have a `both_sides`, which returns the left side of an inequality and its bounds, as in
+`theory.lemma_5_8.both_sides(Z, Z_prime).sine`. `STATEMENTS` lists all statements with their
+verdicts.
 """
 
 from grokbook.theory import (

@@ -1,8 +1,8 @@
 """Unit vectors, the angles between them, and Gram matrices' Frobenius norms, without lost digits.
 
-Representations are (n, d) matrices, one sample a row; the paper writes them as columns. The angles
-theta* = min(theta, pi - theta) and sines are taken from ||z - z'|| and ||z + z'||, since an arccos
-of an inner product near 1 keeps only half of the digits.
+Representations are (n, d) matrices, one sample per row; the paper writes them as columns. The
+angles theta* = min(theta, pi - theta) and sines are taken from ||z - z'|| and ||z + z'||, since an
+arccos of an inner product near 1 keeps only half of the digits.
 """
 
 import torch
@@ -25,7 +25,7 @@ def representation_pair(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def length_tolerance(*vectors: Tensor) -> float:
-    """Return how far the length of unit vectors may be off one, for the types they came in.
+    """Return the tolerated error of the length of unit vectors, from the types they had.
 
     At least 1e-6: vectors are often scaled in float32 and then converted.
     """

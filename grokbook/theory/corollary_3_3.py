@@ -2,18 +2,18 @@
 
 Under Theorem 3.2's assumptions with L >= 1/2, ||x_i|| = 1 and
 ||W*||_F^2 S(W*) = max^2{a - b log10 t, 0} / (4n), the paper gets test accuracy at least
-P(1 / (2L + max{a - b log10 t, 0})), and with the half-normal P draws its Figure 3. Substituting is
-right. The premise is not: interpolation forces ||W||^2 S >= K (see `interpolation`), so the
+P(1 / (2L + max{a - b log10 t, 0})), and with the half-normal P draws its Figure 3. The substitution
+is right, but the premise is not: interpolation forces ||W||^2 S >= K (see `interpolation`), so the
 maximum must stay above 2 sqrt(nK), which `feasible_until` turns into a last step.
 
 Of the four parameters a, b, L and mu (a variance) only three shape the curve: for any c > 0 the
 values (ca, cb, cL, mu/c^2) give the same curve as long as 2L >= 1 on both sides, and a curve with
-2L < 1, which epsilon's minimum with 1 cuts off, is the one with L = 1/2 and a + 2L - 1 for a. So
-L = 1/2 never costs anything, and a fit may take it as given. Where the plateau is 1 to the
-precision of the data, a + 2L and the kink at a = b log10 t cannot be told apart either, and only
-two numbers are visible: the curve is erf(1 / (sqrt(2 mu) (a + 2L - b log10 t))). A smaller mu then
-draws the same with larger a and b, and a fit of three numbers runs off along this direction without
-end. So a fit holds mu at the paper's value, too, unless a plateau below 1 is plain to see.
+2L < 1, which epsilon's minimum with 1 cuts off, is the one with L = 1/2 and a + 2L - 1 for a. So a
+fit may fix L = 1/2 and loses nothing. If the plateau is 1 to the precision of the data, a + 2L and
+the kink at a = b log10 t cannot be separated either, and only two numbers are visible: the curve is
+erf(1 / (sqrt(2 mu) (a + 2L - b log10 t))). A smaller mu then gives the same curve with larger a and
+b, and a fit of three numbers diverges along this direction. So a fit also holds mu at the paper's
+value unless the data show a plateau below 1.
 """
 
 import math
@@ -31,13 +31,13 @@ from grokbook.theory.neighbouring_probability import half_normal_radius
 PAPER_MU = 0.01
 """The paper's mu. At L = 1/2 the plateau lies 2e-23 below 1.
 
-No curve of a smaller mu is lost by holding it: with s = sqrt(mu / PAPER_MU), the parameters
+Fixing mu loses no curve of a smaller mu: with s = sqrt(mu / PAPER_MU), the parameters
 s (1 + a) - 1, s b and PAPER_MU give erf the same argument until that reaches 1 / sqrt(2 PAPER_MU),
 and from there on both curves are 1 in double precision.
 """
 
 VISIBLE = 1e-3
-"""By how much a plateau below 1 has to lower the root mean square error to be taken as seen."""
+"""A plateau below 1 counts as visible if it lowers the root mean square error by this much."""
 
 
 def predicted_radius(
@@ -55,8 +55,8 @@ def predicted_radius(
 
     Returns
     -------
-    float64 radii. At t = 0 the radius is 0 for b > 0 (the logarithm is minus infinity), 1 or
-    1/(2L) for b < 0, and the constant it is everywhere for b = 0.
+    float64 radii. At t = 0 the radius is 0 for b > 0 (the logarithm is minus infinity) and 1 or
+    1/(2L) for b < 0. For b = 0 the radius is constant.
     """
     t = np.asarray(steps, dtype=np.float64)
     if not bool(np.all(t >= 0)):
@@ -157,7 +157,7 @@ def transition_width(
 ) -> float:
     """Decades of steps between the accuracies `low` and `high`: (1/r_low - 1/r_high)/b.
 
-    It does not depend on a, nor on L where the plateau lies above `high`.
+    It does not depend on a, nor on L if the plateau lies above `high`.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def feasible_until(
 
     Examples
     --------
-    Modulo addition with p = 113, and MNIST with 1000 images:
+    Modulo addition with p = 113, then MNIST with 1000 images:
 
     >>> round(feasible_until(3830, 113), 1), round(feasible_until(1000, 10))
     (16.5, 2818)
@@ -229,11 +229,11 @@ class FittedCurve:
 def fit_predicted_accuracy(steps: ArrayLike, accuracy: ArrayLike) -> FittedCurve:
     """Least-squares fit of the corollary's curve to a measured accuracy.
 
-    The four parameters are not all visible (see the top of this module). L = 1/2 sets their scale.
-    `mu` is `PAPER_MU`, so that a and b compare with the paper's, unless a larger one, a plateau
-    below 1, lowers the root mean square error by more than `VISIBLE`. What is left is searched from
-    several starts as the step of the plateau (at most ten times the last), the width and, in the
-    second case, the height, because these are of order one.
+    The data do not determine all four parameters (see the top of this module). L = 1/2 sets their
+    scale. `mu` is `PAPER_MU`, so that a and b compare with the paper's, unless a larger mu, with a
+    plateau below 1, lowers the root mean square error by more than `VISIBLE`. The fit searches the
+    rest from several starts, as the step of the plateau (at most ten times the last), the width
+    and, in the second case, the height, because these are of order one.
 
     Parameters
     ----------

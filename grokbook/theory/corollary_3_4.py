@@ -1,7 +1,7 @@
 """Corollary 3.4: Theorem 3.2 with the entrywise l1 norm in place of the l2 norm.
 
-Since ||w||_2 <= ||w||_1, the radius it gives is never larger than that of Theorem 3.2, so the
-corollary is true wherever the (repaired) theorem is, and never says more.
+Since ||w||_2 <= ||w||_1, its radius is never larger than that of Theorem 3.2. So the corollary is
+true wherever the (repaired) theorem is, and never says more.
 """
 
 from grokbook.theory import theorem_3_2

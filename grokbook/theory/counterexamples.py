@@ -1,4 +1,4 @@
-"""The counterexamples that decide the verdicts, each small enough to check by hand."""
+"""The counterexamples behind the verdicts, each small enough to check by hand."""
 
 import math
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from grokbook.theory import corollary_3_4, proposition_5_5, theorem_3_2, theorem
 
 
 def lemma_3_1() -> pd.DataFrame:
-    """Lemma 3.1 with one of its hypotheses dropped at a time, every derivative taken densely.
+    """Lemma 3.1 with one hypothesis dropped at a time, by dense derivatives.
 
     Returns
     -------
-    Columns dropped (the hypothesis), network, left and printed (the sides), one row each of:
-    no interpolation; a skip connection; weight sharing; cross-entropy.
+    Columns dropped (the hypothesis), network, left and printed (the sides). The rows are: no
+    interpolation; a skip connection; weight sharing; cross-entropy.
 
     Examples
     --------
@@ -111,8 +111,8 @@ def squared_loss(targets: Tensor) -> Callable[[Tensor], Tensor]:
 def theorem_3_2_label() -> dict[str, float]:
     """Theorem 3.2 as printed: delta = 1 and yet accuracy 0.
 
-    f(x) = ((1 + x)/2, (1 - x)/2) interpolates the training points 1 (class 0) and -1 (class 1). In
-    truth only x > 0.99 is of class 0; the one test point is 0.98.
+    f(x) = ((1 + x)/2, (1 - x)/2) interpolates the training points 1 (class 0) and -1 (class 1).
+    Only x > 0.99 is truly of class 0; the one test point is 0.98.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def falling_norm(a: float, outputs: int = 10) -> dict[str, float]:
 
 
 def negative_information(n: int) -> dict[str, float]:
-    """I_2 < 0 <= I_1: X joins the first half of n points and keeps the others apart, Y the reverse.
+    """I_2 < 0 <= I_1: X merges the first half of n points and keeps the rest distinct; Y reversed.
 
     Returns
     -------

@@ -1,9 +1,9 @@
-"""Random instances of every inequality, to see how tight each bound is.
+"""Random instances of every inequality, which show how tight each bound is.
 
-Representations are drawn as the proofs' hard cases suggest: generic, nearly equal rows, nearly
-one-hot rows (an interpolating network's), very unequal columns; then perturbed a little or a lot,
-in all entries, in few, to the opposite or to an orthogonal direction. Networks are one-hidden-layer
-tanh networks whose readout is solved for, so that they interpolate.
+Representations follow the hard cases of the proofs: generic, nearly equal rows, nearly one-hot rows
+(as in an interpolating network), very unequal columns. They are then perturbed a little or a lot,
+in all entries or a few, to the opposite or to an orthogonal direction. Networks are tanh networks
+of one hidden layer; we solve for the readout, so they interpolate.
 """
 
 import math
@@ -142,7 +142,7 @@ def interpolating_network(
 
 
 def representations(n: int, d: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Random (n, d) outputs and perturbed outputs, not normalised, of a random kind (see top)."""
+    """Random (n, d) outputs and perturbed outputs, not normalised, of a random kind (see above)."""
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
@@ -175,7 +175,7 @@ def representations(n: int, d: int, generator: torch.Generator) -> tuple[Tensor,
         orthogonal = torch.zeros_like(rows)
         orthogonal[:, 0], orthogonal[:, 1] = -rows[:, 1], rows[:, 0]
         moved = torch.where(turned, orthogonal + 1e-9 * noise, moved)
-    scale = 10 ** (1 - 6 * uniform(1))  # directions do not see it, the printed theorems do
+    scale = 10 ** (1 - 6 * uniform(1))  # no effect on directions, but on the printed theorems
     return scale * rows, scale * moved
 
 
@@ -191,7 +191,7 @@ def tightness(draws: int, generator: torch.Generator) -> pd.DataFrame:
 
     Returns
     -------
-    One row an instance and form: statement ("Lemma 5.8"), form ("sine"), left, bound and ratio
+    One row per instance and form: statement ("Lemma 5.8"), form ("sine"), left, bound and ratio
     (left / bound, and 0 where left is at most 1e-12, a rounding error). A ratio above 1 refutes
     the form.
 
@@ -240,6 +240,6 @@ def tightness(draws: int, generator: torch.Generator) -> pd.DataFrame:
 
 
 def _row(statement: str, form: str, left: float, bound: float) -> dict[str, object]:
-    # A left side of rounding errors says nothing about a bound that is as small.
+    # A left side of rounding errors says nothing about an equally small bound.
     ratio = 0.0 if left <= 1e-12 else left / bound if bound > 0 else math.inf
     return {"statement": statement, "form": form, "left": left, "bound": bound, "ratio": ratio}

@@ -1,13 +1,14 @@
-"""What interpolation alone forces on ||W||^2 S, and so on Theorem 3.2's radius.
+"""The lower bound of interpolation on ||W||^2 S, and so the limit on Theorem 3.2's radius.
 
-The paper's section 3.1 lets ||W*||_F^2 S(W*) fall as far as training brings it. It cannot fall
-below the number of classes. For a readout f = U h + b the gradient of output k with respect to
+Section 3.1 of the paper assumes no limit on the fall of ||W*||_F^2 S(W*) in training. It cannot
+fall below the number of classes. For a readout f = U h + b the gradient of output k with respect to
 row k of (U, b) is (h, 1), so S >= K mean(||h_i||^2 + 1), while ||f(x_i)|| = ||onehot|| = 1 needs
-||(U, b)||^2 (||h_i||^2 + 1) >= 1. Multiplied: ||W||^2 S >= K; without a bias drop the two ones.
+||(U, b)||^2 (||h_i||^2 + 1) >= 1. Their product is ||W||^2 S >= K; without a bias drop the two
+ones.
 
-For a ReLU net of D layers without biases more is true: f is homogeneous of degree one in each
+A ReLU net of D layers without biases satisfies more: f is homogeneous of degree one in each
 layer, <W_l, grad_{W_l} f_y> = f_y = 1, so S_l >= 1/||W_l||^2 for each layer below the readout and
-S_D >= K/||W_D||^2; Cauchy and Schwarz give ||W||^2 S >= (D - 1 + sqrt(K))^2.
+S_D >= K/||W_D||^2; Cauchy-Schwarz gives ||W||^2 S >= (D - 1 + sqrt(K))^2.
 """
 
 import math

@@ -2,11 +2,11 @@
 
 Printed: if W* interpolates, (1/n) sum_i ||grad_x f(x_i, W*)||_F^2 <= ||W*||_F^2 S(W*) / min_i
 ||x_i||^2, with S the trace of the Hessian of the loss (1/2n) sum_i ||f(x_i) - onehot(y_i)||^2. The
-idea is that of Ma & Ying (2021): the input and the first layer's weights enter f through one
-product W_1 x, so a gradient with respect to one gives the gradient with respect to the other.
+idea is due to Ma & Ying (2021): the input and the first layer's weights enter f through one product
+W_1 x, so a gradient with respect to one gives the gradient with respect to the other.
 
 It needs f = F(W_1 x + b_1, W_2) with a dense first layer (no weight sharing, no skip connection),
-f twice differentiable in W at W*, that very loss, and no zero input. The chain rule then gives,
+f twice differentiable in W at W*, exactly this loss, and no zero input. The chain rule then gives,
 for every sample and without interpolation,
 ||grad_x f(x_i)||_F <= ||W_1||_2 ||grad_{W_1} f(x_i)||_F / ||x_i||,
 and so the two averaged forms below, in which the spectral norm of W_1 replaces the Frobenius norm
@@ -44,7 +44,7 @@ class Lemma31:
     bias: float | None
 
     def as_columns(self) -> dict[str, float]:
-        """Return the sides under the names that a recorded run gives them."""
+        """Return the sides under their names in a recorded run."""
         columns = {
             "jacobian_frobenius_sq": self.left,
             "lemma_3_1_printed": self.printed,
@@ -142,7 +142,7 @@ def per_sample(
         raise InputError(
             f"The norms have shapes {tuple(jacobian_norms.shape)}, "
             f"{tuple(first_layer_gradient_norms.shape)} and {tuple(input_norms.shape)}, "
-            "but must have one entry a sample each."
+            "but each must have one entry per sample."
         )
     non_negative("first_layer_norm", first_layer_norm)
     positive("The smallest input norm", float(input_norms.min()))

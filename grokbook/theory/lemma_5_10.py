@@ -1,6 +1,6 @@
 """Lemma 5.10: |ab - a'b'| <= |a - a'| + |b - b'| for numbers in [-1, 1].
 
-True: ab - a'b' = (a - a') b + a' (b - b'). The constant 1 cannot be less: a = 1, a' = -1,
+True: ab - a'b' = (a - a') b + a' (b - b'). The constant 1 is the best: a = 1, a' = -1,
 b = b' = 1.
 """
 

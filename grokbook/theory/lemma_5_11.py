@@ -62,7 +62,7 @@ def both_sides(Z1: Tensor, Z2: Tensor, Z1_prime: Tensor, Z2_prime: Tensor) -> Le
     Raises
     ------
     InputError
-        If shapes do not fit or a row has not length one.
+        If shapes do not fit or a row does not have length one.
     """
     first, first_prime = unit_pair(Z1, Z1_prime)
     second, second_prime = unit_pair(Z2, Z2_prime)

@@ -2,7 +2,7 @@
 
 Printed: |<a_i, a_j> - <b_i, b_j>| <= 4 (||a_i - b_i|| + ||a_j - b_j||). True, though the printed
 proof's first line equates the inner products with the whole, not half, of the squared distances.
-The constant 4 can be 1, and not less: write the difference as
+The best constant is 1, not 4: write the difference as
 <a_i - b_i, a_j> + <b_i, a_j - b_j>; equality holds at a_i = b_i = a_j = -b_j.
 """
 

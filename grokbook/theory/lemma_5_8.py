@@ -1,7 +1,7 @@
 """Lemma 5.8: how far the matrix entropy H_2 moves when the representations move.
 
 Printed: |H_2(G) - H_2(G')| <= 8 sum_i ||z_i - z_i'||. True, but the printed proof ends with
-sum_{i != j} (d_i + d_j) = n sum_i d_i, which is 2 (n-1) sum_i d_i, so that it proves 16 (n-1)/n.
+sum_{i != j} (d_i + d_j) = n sum_i d_i, which is 2 (n-1) sum_i d_i, so it proves 16 (n-1)/n.
 With Lemma 5.7 at its best constant the same chain gives 4 (n-1)/n.
 
 Two sharper forms. Write M = sum_i z_i z_i^T, so ||M||_F = ||G||_F >= sqrt(n).
@@ -39,7 +39,7 @@ class Lemma58:
     printed
         8 sum_i ||z_i - z_i'||.
     repaired
-        4 (n-1)/n sum_i ||z_i - z_i'||, what the paper's way gives when done right.
+        4 (n-1)/n sum_i ||z_i - z_i'||, the bound of the paper's argument without its slip.
     sine
         2 sqrt(2) sum_i sin(theta_i) / min(||G||_F, ||G'||_F).
     sine_simple
@@ -62,7 +62,7 @@ def both_sides(Z: Tensor, Z_prime: Tensor) -> Lemma58:
     Raises
     ------
     InputError
-        If the shapes differ or a row has not length one.
+        If the shapes differ or a row does not have length one.
 
     Examples
     --------

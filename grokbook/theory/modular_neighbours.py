@@ -1,4 +1,4 @@
-"""Which test pairs of modulo addition Theorem 3.2 can reach at all: almost always none.
+"""The test pairs of modulo addition that Theorem 3.2 can reach: almost always none.
 
 An input is the pair of embedded tokens, so with D(a, a') = ||E_a - E_a'||,
 ||x(a,b) - x(a',b')||^2 = D(a, a')^2 + D(b, b')^2. Say a training pair (a', b') lies within
@@ -6,8 +6,8 @@ epsilon(W*) of a test pair (a, b). If a != a', then D(a, a') <= epsilon; take an
 (a, c) and (a', c) are training pairs. They are within epsilon of each other too, so by the
 theorem's own proof their outputs differ by at most 1/2; but their labels differ, and interpolation
 puts their outputs at distance sqrt(2). So such a c excludes the neighbour, and the same holds for
-b != b'. What is left to check is which tokens share no c in the training set. No embedding, no
-weight and no radius enters.
+b != b'. It remains to check which tokens share no c in the training set. The argument uses no
+embedding, weight or radius.
 
 Two pairs that share one token never have the same label, so a *same-label* neighbour must differ
 in both tokens and needs both exceptions at once.
@@ -82,7 +82,7 @@ def reachable_test_pairs(train_mask: Tensor) -> Reachable:
     ----------
     train_mask
         (p, p) bool, True at [a, b] where the pair (a, b) is in the training set; the rest are the
-        test pairs, of which there must be one at least.
+        test pairs, at least one.
 
     Raises
     ------
@@ -91,8 +91,8 @@ def reachable_test_pairs(train_mask: Tensor) -> Reachable:
 
     Examples
     --------
-    Three of the four pairs for training: 0 and 1 share a partner on both sides, so nothing is near
-    the remaining pair.
+    With three of the four pairs for training, 0 and 1 share a partner on both sides, so no training
+    pair is near the remaining pair.
 
     >>> reachable_test_pairs(torch.tensor([[True, True], [True, False]])).undecided
     0
@@ -109,7 +109,7 @@ def reachable_test_pairs(train_mask: Tensor) -> Reachable:
     p = train_mask.shape[0]
     train = train_mask.to(torch.float64)
     different = ~torch.eye(p, dtype=torch.bool)
-    # Distinct first (second) tokens that no common partner keeps apart.
+    # Distinct first (second) tokens without a common partner in the training set.
     first_open = ((train @ train.T) == 0) & different
     second_open = ((train.T @ train) == 0) & different
     neighbours = (first_open | ~different).double() @ train @ (second_open | ~different).double()

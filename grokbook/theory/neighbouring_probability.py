@@ -30,10 +30,10 @@ def nearest_distances(
     test_points, train_points
         (m, d) and (n, d) inputs; distances are Euclidean, in float64.
     test_labels, train_labels
-        If given (both), only training points of the test point's own label count, which is what
-        the repaired Theorem 3.2 asks for; infinite where there is none.
+        If given (both), only training points with the test point's label count, as in the repaired
+        Theorem 3.2; infinite where there is none.
     chunk
-        Test points handled at a time, to bound the memory at chunk x n distances.
+        Test points per block, which limits the memory to chunk x n distances.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def nearest_distances(
             same = test_labels[start : start + chunk, None] == train_labels[None, :]
             distances = distances.masked_fill(~same, math.inf)
         smallest = distances.min(dim=1)
-        # Fast distances come from inner products and lose digits near zero: the winner's is redone.
+        # Fast distances use inner products and lose digits near zero, so recompute the smallest.
         exact = (points - train[smallest.indices]).norm(dim=1)
         nearest.append(torch.where(smallest.values.isinf(), smallest.values, exact))
     return torch.cat(nearest)
@@ -118,8 +118,8 @@ def half_normal_radius(q: float, mu: float = 0.01) -> float:
 def label_consistent_radius(points: Tensor, labels: Tensor) -> float:
     """Half the closest distance between two training points of different labels.
 
-    No radius common to all training points can be larger and still be right for every point inside
-    it, whatever the network: around the midpoint of that pair both labels would be certain.
+    No larger radius, common to all training points, can be right for every point inside it,
+    whatever the network: near the midpoint of that pair it would certify both labels.
 
     Parameters
     ----------

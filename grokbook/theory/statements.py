@@ -17,7 +17,7 @@ class Statement:
     name
         As the paper numbers it.
     title
-        What it is about.
+        Its subject.
     verdict
         "true": as printed, even if its proof has a slip. "true as repaired": a hypothesis that its
         own terms need, or a degenerate case, is missing. "false as printed": a counterexample

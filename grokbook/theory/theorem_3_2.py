@@ -1,11 +1,11 @@
-"""Theorem 3.2 (A.1): test points near a training point are classified like it.
+"""Theorem 3.2 (A.1): test points near a training point get its class.
 
 Printed: if W* interpolates and grad_x f is L-Lipschitz, and at least a fraction delta of the test
 points has *some* training neighbour within
 epsilon(W*) = min{1, 1 / (2 (sqrt(n ||W*||^2 S(W*) / min ||x_i||^2) + L))},
 then the test accuracy is at least delta. False: the neighbour must carry the test point's label.
 
-With a neighbour of the same label the proof holds, and gives more. Along the segment from x_i,
+With a neighbour of the same label the proof holds and gives more. Along the segment from x_i,
 ||f(x') - f(x_i)|| <= g_i r + L r^2 / 2 with g_i = ||grad_x f(x_i)||_2 and r = ||x' - x_i||; and an
 output within 1/sqrt(2) of onehot(y) has its largest entry at y. Solving for r,
 r_i = sqrt(2) / (g_i + sqrt(g_i^2 + sqrt(2) L)):
@@ -120,7 +120,7 @@ def certified_fraction(
     train_labels: Tensor,
     radii: Tensor | float,
 ) -> float:
-    """Share of the test points that the repaired theorem certifies to be classified rightly.
+    """Share of the test points that the repaired theorem certifies as classified correctly.
 
     A test point counts if a training point of the same label lies closer than that training
     point's radius.
@@ -132,7 +132,7 @@ def certified_fraction(
     test_labels, train_labels
         (m,) and (n,) integers.
     radii
-        One radius, or (n,) radii, one a training point.
+        One radius, or (n,) radii, one per training point.
 
     Returns
     -------

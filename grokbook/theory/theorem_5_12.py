@@ -2,11 +2,12 @@
 
 Printed (under the title of an "entropy" difference): MID(f, sigma, 2) <= 16 E sum_i
 (||f(x_i + Delta_i, W) - f(x_i, W)|| + ||f(x_i + Delta_i, W_1) - f(x_i, W_1)||). False even at
-interpolation: W_1 -> c W_1, W_2 -> W_2/c leaves the network, and MID, as they are and scales the
-first layer's term by c.
+interpolation: W_1 -> c W_1, W_2 -> W_2/c leaves the network and MID unchanged and scales the first
+layer's term by c.
 
 Repaired: with the constant 4 sqrt(2)/sqrt(n), and each term divided by ||f(x_i, W)|| or
-||f(x_i, W_1)|| and cut off at 1; from Lemma 5.11's sine form as Theorem 5.9 from Lemma 5.8's.
+||f(x_i, W_1)|| and cut off at 1. It follows from the sine form of Lemma 5.11, as Theorem 5.9
+follows from that of Lemma 5.8.
 """
 
 import math
@@ -56,7 +57,7 @@ def both_sides(
     if len(hidden) != len(outputs) or len(hidden_draws) != len(output_draws):
         raise InputError(
             f"The first layer has {len(hidden)} samples and {len(hidden_draws)} draws, the output "
-            f"{len(outputs)} and {len(output_draws)}, but they must have as many."
+            f"{len(outputs)} and {len(output_draws)}, but both must have as many."
         )
     information = _second_order_information(hidden, outputs)
     changes = [

@@ -1,8 +1,8 @@
 """Theorem 5.9: robustness bounds the entropy difference ED at alpha = 2.
 
 Printed: ED(f, sigma, 2) <= 8 E sum_i ||f(x_i + Delta_i) - f(x_i)||. False: Lemma 5.8 is about the
-normalised z = f/||f||, and f -> c f with c -> 0 makes the right side vanish and leaves ED alone. It
-holds where ||f(x_i)|| >= 1 for all i, so at interpolation.
+normalised z = f/||f||, and f -> c f with c -> 0 makes the right side vanish and leaves ED
+unchanged. It holds where ||f(x_i)|| >= 1 for all i, so at interpolation.
 
 Repaired: ED <= (2 sqrt(2)/sqrt(n)) E sum_i min{1, ||f(x_i + Delta_i) - f(x_i)|| / ||f(x_i)||},
 from Lemma 5.8's sine form: f(x_i + Delta_i) cannot be closer to f(x_i) than the line through it,

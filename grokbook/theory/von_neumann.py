@@ -1,15 +1,15 @@
-"""The order alpha = 1: what the experiments use, and the paper has no bound for.
+"""Bounds at alpha = 1, which the experiments use and the paper does not bound.
 
 With rho = Z^T Z / n, r = min(n, d) and h(T) = -T log T - (1-T) log(1-T):
 
 Audenaert (2007): |H_1 - H_1'| <= T log(r-1) + h(T) for half the trace distance T <= 1 - 1/r of two
-spectra of r numbers; the right side rises in T up to log r at T = 1 - 1/r, so any larger value
-may be put for T. Here T <= mean_i sin(theta_i), because half the trace norm of z z^T - z' z'^T is
+spectra of r numbers; the right side rises in T up to log r at T = 1 - 1/r, so T may be replaced by
+any larger value. Here T <= mean_i sin(theta_i), because half the trace norm of z z^T - z' z'^T is
 sin(theta).
 
 Varentropy: along great circles, dH_1/dt = -(2/n) sum_i <dz_i/dt, (log rho - c) z_i> for any c, so
-by Cauchy and Schwarz |H_1 - H_1'| <= 2 sqrt(V_r) rms(theta*), where V_r = max over spectra of r
-numbers of the variance of log(lambda), at most log^2(r-1)/4 + 1 (Reeb & Wolf 2015).
+by Cauchy-Schwarz |H_1 - H_1'| <= 2 sqrt(V_r) rms(theta*), where V_r = max over spectra of r numbers
+of the variance of log(lambda), at most log^2(r-1)/4 + 1 (Reeb & Wolf 2015).
 """
 
 import math

@@ -1,1 +1,1 @@
-"""Attacks: ``python -m grokbook.torture`` (`make torture`) makes them and writes one record."""
+"""Attacks: ``python -m grokbook.torture`` (`make torture`) runs them and writes a record."""

@@ -2,9 +2,8 @@
 
     python -m grokbook.torture [--seed 0] [--scale 0.05] [--only kills damage] [--case 17]
 
-The whole exercise takes minutes and is kept as one record beside the runs; a part is kept where
-``--keep`` asks for it. Of a failed case a line says how it failed, and the command that makes it
-again.
+The whole exercise takes minutes and is stored as one record next to the runs; a part is stored only
+with ``--keep``. A failed case prints how it failed, and the command that repeats it.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ ATTACKS: dict[str, Attack] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the exercise; return 1 if a case failed."""
+    """Run the exercise; return 1 if a case failed."""
     asked = _asked(arguments)
-    # Killed processes leave semaphores to Python's tracker of them, which says so at the end.
+    # Killed processes leave semaphores behind, which Python's tracker reports at the end.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     began = time.perf_counter()
     made = provenance(torch.device("cpu"))
@@ -58,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.keep or (asked.scale == 1 and not asked.only and asked.case is None):
         print(f"\nWritten to {keep(record_of(outcomes, made))}.")
     else:
-        print("\nNot kept: a part is with --keep alone.")
+        print("\nNot stored: use --keep to store the record of a part.")
     return int(any(outcome.failures for outcome in outcomes))
 
 
@@ -66,11 +65,11 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m grokbook.torture", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn")
-    parser.add_argument("--scale", type=float, default=1.0, help="share of the cases to make")
-    parser.add_argument("--only", nargs="+", choices=[*ATTACKS], help="these attacks alone")
-    parser.add_argument("--case", type=int, help="this case alone, of the attacks named by --only")
-    parser.add_argument("--keep", action="store_true", help="keep the record of a part, too")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the cases to run")
+    parser.add_argument("--only", nargs="+", choices=[*ATTACKS], help="only these attacks")
+    parser.add_argument("--case", type=int, help="only this case of the attacks named by --only")
+    parser.add_argument("--keep", action="store_true", help="also store the record of a part")
     asked = parser.parse_args(arguments)
     if not 0 < asked.scale <= 1:
         parser.error(f"scale is {asked.scale}, but must be in (0, 1].")
@@ -82,7 +81,7 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _tell(name: str, seed: int) -> Callable[[int, str], None]:
-    """Return what prints a failure as soon as it is there."""
+    """Return a function that prints a failure at once."""
 
     def tell(number: int, failure: str) -> None:
         if failure:

@@ -1,4 +1,4 @@
-"""An attack is many cases; each draws from a stream of its own, so that one can be run alone."""
+"""Attacks and their cases; each case has its own random stream, so one can be run alone."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Attack:
     Attributes
     ----------
     name : str
-        One word, as ``--only`` takes it.
+        One word, as for ``--only``.
     cases : int
-        How many make the whole of it.
+        Number of cases.
     prepare : callable
-        Given a folder of its own, returns what all cases share.
+        Called with its own folder; returns what all cases share.
     attack : callable
-        Given that, a stream of random numbers and an empty folder, makes one case and says what
-        was done, as ``(kind, failure)``: the failure is empty where nothing was lost.
+        Called with that, a stream of random numbers and an empty folder; runs one case and returns
+        ``(kind, failure)``, with an empty failure if nothing was lost.
     lacking : callable
-        Says why the attack is not possible on this machine; empty where it is.
+        Returns why the attack is not possible on this machine; empty if it is.
     """
 
     name: str
@@ -40,20 +40,20 @@ class Attack:
 
 @dataclass
 class Outcome:
-    """What came of an attack.
+    """The outcome of an attack.
 
     Attributes
     ----------
     name : str
         The attack's.
     kinds : dict of str to list
-        By kind of case: how many there were, and how many of them failed.
+        By kind of case: the number of cases, and of failed ones.
     failures : list of tuple
-        The number of each case that failed, and how.
+        Number and failure of each failed case.
     seconds : float
-        How long all took.
+        Time of all cases.
     lacking : str
-        Why there was none, if there was none.
+        Reason why there was none, if there was none.
     """
 
     name: str
@@ -64,14 +64,14 @@ class Outcome:
 
 
 class Shared:
-    """What attacks prepare, in folders that are gone with it: the same for all that ask for it."""
+    """Data that attacks prepare and share, in temporary folders."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="torture-"))
         self._prepared: dict[Callable[[Path], Any], Any] = {}
 
     def __call__(self, prepare: Callable[[Path], Any]) -> Any:
-        """Return what a function has prepared in a folder of its own, once."""
+        """Return what a function prepares in its own folder; it runs once."""
         if prepare not in self._prepared:
             self._prepared[prepare] = prepare(self.folder(f"shared-{len(self._prepared)}"))
         return self._prepared[prepare]
@@ -96,25 +96,25 @@ def make(
     shared: Shared,
     tell: Callable[[int, str], object] = lambda number, failure: None,
 ) -> Outcome:
-    """Make cases of an attack.
+    """Run cases of an attack.
 
     Parameters
     ----------
     attack : Attack
         Which.
     seed : int
-        Of all random numbers: case k of a seed is the same, whatever other cases are made.
+        Seed of all random numbers: case k of a seed is the same, whatever other cases run.
     numbers : sequence of int
         The cases.
     shared : Shared
-        What it prepares is kept here.
+        Store of what the attack prepares.
     tell : callable
-        Given each case's number and its failure, as soon as it is over.
+        Called with the number and the failure of each case when it ends.
 
     Returns
     -------
     Outcome
-        What came of it.
+        The outcome.
     """
     outcome = Outcome(attack.name, lacking=attack.lacking())
     if outcome.lacking:

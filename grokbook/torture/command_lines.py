@@ -1,4 +1,4 @@
-"""Command lines and chapter parameters that nobody would type: none may end in a traceback."""
+"""Strange command lines and chapter parameters: none may end in a traceback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from grokbook.torture.cases import Attack
 from grokbook.torture.processes import Ended
 
 _SECONDS = 20.0
-"""After so long a command is stopped by Ctrl-C, and has to say so."""
+"""Ctrl-C stops a command after this time, which it must report."""
 
 _STRANGE = (
     *("", " ", "-", "--", "nothing", "paper", "custom", "None", "True", "nan", "inf", "-inf"),
@@ -33,7 +33,7 @@ _STRANGE = (
 )
 _NUMBERS = ("0", "1", "2", "3", "5", "7", "8", "11", "0.5", "1e-3", "-1", "1e-300", "-0.0", "1e300")
 _ABSURD = ("99999999999", "9" * 25, "1e30")
-"""Beyond any machine's memory; what is merely large would have to be trained."""
+"""Beyond any machine's memory; smaller sizes would have to be trained."""
 
 _PLACES = (
     *("f.pdf", "f.png", "f.svg", "f.csv", "f", "", ".", "/", "no/f.pdf", "no/f.csv", "a{b}.pdf"),
@@ -62,7 +62,7 @@ _FIRST = ["train", "modadd-standard", "--preset", "smoke"]
 
 
 def attack(runs: Path, stream: random.Random, folder: Path) -> tuple[str, str]:
-    """Give a command, or parameters to a chapter; a few commands in a process of their own."""
+    """Run a command, or check parameters of a chapter; a few commands get their own process."""
     if stream.random() < 1 / 3:
         chapter, given = parameters(stream)
         ended = processes.run(folder / "process", _check, chapter, given, seconds=_SECONDS)
@@ -114,7 +114,7 @@ def _preset(stream: random.Random) -> list[str]:
 
 
 def _some(stream: random.Random, *options: list[str]) -> list[str]:
-    """Return each of the options or not, their values now and then strange."""
+    """Return some of the options, sometimes with strange values."""
     found = []
     for name, *values in options:
         if stream.random() < 0.4:
@@ -141,7 +141,7 @@ def _train(stream: random.Random) -> list[str]:
 
 
 def _read(*options: list[str], names: int = 2) -> Callable[[random.Random], list[str]]:
-    """Return what draws names of runs, and options after them."""
+    """Return a function that draws names of runs, and options after them."""
 
     def draw(stream: random.Random) -> list[str]:
         found = [_name(stream) for _ in range(stream.randrange(names + 1))]
@@ -192,7 +192,7 @@ _LINES: dict[str, Callable[[random.Random], list[str]]] = {
     "compare": _read(["--out", "PLACE"]),
     "export": _read(["--csv", "PLACE"], ["--csv", "PLACE"]),
     "claims": _claims,
-    # These two would train for hours: there is always something wrong with them.
+    # These two would train for hours, so one of their parts is always wrong.
     "reproduce": lambda stream: ["--jobs", stream.choice(("0", "-1", "x", "")), *_preset(stream)],
     "study": lambda stream: [
         _often(stream, ("norm", "mechanism")), "--arms", _often(stream, ["nothing"]), "--jobs", "0",
@@ -202,7 +202,7 @@ _LINES: dict[str, Callable[[random.Random], list[str]]] = {
 
 
 def _speak(arguments: list[str], runs: str, folder: str) -> None:
-    """Give a command in this process."""
+    """Run a command in this process."""
     os.environ["GROKBOOK_RUNS"] = runs
     os.chdir(folder)
     main(arguments)
@@ -214,12 +214,12 @@ def _check(chapter: str, given: dict[str, str]) -> None:
         chapters.check(chapter, given)
     except GrokbookError as error:
         sys.exit(f"grokbook: {' '.join(str(error).split())}")
-    except KeyboardInterrupt:  # of a machine with much to do
+    except KeyboardInterrupt:  # on a busy machine
         sys.exit("grokbook: the parameters were still being read.")
 
 
 def _typed(arguments: list[str], runs: Path, folder: Path) -> Ended:
-    """Give a command in a process that is begun for it, as a shell does."""
+    """Run a command in a new process, as a shell does."""
     with subprocess.Popen(
         [sys.executable, "-m", "grokbook", *arguments],
         env=os.environ | {"GROKBOOK_RUNS": str(runs)}, cwd=folder,
@@ -237,7 +237,7 @@ def _typed(arguments: list[str], runs: Path, folder: Path) -> Ended:
 
 
 def _judged(ended: Ended, what: str) -> str:
-    """Say what is wrong with the end of a command: only 0, one sentence, or a usage is right."""
+    """Return what is wrong with the end of a command: it must be 0, one sentence, or a usage."""
     if ended.wrong():
         return f"{what}: {ended.wrong()}"
     last = processes.last_line(ended.said)

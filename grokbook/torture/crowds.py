@@ -1,4 +1,4 @@
-"""Eight processes that record one run at once: one records it, the others wait or are told so."""
+"""Eight processes that record one run at once: one records it, the others wait or are refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CROWD = 8
 
 
 def attack(shared: dict[str, Undisturbed], stream: random.Random, folder: Path) -> tuple[str, str]:
-    """Have eight processes begin together, half of the times waiting for one another."""
+    """Start eight processes together; in half of the cases they wait for each other."""
     of, wait = shared[stream.choice(trainings.NAMES)], stream.random() < 0.5
     kind = "eight processes, waiting" if wait else "eight processes, not waiting"
     root, gate = folder / "runs", folder / "gate"

@@ -1,4 +1,4 @@
-"""Files that rot, are cut off, exchanged or edited: each is named in one sentence, none is read."""
+"""Files that rot, are cut off, exchanged or edited: an error names each, and none is read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEEDS = (0, 1)
 
 @dataclass(frozen=True)
 class Whole:
-    """A store of whole runs, and one of the checkpoints of the same runs, half-way."""
+    """A store of whole runs, and one of half-way checkpoints of the same runs."""
 
     recorded: Path
     begun: Path
@@ -51,7 +51,7 @@ def _record_all(folder: str) -> None:
 
 
 def attack(shared: Whole, stream: random.Random, folder: Path) -> tuple[str, str]:
-    """Damage one file of a run, then read the run, or go on from its checkpoint."""
+    """Damage one file of a run, then read the run or resume from its checkpoint."""
     name, seed = stream.choice(NAMES), stream.choice(SEEDS)
     ending = stream.choice(ENDINGS)
     source = shared.begun if ending == CHECKPOINT else shared.recorded
@@ -61,7 +61,7 @@ def attack(shared: Whole, stream: random.Random, folder: Path) -> tuple[str, str
     victim = path(root, name, ending, seed)
     before = after = victim.read_bytes()
     kept: dict[str, bytes] = {}
-    for _ in range(1000):  # a damage that leaves the content as it was is none
+    for _ in range(1000):  # unchanged content is no damage
         after, kept = (_EDITS | _DAMAGES)[kind](before, stream, source, (name, seed, ending))
         if not _same(before, after, ending):
             break
@@ -83,7 +83,7 @@ def attack(shared: Whole, stream: random.Random, folder: Path) -> tuple[str, str
 
 
 def _read(root: str, name: str, seed: int, ending: str) -> str | None:
-    """Read what was damaged; return the refusal."""
+    """Read the damaged file; return the refusal."""
     store, key = RunStore(Path(root)), trainings.key(name, seed)
     if ending == CHECKPOINT:
         return trainings.refused(
@@ -93,7 +93,7 @@ def _read(root: str, name: str, seed: int, ending: str) -> str | None:
 
 
 def _same(before: bytes, after: bytes, ending: str) -> bool:
-    """Whether nothing was changed; of a manifest its layout is nothing."""
+    """Whether nothing was changed; the layout of a manifest does not count."""
     if ending != ".json":
         return before == after
     try:
@@ -119,7 +119,7 @@ def _cut(content: bytes, stream: random.Random, store: Path, which: _Which) -> _
 
 
 def _zero(content: bytes, stream: random.Random, store: Path, which: _Which) -> _Made:
-    """Put zeros in the place of a page, as file systems do after a loss of power."""
+    """Overwrite a page with zeros, as file systems do after a loss of power."""
     begin = stream.randrange(len(content))
     end = min(len(content), begin + 4096)
     return content[:begin] + bytes(end - begin) + content[end:], {}
@@ -130,7 +130,7 @@ def _lengthen(content: bytes, stream: random.Random, store: Path, which: _Which)
 
 
 def _exchange(content: bytes, stream: random.Random, store: Path, which: _Which) -> _Made:
-    """Take the file of another run, alone or with those that belong to it."""
+    """Take the file of another run, alone or with the files that belong to it."""
     name, seed, ending = which
     others = [(n, s) for n in NAMES for s in SEEDS if (n, s) != (name, seed)]
     other = stream.choice(others)

@@ -1,4 +1,4 @@
-"""A disk that is full at a random moment costs no run, and says so; with room the run goes on."""
+"""A disk that fills up at a random moment loses no run, and the run resumes once there is room."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from grokbook.torture.trainings import Undisturbed
 
 _PAGE = 4096
 _ROOM = 40
-"""Pages on the disk at most: more than a run and its checkpoint need."""
+"""Largest number of pages on the disk: more than a run and its checkpoint need."""
 
 
 def attack_disk(
     shared: dict[str, Undisturbed], stream: random.Random, folder: Path
 ) -> tuple[str, str]:
-    """Record on a disk of a few pages, in half of the cases beside an old record, then on more."""
+    """Record on a small disk, in half of the cases over an old record, then on a larger disk."""
     kind = "a full disk"
     of, again = shared[stream.choice(trainings.NAMES)], stream.random() < 0.5
     with _disk(folder / "disk") as resize:
@@ -46,7 +46,7 @@ def attack_disk(
 def attack_file(
     shared: dict[str, Undisturbed], stream: random.Random, folder: Path
 ) -> tuple[str, str]:
-    """Record where files may not grow beyond some size, which needs no disk of its own."""
+    """Record under a limit on the size of files, which needs no separate disk."""
     kind = "files that may not grow"
     of, again = shared[stream.choice(trainings.NAMES)], stream.random() < 0.5
     root = folder / "runs"
@@ -63,7 +63,7 @@ def attack_file(
 
 
 def _gone_on_with(folder: Path, root: Path, of: Undisturbed, again: bool) -> str:
-    """Record where there is room, and say what is wrong with what comes of it."""
+    """Record with enough room, and return what is wrong with the result."""
     done = _record(folder, root, of, again)
     if done.code or done.value is None or "refusal" in done.value:
         return f"it does not go on: {done.wrong() or done.value or done.said}"
@@ -88,19 +88,19 @@ def _limited(root: str, name: str, again: bool, most: int | None) -> dict[str, A
 
 
 def _judged(told: processes.Ended, root: Path, of: Undisturbed, again: bool) -> str:
-    """Say what is wrong with how a recording without room ended."""
+    """Return what is wrong with the end of a recording without room."""
     if told.code or told.value is None:
         return told.wrong() or told.said
     if "refusal" in told.value and not trainings.one_sentence(told.value["refusal"]):
         return f"it is not refused in one sentence: {told.value['refusal']!r}"
     if "refusal" in told.value and not again:
         return ""
-    return trainings.difference(root, of)  # recorded all the same, or as it was
+    return trainings.difference(root, of)  # recorded anyway, or unchanged
 
 
 @contextmanager
 def _disk(folder: Path) -> Iterator[Any]:
-    """Mount an empty disk in memory; yield what sets how many pages it has."""
+    """Mount an empty disk in memory; yield a function that sets its number of pages."""
     folder.mkdir()
 
     def mount(options: str) -> None:
@@ -117,7 +117,7 @@ def _disk(folder: Path) -> Iterator[Any]:
 
 
 def lacking_disk() -> str:
-    """Say why no small disk can be mounted here; empty if one can."""
+    """Return why no small disk can be mounted here; empty if one can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "only root on Linux can mount a disk of a few pages"
     folder = Path(tempfile.mkdtemp(prefix="torture-disk-"))

@@ -1,4 +1,4 @@
-"""kill -9 at random moments of training and of keeping; the same call goes on until it is done."""
+"""kill -9 at random moments of training and of storing; the same call then resumes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from grokbook.torture.processes import Process
 from grokbook.torture.trainings import Undisturbed
 
 _TRIES = 8
-"""A kill by the clock can come too late, where the machine has less to do than before; then it is
-tried again by the time that it took now."""
+"""A kill by the clock can come too late if the machine has become less busy; it is then tried again
+with the new time."""
 
 
 def attack(shared: dict[str, Undisturbed], stream: random.Random, folder: Path) -> tuple[str, str]:
-    """Kill a recording, perhaps a second time as it goes on, and compare what it ends in.
+    """Kill a recording, perhaps again as it resumes, and compare the final record.
 
-    Half of the first kills come by the clock, at any moment of the process; half at a call between
-    the writing of the record's files and its end. In half of the cases a run is recorded that is
-    there already, and must be read whole at every moment, or not be there.
+    Half of the first kills come by the clock, at any moment of the process; the other half at a
+    call between the writing of the record's files and the end. In half of the cases the run is
+    already recorded; at every moment it must be either whole or missing.
     """
     of = shared[stream.choice(trainings.NAMES)]
     again, keeping = stream.random() < 0.5, stream.random() < 0.5
@@ -47,7 +47,7 @@ def attack(shared: dict[str, Undisturbed], stream: random.Random, folder: Path) 
 
 
 def _at_a_call(of: Undisturbed, stream: random.Random, folder: Path, again: bool) -> str:
-    """Have a recording kill itself while it puts its files in place."""
+    """Make a recording kill itself while it moves its files into place."""
     call = stream.randrange(of.calls)
     ended = Process(
         folder / "process",
@@ -64,7 +64,7 @@ def _at_a_call(of: Undisturbed, stream: random.Random, folder: Path, again: bool
 
 
 def _by_the_clock(of: Undisturbed, moment: float, folder: Path, again: bool) -> str:
-    """Kill a recording at a moment between 0 and 1 of the time that it takes undisturbed."""
+    """Kill a recording at a moment between 0 and 1 of its undisturbed time."""
     pause = moment * of.seconds
     for _ in range(_TRIES):
         process = Process(
@@ -79,11 +79,11 @@ def _by_the_clock(of: Undisturbed, moment: float, folder: Path, again: bool) -> 
         if ended.wrong():
             return ended.wrong()
         pause = moment * taken
-    return ""  # it has nothing left to do, and ends at once
+    return ""  # nothing is left to do, so it ends at once
 
 
 def _half(root: Path, of: Undisturbed) -> str:
-    """Say whether a record that is there after a kill is not whole."""
+    """Return what is wrong with a record after a kill; empty if it is whole or missing."""
     state = RunStore(root).status(trainings.key(of.name))
     if state not in ("finished", "interrupted", "missing"):
         return f"after a kill the record is {state}"

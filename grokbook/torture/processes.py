@@ -1,6 +1,6 @@
-"""Processes that may be killed: each is forked from one that has imported all and computed nothing.
+"""Processes to kill: each is forked from one that has imported everything and computed nothing.
 
-To import torch takes seconds, to fork takes milliseconds.
+Importing torch takes seconds, forking takes milliseconds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Ended:
     said : str
         What it wrote on standard error.
     value : object
-        What its function returned, as JSON holds it; None where it did not return.
+        The return value of its function, as JSON; None if it did not return.
     """
 
     code: int
@@ -43,7 +43,7 @@ class Ended:
     value: Any = None
 
     def wrong(self) -> str:
-        """Say what no command should end in: a traceback or a signal; empty if it is neither."""
+        """Return what is wrong with the end, a traceback or a signal; empty if it is neither."""
         if "Traceback (most recent call last)" in self.said:
             return f"a traceback: {last_line(self.said)}"
         if self.code < 0:
@@ -52,16 +52,16 @@ class Ended:
 
 
 class Process:
-    """A function that runs in a process of its own.
+    """A function that runs in a separate process.
 
     Parameters
     ----------
     folder : Path
-        Where the process writes what it says and returns; no other may use it.
+        Folder for the output and return value of the process; no other process may use it.
     function : callable
-        Of a module. What it returns has to be what JSON holds.
+        Module-level function; JSON must be able to hold its return value.
     arguments : object
-        Handed to it.
+        Its arguments.
     """
 
     def __init__(self, folder: Path, function: Callable[..., Any], *arguments: Any) -> None:
@@ -79,14 +79,14 @@ class Process:
             time.sleep(0.001)
 
     def wait_for_end(self, seconds: float) -> float:
-        """Wait until it has ended, or for so long; return how long that was."""
+        """Wait until it has ended, or for at most so long; return the time waited."""
         began = time.perf_counter()
         while self._process.is_alive() and time.perf_counter() - began < seconds:
             time.sleep(0.001)
         return time.perf_counter() - began
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> bool:
-        """Send it a signal; return whether it was still there."""
+        """Send it a signal; return whether it was still running."""
         if not self._process.is_alive() or self._process.pid is None:
             return False
         try:
@@ -96,7 +96,7 @@ class Process:
         return True
 
     def wait(self, seconds: float) -> Ended:
-        """Wait for its end. One that takes longer is asked to stop, as by Ctrl-C, then killed."""
+        """Wait for its end; after the time limit stop it as by Ctrl-C, then kill it."""
         self._process.join(seconds)
         for number in (signal.SIGINT, signal.SIGKILL):
             if self.kill(number):
@@ -111,7 +111,7 @@ class Process:
 
 
 def run(folder: Path, function: Callable[..., Any], *arguments: Any, seconds: float = 120) -> Ended:
-    """Call a function in a process of its own and wait for its end, as :class:`Process` does."""
+    """Call a function in a separate process, as :class:`Process` does, and wait for its end."""
     return Process(folder, function, *arguments).wait(seconds)
 
 
@@ -122,15 +122,15 @@ def last_line(text: str) -> str:
 
 
 def _live(folder: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    """Be the process: say into a file, heed Ctrl-C, end with the function's status."""
+    """Run in the process: write output to a file, handle Ctrl-C, exit with a status."""
     import torch
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
     said = os.open(f"{folder}/said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number, descriptor in enumerate((nowhere, nowhere, said)):
         os.dup2(descriptor, number)
-    # Those that were inherited are those of another process.
+    # The inherited streams belong to another process.
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(  # noqa: SIM115

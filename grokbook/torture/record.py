@@ -1,6 +1,6 @@
-"""The record of the last exercise: what was attacked, how often, and what was lost.
+"""The record of the last exercise: the attacks, their numbers, and the losses.
 
-``runs/torture/torture.json`` holds it, with the code that was attacked and its own checksum.
+``runs/torture/torture.json`` holds it, with the attacked code and a checksum of the record.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ PLACE = "torture/torture.json"
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """What came of one whole exercise.
+    """The result of one whole exercise.
 
     Attributes
     ----------
     made : dict
-        By which code, when, on what machine and from which seed; has the keys ``MADE``.
+        The code, the time, the machine and the seed; has the keys ``MADE``.
     table : DataFrame
-        A row a kind of attack, with the columns ``COLUMNS``. ``seconds`` is the time of all kinds
-        of one attack.
+        One row per kind of attack, with the columns ``COLUMNS``. ``seconds`` is the time of all
+        kinds of one attack.
     failures : list of dict
         ``attack``, ``case`` and ``failure`` of each case that failed.
     lacking : dict of str to str
-        By attack that this machine does not allow, why.
+        For each attack that this machine does not allow, the reason.
     """
 
     made: dict[str, Any]
@@ -47,12 +47,12 @@ class Record:
 
 
 def record_of(outcomes: Sequence[Outcome], made: dict[str, Any]) -> Record:
-    """Return the record of what came of attacks.
+    """Return the record of the outcomes of attacks.
 
     Parameters
     ----------
     outcomes : sequence of Outcome
-        One an attack.
+        One per attack.
     made : dict
         As in :class:`Record`.
     """
@@ -76,7 +76,7 @@ def keep(record: Record, root: Path | None = None) -> Path:
     Parameters
     ----------
     record : Record
-        What came of an exercise.
+        Record of an exercise.
     root : Path, optional
         The folder of runs; :func:`grokbook.store.records.default_root` if not given.
     """
@@ -114,7 +114,7 @@ def _parsed(content: dict[str, Any]) -> Record:
 
 
 def exercise_table(record: Record) -> pd.DataFrame:
-    """Return the record for readers.
+    """Return the record as a table for readers.
 
     Parameters
     ----------
@@ -125,8 +125,8 @@ def exercise_table(record: Record) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by ``exercise``, the kind of attack: ``cases`` and ``failed``; ``recorded``, the
-        day; ``git_commit``, with "(changed)" where the code differed from it. What this machine
-        does not allow has no numbers, and says so.
+        day; ``git_commit``, with "(changed)" where the code differed from it. Attacks that this
+        machine does not allow have no numbers, and the table says so.
     """
     made = record.made
     commit = str(made["git_commit"])[:7] + (" (changed)" if made["git_dirty"] else "")

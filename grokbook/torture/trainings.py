@@ -1,4 +1,4 @@
-"""The runs that are attacked: three trainings of a second, and what each leaves undisturbed."""
+"""The attacked runs: three trainings of a second, and the record of each without an attack."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ NAMES = ("mnist-perturbed", "modadd-perturbed", "modadd-abelian")
 STEPS = 40
 ENDINGS = (".parquet", ".safetensors", ".json")
 TIMES = ("recorded", "seconds", "stretches", OWN_SUM)
-"""Fields of a manifest that may differ between two recordings of one run: when and how long."""
+"""Fields of a manifest that may differ between two recordings of one run: dates and times."""
 
 
 def recipe(name: str, seed: int = 0) -> Experiment:
-    """Return what is trained: a named experiment, cut down to a second."""
+    """Return the trained experiment: a named one, cut down to a second."""
     return replace(
         experiment(name, "smoke", seed),
         steps=STEPS,
@@ -42,12 +42,12 @@ def recipe(name: str, seed: int = 0) -> Experiment:
 
 
 def key(name: str, seed: int = 0) -> RunKey:
-    """Return where it is kept."""
+    """Return the key of a run."""
     return RunKey("custom", f"tortured-{name}", seed)
 
 
 def path(root: Path, name: str, ending: str, seed: int = 0) -> Path:
-    """Return one of its files."""
+    """Return the path of one of its files."""
     where = key(name, seed)
     return root / where.preset / where.name / f"seed-{where.seed}{ending}"
 
@@ -56,7 +56,7 @@ def record(
     root: str, name: str, seed: int = 0, again: bool = False, wait: bool = False,
     count: bool = False, kill_at: int | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Train and keep a run in this process, with a checkpoint after every step.
+    """Train and store a run in this process, with a checkpoint after every step.
 
     Parameters
     ----------
@@ -67,18 +67,18 @@ def record(
     again, wait : bool
         As :meth:`grokbook.store.run_store.RunStore.record`.
     count : bool
-        Count calls from where the record's files are written.
+        Whether to count calls from the writing of the record's files on.
     kill_at : int, optional
-        The process kills itself at this one of them.
+        Number of the call at which the process kills itself.
 
     Returns
     -------
     dict
-        ``made``, the checksum of its manifest, and ``calls``, how many were counted. Of a run that
-        is refused ``refusal``, in the error's words.
+        ``made``, the checksum of its manifest, and ``calls``, the number of counted calls; or
+        ``refusal``, the error message of a refused run.
     """
     counter = _Calls(kill_at)
-    if count or kill_at is not None:  # it makes all calls slower
+    if count or kill_at is not None:  # counting slows all calls
         sys.setprofile(counter)
     try:
         run = RunStore(Path(root)).record(
@@ -93,7 +93,7 @@ def record(
 
 
 class _Calls:
-    """Count calls and returns from where a record's files are written, and end at one of them."""
+    """Count calls and returns from the writing of a record's files on, and end at one of them."""
 
     def __init__(self, kill_at: int | None) -> None:
         self.kill_at = kill_at
@@ -111,7 +111,7 @@ class _Calls:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a run leaves that nobody attacks.
+    """The record of a run without an attack.
 
     Attributes
     ----------
@@ -120,9 +120,9 @@ class Undisturbed:
     root : Path
         The store that holds it.
     seconds : float
-        How long it took, from its first line to its end.
+        Its time, from its first line to its end.
     calls : int
-        How many calls there are from where its files are written to its end.
+        Number of calls from the writing of its files to its end.
     """
 
     name: str
@@ -132,7 +132,7 @@ class Undisturbed:
 
 
 def undisturbed(folder: Path) -> dict[str, Undisturbed]:
-    """Record each run once, and return by name what it left."""
+    """Record each run once, and return the records by name."""
     found = {}
     for name in NAMES:
         process = processes.Process(
@@ -155,7 +155,7 @@ def timed(folder: Path, name: str) -> float:
 
 
 def difference(root: Path, of: Undisturbed) -> str:
-    """Say how a record differs from the undisturbed one; empty if in nothing but its times."""
+    """Return how a record differs from the undisturbed one; empty if only in its times."""
     for ending in ENDINGS:
         ours, theirs = path(root, of.name, ending), path(of.root, of.name, ending)
         if not ours.exists():
@@ -176,12 +176,12 @@ def _lasting(manifest: Path) -> dict[str, Any]:
 
 
 def one_sentence(text: str) -> bool:
-    """Whether a message is one, on one line."""
+    """Whether a message is one sentence on one line."""
     return text.endswith(".") and "\n" not in text and len(text) > 20
 
 
 def refused(action: Callable[[], object]) -> str | None:
-    """Return the words in which an action is refused, None if it is not."""
+    """Return the message with which an action is refused; None if it is not."""
     try:
         action()
     except GrokbookError as error:

@@ -1,7 +1,7 @@
-"""Checkpoints: one training's state in one file, checked whole before any of it is used.
+"""Checkpoints: the state of one training in one file, checked in full before use.
 
 The file is a line that names the format, a line with the SHA-256 of what follows, and the state as
-``torch.save`` writes it. Of a file that was damaged or edited nothing is read.
+``torch.save`` writes it. A damaged or edited file is refused as a whole.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     Raises
     ------
     RunError
-        If the file cannot be written; the one before it is as it was.
+        If the file cannot be written; the previous one stays as it was.
     """
     buffer = BytesIO()  # torch.save into a file on a full disk raises no OSError
     torch.save(dict(content), buffer)
@@ -54,13 +54,13 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
         write_atomically(path, lambda file: file.write(_FORMAT + checksum + b"\n" + payload))
     except OSError as error:
         raise RunError(
-            f"The checkpoint {path} could not be written ({reason(error)}); the one before it,"
-            " if any, is as it was."
+            f"The checkpoint {path} could not be written ({reason(error)}); the previous one,"
+            " if any, is unchanged."
         ) from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return what a checkpoint holds, each entry there and of its type, tensors on the CPU.
+    """Return the content of a checkpoint, complete and of the right types, with tensors on the CPU.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if head + b"\n" != _FORMAT or hashlib.sha256(payload).hexdigest().encode() != checksum:
             raise ValueError("not as it was written")
         found: dict[str, Any] = torch.load(BytesIO(payload), map_location="cpu", weights_only=True)
-        found.setdefault("kept", {})  # a checkpoint of before weights could be kept
+        found.setdefault("kept", {})  # from before weights could be kept
         for name, kind in _FIELDS.items():
             if type(found[name]) is not kind:
                 raise ValueError(f"{name} is {shown(found[name])}")
@@ -84,7 +84,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         _require_log(found["log"], found["step"])
     except PermissionError as error:
         raise RunError(
-            f"The checkpoint {path} cannot be read ({reason(error)}); give yourself the right to."
+            f"The checkpoint {path} cannot be read ({reason(error)}); change its permissions."
         ) from error
     except Exception as error:  # zip, pickle, tensor and OS errors share no base class
         raise unreadable(path) from error
@@ -117,14 +117,14 @@ def require_alike(found: Mapping[str, Any], wanted: Mapping[str, Tensor]) -> Non
 
 
 def unreadable(path: Path) -> CheckpointError:
-    """Return the error of a damaged checkpoint; not in torch's words, which say how to trust it."""
+    """Return the error of a damaged checkpoint; torch's own says how to load it unsafely."""
     return CheckpointError(
-        f"{path} is not a readable checkpoint; remove it, or train with `--again`, to start anew."
+        f"{path} is not a readable checkpoint; remove it, or train with `--again`, to start over."
     )
 
 
 def require_restorable(memory: Mapping[str, Any], strategy: str) -> None:
-    """Refuse what a strategy remembers and a checkpoint could not give back.
+    """Refuse strategy memory that a checkpoint cannot restore.
 
     Raises
     ------
@@ -144,11 +144,11 @@ def require_restorable(memory: Mapping[str, Any], strategy: str) -> None:
 
 
 def step_reached(path: Path) -> int:
-    """Return the step of a checkpoint, 0 if there is none that can be read."""
+    """Return the step of a checkpoint, or 0 if none can be read."""
     try:
         return int(read_checkpoint(path)["step"])
     except RunError:
         return 0
 
 
-CHECKPOINT_SECONDS = 20.0  # of work that a kill -9 can cost
+CHECKPOINT_SECONDS = 20.0  # of work that a kill -9 can lose

@@ -1,4 +1,4 @@
-"""Where to train, and how many seeds fit there."""
+"""The device to train on, and how many seeds fit there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grokbook._support.errors import InputError
 def seeds_that_fit(free: int, one_seed: int) -> int:
     """Return how many seeds fit into ``free`` bytes if a step of one takes ``one_seed``.
 
-    A tenth is kept back, for what an allocator cannot use.
+    A tenth is reserved for what the allocator cannot use.
 
     >>> seeds_that_fit(free=100_000, one_seed=9_000)
     10

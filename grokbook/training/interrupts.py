@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for a moment at which nothing is half done."""
+"""Ctrl-C that waits until nothing is half done."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from types import FrameType
 
 @contextmanager
 def held_interrupts() -> Iterator[Callable[[], None]]:
-    """Note Ctrl-C in place of raising at once; call what is yielded wherever it may be raised.
+    """Hold back Ctrl-C; call the yielded function wherever it may be raised.
 
-    A second Ctrl-C does not wait. Outside the main thread, where no signal arrives, and where
-    Ctrl-C is ignored, as in a shell's background job, nothing is changed.
+    A second Ctrl-C does not wait. Nothing changes outside the main thread, which gets no signals,
+    or where Ctrl-C is ignored, as in a shell's background job.
 
     Yields
     ------
     callable
-        Hands a Ctrl-C that was noted to the handler that was there before: usually it raises
-        `KeyboardInterrupt`.
+        Passes a held Ctrl-C to the previous handler, which usually raises `KeyboardInterrupt`.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):

@@ -1,9 +1,9 @@
-"""The training loop: ``train(experiment) -> Run``, resumable at any moment.
+"""The training loop: ``train(experiment) -> Run``, resumable at any step.
 
-Read :func:`train_together` first: it is a :class:`grokbook.training.trainer.Trainer` moved to its
-end. A run is a function of its experiment alone: batches and noise come from generators of their
-own, whose states are part of every checkpoint, so a run that was killed and resumed ends in the
-same bits as one that was not.
+Read :func:`train_together` first: it runs a :class:`grokbook.training.trainer.Trainer` to its end.
+A run is a function of its experiment alone: batches and noise have separate generators, whose
+states are part of every checkpoint. So a run that was killed and resumed ends in the same bits as
+one that was not.
 """
 
 from __future__ import annotations
@@ -48,26 +48,27 @@ def train(
         Stop after this many steps instead of ``experiment.steps``; the log schedule is unchanged.
     checkpoint : Path, optional
         File that holds the state: resumed from if it exists, written every
-        ``checkpoint_seconds``, on Ctrl-C, where ``stop`` says so and, if there is room, at the end.
-        The caller removes it once the run is safe.
+        ``checkpoint_seconds``, on Ctrl-C, when ``stop`` returns True and, if there is room, at the
+        end. The caller removes it once the run is stored.
     compiled : bool or "auto"
-        Use ``torch.compile``; "auto" where it pays. Without a C++ compiler the run is the same
-        but slower, which is said once.
+        Use ``torch.compile``; "auto" compiles if it pays. Without a C++ compiler the run is the
+        same but slower, and a message says so once.
     keep_weights_at : sequence of int
-        Steps whose weights the run keeps, besides the last.
+        Steps whose weights the run keeps in addition to the last.
     progress : bool
         Show a bar with rate and time left.
     on_log : callable, optional
-        Given every row of the log as soon as it is there; after a resume, first the rows that the
-        checkpoint holds. It may keep and change what it is given.
+        Called with every new row of the log; after a resume, first with the rows in the checkpoint.
+        It may keep and change its argument.
     stop : callable, optional
-        Asked before every step, with the number of steps taken. On True the checkpoint is written
-        and the run returned as it is, with status "interrupted"; the same call goes on with it.
+        Called before every step with the number of steps taken. If it returns True, the checkpoint
+        is written and the run so far is returned with status "interrupted"; the same call resumes
+        it.
 
     Raises
     ------
     InputError
-        If there is no such device, or a step of ``keep_weights_at`` is not of the run.
+        If there is no such device, or a step of ``keep_weights_at`` is outside the run.
     CheckpointError
         If the checkpoint is damaged, belongs to another experiment or lacks weights to be kept.
     RunError
@@ -105,23 +106,24 @@ def train_together(
 ) -> list[Run]:
     """Train several seeds of one experiment at once, each as if it were alone.
 
-    How they share a step says :class:`grokbook.training.trainer.Trainer`.
+    :class:`grokbook.training.trainer.Trainer` describes how they share a step.
 
     Parameters
     ----------
     experiments : sequence of Experiment
-        Alike but for their seeds (of the run and, on modulo addition, of the split).
+        Equal except for their seeds (of the run and, on modulo addition, of the split).
     checkpoints : sequence of Path
-        None, or one file a seed, of the same form as :func:`train`'s; all at the same step.
+        None, or one file per seed, as in :func:`train`; all at the same step.
     on_log : callable, optional
-        As in :func:`train`, but given the place of the seed in ``experiments`` first.
+        As in :func:`train`, with the index of the seed in ``experiments`` as first argument.
     device, until, checkpoint_seconds, compiled, keep_weights_at, progress, stop
         As in :func:`train`.
 
     Returns
     -------
     list of Run
-        In the order of ``experiments``. ``seconds`` in a manifest is the time of all together.
+        In the order of ``experiments``. ``seconds`` in a manifest is the time of all seeds
+        together.
 
     Raises
     ------
@@ -159,21 +161,21 @@ def train_together(
         trainer.run_until(max(last, trainer.taken), pause=before_a_step)
         _show(bar, trainer)
     except KeyboardInterrupt:
-        if trainer.whole:  # not after a second Ctrl-C, which does not wait for the step's end
+        if trainer.whole:  # not after a second Ctrl-C, which may stop within a step
             save()
         raise
     finally:
         bar.close()
     if not stopped:
-        # Until the caller has kept the runs they are nowhere else. Where the state does not fit on
-        # the disk, the logs still may.
+        # The checkpoints are the only copy until the caller has stored the runs. If the state does
+        # not fit on the disk, the logs still may.
         with suppress(RunError):
             save()
     return trainer.runs("interrupted" if stopped else "finished")
 
 
 def _show(bar: tqdm, trainer: Trainer) -> None:
-    """Move the bar, and show the mean accuracies of the seeds where they are new."""
+    """Advance the bar, and show the mean accuracies of the seeds if they are new."""
     if bar.disable:
         return
     rows = [seed.log[-1] for seed in trainer.seeds if seed.log]

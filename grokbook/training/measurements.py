@@ -1,8 +1,8 @@
-"""What a run logs: each group of metrics as a function of the network and its data.
+"""The metrics that a run logs: each group as a function of the network and its data.
 
 Groups in ``CHEAP`` are computed at every logged step, those in ``DEAR`` at every ``dear_every``-th.
-The noise of a metric is drawn from a stream named after the step, so that it depends neither on how
-often a run logs nor on whether it was resumed. All numbers are for the network in eager mode.
+The noise of a metric comes from a stream named after the step, so it does not depend on how often a
+run logs or whether it was resumed. All numbers are for the network in eager mode.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Measure:
     Parameters
     ----------
     experiment : Experiment
-        Whose ``measurements`` say what to compute.
+        Its ``measurements`` say what to compute.
     model : Network
         The network being trained; read, never changed.
     split : Split
@@ -50,7 +50,7 @@ class Measure:
 
     @cached_property
     def answers(self) -> Tensor:
-        """The task's true answers, ``(p, p)``; asked for only where inputs are pairs."""
+        """The task's true answers, ``(p, p)``; only for inputs that are pairs."""
         table = self.experiment.task.label_table()
         if table is None:
             raise InputError(
@@ -80,7 +80,7 @@ class Measure:
 
 @dataclass(eq=False)
 class _Moment:
-    """The network at one step, with what several groups need computed once."""
+    """The network at one step; what several groups need is computed once."""
 
     run: Measure
     step: int
@@ -98,7 +98,7 @@ class _Moment:
         return self.run.split
 
     def noise(self, purpose: str) -> torch.Generator:
-        """Return the generator of one metric at this step, on the CPU: the same everywhere."""
+        """Return the generator of one metric at this step, on the CPU on every machine."""
         return generator(self.experiment.seed, f"metrics {purpose} {self.step}")
 
     @cached_property
@@ -119,7 +119,7 @@ class _Moment:
 
     @cached_property
     def pair_logits(self) -> Tensor:
-        """Logits (p, p, K) of all pairs; 0 where a pair is no question."""
+        """Logits (p, p, K) of all pairs; 0 where a pair is not a question."""
         pairs = torch.cat((self.split.train_x, self.split.test_x))
         p, classes = len(self.run.answers), self.train_logits.shape[1]
         table = self.train_logits.new_zeros(p, p, classes)
@@ -170,14 +170,14 @@ def _norms(moment: _Moment) -> dict[str, float]:
 def _commutativity(moment: _Moment) -> dict[str, float]:
     """Abelian tests (Figures 5, 7) and the two parts of the test set (the staircase).
 
-    The answers are those of the task's own table. Where they do not commute, to answer (a, b) and
-    (b, a) alike is a mistake, and the abelian tests are left out; the parts of the test set are
-    there for every task on pairs.
+    The answers are those of the task's own table. If they do not commute, equal answers to (a, b)
+    and (b, a) are a mistake, so the abelian tests are left out. Every task on pairs has the parts
+    of the test set.
     """
     split, answers, table = moment.split, moment.run.answers, moment.pair_logits
     row: dict[str, float] = {}
     if metrics.commutes(answers):
-        # Where some pairs are no questions, only those whose mirror image is one are compared.
+        # If some pairs are not questions, compare only pairs whose mirror image is one.
         asked = (answers >= 0) & (answers.T >= 0)
         train = split.train_x[asked[split.train_x[:, 0], split.train_x[:, 1]]]
         for name, chosen in (("train", train), ("all", asked.nonzero())):
@@ -194,7 +194,7 @@ def _commutativity(moment: _Moment) -> dict[str, float]:
 
 
 def _laws(moment: _Moment) -> dict[str, float]:
-    """Laws of a group (section 7), as the answers obey them; nothing where there is no group."""
+    """Shares of answers that obey the laws of a group (section 7); empty if there is no group."""
     if not moment.run.of_a_group:
         return {}
     laws = metrics.group_laws(moment.pair_logits, moment.run.answers)
@@ -211,7 +211,7 @@ def _robustness(moment: _Moment) -> dict[str, float]:
 
 
 def _sharpness(moment: _Moment) -> dict[str, float]:
-    """Trace of the Hessian (Figure 2 c, d): the theory's loss for the MLP, cross-entropy else."""
+    """Trace of the Hessian (Figure 2 c, d): the theory's loss for the MLP, else cross-entropy."""
     if isinstance(moment.model, MLP):
         return {"sharpness": moment.sharpness.total}
     estimate = metrics.hutchinson_sharpness(
@@ -269,7 +269,7 @@ def _information(moment: _Moment) -> dict[str, float]:
 
 
 def _by_order(name: str, values: Tensor) -> dict[str, float]:
-    """α = 1 under the plain name, every other order with a suffix."""
+    """Return α = 1 under the plain name, every other order with a suffix."""
     return dict(zip(by_order(name).values(), map(float, values), strict=True))
 
 

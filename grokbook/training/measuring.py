@@ -1,4 +1,4 @@
-"""Any metric a run could log, of any network, afterwards: :func:`measure`."""
+"""Any metric that runs log, measured on any network: :func:`measure`."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ _COLUMNS = {
         "relu_radius",
     ),
 }  # fmt: skip
-"""How the names of each group's columns begin."""
+"""The prefixes of the names of each group's columns."""
 
 _OF_ANY_MODULE = ("accuracy", "norms", "commutativity", "laws", "sharpness")
-"""Groups that ask no more of a network than its logits and its weights."""
+"""Groups that need only the logits and the weights of a network."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What :class:`grokbook.training.measurements.Measure` reads of an experiment.
+    """The parts of an experiment that :class:`grokbook.training.measurements.Measure` reads.
 
-    For a network that no experiment of ours has trained.
+    It stands for a network that none of our experiments trained.
     """
 
     dataset: Loadable | None
@@ -55,11 +55,11 @@ class Observed:
 
     @property
     def task(self) -> Task:
-        """The data set with all that a task tells of itself."""
+        """The data set as a full task."""
         if self.dataset is None:
             raise InputError(
-                "groups has 'commutativity', which needs a task with true answers, but only its"
-                " tensors are there; give the task."
+                "groups has 'commutativity', which needs a task with true answers, but only"
+                " tensors were given; give the task."
             )
         return described(self.dataset)
 
@@ -74,24 +74,23 @@ def measure(
     loss: Any = None,
     settings: Measurements | None = None,
 ) -> dict[str, float]:
-    """Compute metrics that runs log, on a trained network.
+    """Compute the metrics that runs log on a trained network.
 
-    Of a run at a step that it logged, the numbers are those of its log.
+    For a run at a logged step, the numbers are those of its log.
 
     Parameters
     ----------
     what : Run or nn.Module
-        The run whose network is meant, or a network. A plain module, in either mode, is measured as
-        in ``eval()``; groups that need its continuous input want a
+        A run, whose network is measured, or a network. A plain module, in either mode, is measured
+        as in ``eval()``; groups that use the continuous input need a
         :class:`grokbook.models.base.Network`.
     task : Loadable or Split, optional
-        The data; for a run its own if not given.
+        The data; the default for a run is its own task.
     metrics : sequence of str
-        Groups of ``grokbook.experiments.schema.GROUPS``, of which all columns are computed, or
-        single columns.
+        Groups of ``grokbook.experiments.schema.GROUPS``, with all their columns, or single columns.
     step : int, optional
-        Of a run, the step whose network is meant, the last if not given. It also names the stream
-        of the noise, for a network 0.
+        The step of a run, by default the last. It also names the stream of the noise; 0 for a
+        network.
     seed : int, optional
         Of the noise; that of the run, or 0.
     loss : optional
@@ -107,8 +106,8 @@ def measure(
     Raises
     ------
     InputError
-        On an unknown metric, one that the network or the task cannot have, no task, or a network
-        whose logits on the training set are not all finite.
+        On an unknown metric, one that does not apply to the network or the task, no task, or a
+        network whose logits on the training set are not all finite.
     RunError
         As :meth:`grokbook.training.run.Run.network_at`.
 
@@ -140,7 +139,7 @@ def measure(
     wanted = [column for column in metrics if column not in GROUPS]
     for column in wanted:
         if column not in found:
-            raise InputError(f"{column} is not measured of this network on this task.")
+            raise InputError(f"{column} cannot be measured of this network on this task.")
     groups = {name for name in metrics if name in GROUPS}
     return {
         column: value
@@ -150,7 +149,7 @@ def measure(
 
 
 def loaded(data: Loadable | Split) -> tuple[Split, Loadable | None]:
-    """Return the data of a task and the task; of a split no task."""
+    """Return the data of a task and the task; None as the task of a split."""
     return (data, None) if isinstance(data, Split) else (data.load(), data)
 
 
@@ -165,7 +164,7 @@ def observe(
     loss: Any,
     settings: Measurements,
 ) -> dict[str, float]:
-    """Return all columns of the groups that the metrics are of, and the accuracies."""
+    """Return all columns of the groups of the metrics, and the accuracies."""
     groups = tuple(dict.fromkeys(name if name in GROUPS else group_of(name) for name in metrics))
     if not isinstance(network, Network):
         for group in groups:
@@ -190,7 +189,7 @@ def observe(
 
 
 def group_of(column: str) -> str:
-    """Return the group that a column is of.
+    """Return the group of a column.
 
     Raises
     ------
@@ -218,7 +217,7 @@ def group_of(column: str) -> str:
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Put a network and its parts into ``eval()`` meanwhile, and each back as it was."""
+    """Put a network and its parts into ``eval()`` within the block, and restore each afterwards."""
     before = {part: part.training for part in network.modules()}
     network.eval()
     try:

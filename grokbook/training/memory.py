@@ -1,4 +1,4 @@
-"""How much memory a training needs at least, told before it begins."""
+"""The least memory that a training needs, computed before it starts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _GIB = 2**30
 
 
 def least_bytes(recipe: Experiment) -> dict[str, float]:
-    """Return what the large parts of a training take at least, in bytes, by the field to blame.
+    """Return the least bytes for the large parts of a training, by the field that sets them.
 
-    Weights count four times: themselves, gradients and the optimiser's two moments. Pairs are two
-    integers of 8 bytes and a label; a point of the log is a step number twice. What fields of
-    other classes take is not known, and left out.
+    Weights count four times: themselves, gradients and the optimiser's two moments. A pair is two
+    integers of 8 bytes and a label; a point of the log is two step numbers. Fields of other classes
+    are unknown and left out.
     """
     each = 8 if recipe.dtype == "float64" else 4
     found: dict[str, float] = {"log.points": 48.0 * recipe.log.points}
@@ -39,9 +39,9 @@ def least_bytes(recipe: Experiment) -> dict[str, float]:
 
 
 def machine_bytes() -> float:
-    """Return the memory of this machine, or what its control group allows, in bytes."""
+    """Return the memory of this machine, or the limit of its control group, in bytes."""
     found = [math.inf]
-    with suppress(AttributeError, ValueError, OSError):  # no POSIX system
+    with suppress(AttributeError, ValueError, OSError):  # not a POSIX system
         found.append(float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE"))
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
@@ -57,7 +57,7 @@ def require_memory(recipe: Experiment) -> None:
     Raises
     ------
     InputError
-        With the memory needed at least, and what there is.
+        With the least memory needed and the memory available.
     """
     needed = least_bytes(recipe)
     there = machine_bytes()
@@ -66,7 +66,7 @@ def require_memory(recipe: Experiment) -> None:
     blamed = max(needed, key=lambda field: needed[field])
     raise InputError(
         f"{blamed} asks for at least {_written(needed[blamed])} of memory, but this machine has"
-        f" {_written(there)}; choose less."
+        f" {_written(there)}; choose a smaller value."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a training leaves: :class:`Run`."""
+"""The result of a training: :class:`Run`."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from grokbook.models.base import Network
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What happened: the log, one row a logged step, and the manifest that says how it was made.
+    """The result of a training: a log with one row per logged step, and the manifest of its making.
 
     Attributes
     ----------
     log : DataFrame
-        Column ``step`` and one column a metric; NaN where a costly metric was not due.
+        Column ``step`` and one column per metric; NaN where a costly metric was not due.
     manifest : dict
         Experiment fields and id, status ("finished", "diverged" or "interrupted"), wall time,
-        versions, machine. A run that was resumed has one entry under ``stretches`` for each time it
-        was gone on with; the manifest's own versions and machine are those of the last, and
-        ``git_dirty`` and ``compiled`` tell of all. ``weights_at`` names the steps whose weights
-        were kept, if any were asked for.
+        versions, machine. A resumed run has one entry under ``stretches`` for each part; the
+        manifest's own versions and machine are those of the last part, while ``git_dirty`` and
+        ``compiled`` cover all. ``weights_at`` names the steps whose weights were kept on request,
+        if any.
     weights : dict of str to Tensor, optional
-        The network's parameters at the last step, on the CPU. None for a run that was read: its
-        weights are read when :meth:`network_at` is asked for them.
+        The network's parameters at the last step, on the CPU. None for a run read from disk:
+        :meth:`network_at` reads its weights when they are needed.
     kept : mapping of int to dict of str to Tensor
-        The parameters at the steps that were asked for, by step.
+        The parameters at the requested steps, by step.
     read_weights : callable, optional
-        For a run that was read: given a step, or None for the last, reads the parameters there.
+        For a run read from disk: reads the parameters at a step, or at the last step for None.
     """
 
     log: pd.DataFrame
@@ -51,7 +51,7 @@ class Run:
         Raises
         ------
         RunError
-            If it was read and is of classes or fields that this package has not.
+            If the run was read from disk and has classes or fields that this package does not have.
         """
         if self.experiment is not None:
             return self.experiment
@@ -59,7 +59,7 @@ class Run:
             return Experiment.from_dict(self.manifest["experiment"])
         except KeyError as error:
             what = f"the class {error.args[0]!r}"
-        except TypeError as error:  # a field that a class has not, or has no default for
+        except TypeError as error:  # a field that a class lacks, or has no default for
             what = f"these fields ({first_line(error)})"
         raise RunError(
             f"Experiment {self.manifest['id']} cannot be built: grokbook does not know {what}; only"
@@ -68,7 +68,7 @@ class Run:
 
     @cached_property
     def network(self) -> Network:
-        """The trained network, on the CPU, ready to evaluate; built when first asked for.
+        """The trained network, on the CPU, ready to evaluate; built on first use.
 
         Raises
         ------
@@ -83,13 +83,13 @@ class Run:
         Parameters
         ----------
         step : int, optional
-            The last, or one whose weights were kept; the last if not given.
+            The last step, which is the default, or one whose weights were kept.
 
         Raises
         ------
         RunError
-            If the weights of this step were not kept, are not at hand or are damaged, or the
-            experiment is of classes that this package has not.
+            If the weights of this step were not kept, are missing or are damaged, or the experiment
+            has classes that this package does not have.
         """
         weights = self.weights_at(step)
         recipe = self.recipe()
@@ -111,7 +111,7 @@ class Run:
             return self.read_weights(chosen)
         found = self.weights if chosen is None else self.kept[chosen]
         if found is None:
-            raise RunError(f"The weights of experiment {self.manifest['id']} are not at hand.")
+            raise RunError(f"The weights of experiment {self.manifest['id']} are not available.")
         return found
 
 

@@ -1,4 +1,4 @@
-"""Everything of one seed that moves during training, and its checkpoint."""
+"""The state of one seed that changes during training, and its checkpoint."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from grokbook.training.step import Batches
 
 @dataclass(eq=False)
 class SeedState:
-    """Everything of one seed that moves during training, the optimiser apart."""
+    """The state of one seed that changes during training, except the optimiser."""
 
     experiment: Experiment
     split: Split
@@ -47,7 +47,7 @@ class SeedState:
 
     @classmethod
     def begin(cls, experiment: Experiment, place: torch.device) -> SeedState:
-        """Return the course at step 0."""
+        """Return the state at step 0."""
         split = experiment.load()
         model, split = experiment.network(split).to(place), split.to(place)
         state = TrainingState(
@@ -62,7 +62,7 @@ class SeedState:
         return cls(experiment, split, model, Batches(experiment, split), state, measure)
 
     def measure_once(self, dear: bool) -> bool:
-        """Log the present step and say so; not if it is there already, as after a resume."""
+        """Log the current step and report it, unless it is already logged, as after a resume."""
         if self.diverged or (self.log and self.log[-1]["step"] >= self.state.step):
             return False
         row = self.measure(self.state.step, dear=dear)
@@ -77,7 +77,7 @@ class SeedState:
         return self.experiment.strategy.noise(self.state, self.model.noise_shape(x), like)
 
     def finish(self, status: str, made_by: dict[str, Any], seconds: float) -> Run:
-        """Return the run; ``made_by`` says how its last stretch was made, in ``seconds`` all."""
+        """Return the run; ``made_by`` describes its last stretch, ``seconds`` is the total time."""
         stretches = self._stretches_with(made_by)
         last = {key: value for key, value in stretches[-1].items() if key in made_by}
         manifest = {
@@ -99,13 +99,13 @@ class SeedState:
         return Run(self.table(), manifest, final, self.kept, experiment=self.experiment)
 
     def table(self) -> pd.DataFrame:
-        """Return the log so far; of a run that diverged at once no row, but its columns."""
+        """Return the log so far; a run that diverged at once has columns but no rows."""
         return (
             pd.DataFrame(self.log) if self.log else pd.DataFrame(columns=_ACCURACIES, dtype=float)
         )
 
     def _stretches_with(self, made_by: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the stretches so far, and the present one if it has taken a step or is alone."""
+        """Return the stretches so far, and the current one if it took a step or is the only one."""
         begun = self.stretches[-1]["to_step"] if self.stretches else 0
         if self.stretches and begun == self.state.step:
             return self.stretches
@@ -113,7 +113,7 @@ class SeedState:
 
     def weights(self, place: torch.device | None = None) -> dict[str, Tensor]:
         """Return a copy of the network's weights, on another device if one is given."""
-        # Cloned: a stacked weight is a view; saving it would write the whole stack.
+        # Clone: a stacked weight is a view, and saving it would write the whole stack.
         return {
             name: value.detach().to(place or value.device).clone()
             for name, value in self.model.state_dict().items()
@@ -142,13 +142,13 @@ class SeedState:
         write_checkpoint(path, content)
 
     def read(self, path: Path, optimizer: Optimizer) -> dict[str, Any]:
-        """Return the content of a checkpoint of this experiment, every part fit to be restored."""
+        """Return the content of a checkpoint of this experiment, checked to be restorable."""
         content = read_checkpoint(path)
         if content["id"] != self.experiment.id:
             raise CheckpointError(
                 f"{path} is the checkpoint of experiment {content['id']}, not of"
                 f" {self.experiment.id}: its settings have changed since; remove it, or train with"
-                " `--again`, to start anew."
+                " `--again`, to start over."
             )
         try:
             require_alike(content["model"], self.model.state_dict())
@@ -165,12 +165,12 @@ class SeedState:
                 require_alike(weights, self.model.state_dict())
                 if type(step) is not int or not 0 <= step <= content["step"]:
                     raise ValueError("weights of a step that was not taken")
-        except Exception as error:  # whatever an edited file makes of these look-ups
+        except Exception as error:  # an edited file can make these look-ups fail in any way
             raise unreadable(path) from error
         return content
 
     def restore(self, content: dict[str, Any]) -> None:
-        """Set everything back to what :meth:`read` returned, except the optimiser and the clock."""
+        """Restore everything that :meth:`read` returned, except the optimiser and the clock."""
         batches, state = self.batches, self.state
         self.model.load_state_dict(content["model"])
         generator_state, batches.order, batches.position = content["batches"]
@@ -200,7 +200,7 @@ def number_of_logits(model: Network, split: Split) -> int:
 
 @torch.no_grad()
 def accuracy_on_training_set(model: Network, split: Split, noise: Tensor | None = None) -> Tensor:
-    """Return the share answered rightly, in [0, 1]: 0-dimensional float64, on the data's device.
+    """Return the share of right answers, a 0-dimensional float64 tensor on the data's device.
 
     ``noise`` is added to the continuous input.
     """

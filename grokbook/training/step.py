@@ -1,4 +1,4 @@
-"""One training step of one seed or of several: its batches, its objective, its optimiser."""
+"""One training step of one or several seeds: batches, objective and optimiser."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from grokbook.strategies.losses import criterion as criterion_of
 from grokbook.tasks.base import Split
 
 COMPILED_STEPS = 5_000
-"""From so many steps on compiling a transformer pays: see docs/decisions/0003."""
+"""Compiling a transformer pays from this number of steps on: see docs/decisions/0003."""
 
 
 class Objective:
-    """The strategy's loss of each seed, compiled where that pays."""
+    """The strategy's loss of each seed, compiled if that pays."""
 
     def __init__(
         self, experiment: Experiment, models: list[Network], compiled: bool | Literal["auto"]
@@ -59,7 +59,7 @@ class Objective:
         self._graphs = 0
         if self.is_compiled:
             inductor = lookup_backend("inductor")
-            # A code object of its own: torch compiles eight shapes of each, then no more.
+            # A separate code object: torch compiles only eight shapes of each.
             own = FunctionType(
                 self._eager.__code__.replace(), self._eager.__globals__, self._eager.__name__,
                 self._eager.__defaults__, self._eager.__closure__,
@@ -79,13 +79,13 @@ class Objective:
             return self._eager(*arguments)
         try:
             losses: Tensor = self._call(*arguments)
-            # Where torch was told not to compile, it runs eagerly and does not say so.
+            # If torch was told not to compile, it runs eagerly without a message.
             self.is_compiled = self._graphs > 0
             return losses
         except torch._dynamo.exc.BackendCompilerFailed as error:
             warnings.warn(
-                f"torch.compile is not at hand ({first_line(error)}); training goes on without it,"
-                " the same but slower.",
+                f"torch.compile is not available ({first_line(error)}); training goes on without"
+                " it, with the same result but slower.",
                 stacklevel=2,
             )
             self.is_compiled = False
@@ -93,7 +93,7 @@ class Objective:
 
 
 class Batches:
-    """Mini-batches, reshuffled each epoch; or the full training set as it stands."""
+    """Mini-batches, reshuffled each epoch; or the full training set in its order."""
 
     def __init__(self, experiment: Experiment, split: Split) -> None:
         self.x, self.y = split.train_x, split.train_y
@@ -103,7 +103,7 @@ class Batches:
         self.position = 0
 
     def require_fit(self, order: Tensor, position: int) -> None:
-        """Refuse an order and a position in it that are not of these samples, as a ValueError."""
+        """Raise a ValueError for an order or a position that does not fit these samples."""
         if order.dtype != torch.int64 or sorted(order.tolist()) not in ([], [*range(len(self.x))]):
             raise ValueError("order is no permutation of the samples")
         if type(position) is not int or position < 0:
@@ -117,7 +117,7 @@ class Batches:
             self.order = torch.randperm(len(self.x), generator=self.generator)
             self.position = 0
         chosen = self.order[self.position : self.position + self.size]
-        if self.x.is_cuda:  # from pinned memory: a copy that the host does not wait for
+        if self.x.is_cuda:  # from pinned memory, so that the host does not wait for the copy
             chosen = chosen.pin_memory().to(self.x.device, non_blocking=True)
         self.position += self.size
         return self.x[chosen], self.y[chosen]

@@ -1,4 +1,4 @@
-"""A training that can be stepped: :class:`Trainer`, of one experiment or of several seeds of it."""
+"""Step-by-step training: :class:`Trainer`, for one experiment or several seeds of it."""
 
 from __future__ import annotations
 
@@ -30,42 +30,44 @@ from grokbook.training.step import Objective
 
 
 class Trainer:
-    """One training, moved on as far as one likes; :func:`grokbook.train` is one moved to its end.
+    """A training that you step yourself; :func:`grokbook.train` runs one to its end.
 
-    The same experiment takes the same steps, to the last bit, however often one stops on the way.
+    The same experiment takes the same steps, to the last bit, however often you stop on the way.
 
     Parameters
     ----------
     experiments : Experiment or sequence of Experiment
-        What to train. Several, alike but for their seeds, train together: all parameters of the
-        same name are one tensor with the seeds as first axis, and a step is one batched forward and
-        backward pass (`torch.func.vmap`) and one optimiser step. Each has its own data, initial
-        weights, batches and noise, as when trained alone, and agrees with that up to rounding.
+        What to train. Several that are equal except for their seeds train together: all parameters
+        of the same name are one tensor with the seeds as first axis, and a step is one batched
+        forward and backward pass (`torch.func.vmap`) and one optimiser step. Each has its own data,
+        initial weights, batches and noise, and agrees with the same seed trained alone up to
+        rounding.
     device : str
         "auto" (the first GPU if there is one, else the CPU), or a torch device name.
     compiled : bool or "auto"
-        Use ``torch.compile``; "auto" where it pays. Without a C++ compiler the run is the same
-        but slower, which is said once.
+        Use ``torch.compile``; "auto" compiles if it pays. Without a C++ compiler the run is the
+        same but slower, and a message says so once.
     keep_weights_at : sequence of int
-        Steps whose weights are kept for the run, besides the last.
+        Steps whose weights the run keeps in addition to the last.
     on_log : callable, optional
-        Given the place of the seed and a copy of each row of its log as soon as it is there; on
-        :meth:`restore`, of those that the checkpoint holds.
+        Called with the index of the seed and a copy of each new row of its log; :meth:`restore`
+        calls it with the rows in the checkpoint.
 
     Attributes
     ----------
     seeds : list of SeedState
-        What each seed has of its own: network, data, batches, log.
+        The state of each seed: network, data, batches, log.
     taken, steps : int
-        Number of steps taken, and of the experiment's.
+        Number of steps taken, and number of steps of the experiment.
     whole : bool
-        Whether it stands between two steps; not after an error, or a second Ctrl-C, within one.
+        Whether the state is that between two steps; False after an error or a second Ctrl-C within
+        a step.
 
     Raises
     ------
     InputError
         If the experiments differ in more than their seeds, or there is none; if there is no such
-        device, or too little memory on it; if a step of ``keep_weights_at`` is not of the run.
+        device, or it has too little memory; if a step of ``keep_weights_at`` is outside the run.
 
     Examples
     --------
@@ -94,7 +96,7 @@ class Trainer:
         self.steps = first.steps
         self.keep_weights_at = frozenset(_of_the_run(step, self.steps) for step in keep_weights_at)
         self.device = find_device(device)
-        self._made_by = provenance(self.device)  # now: the checkout may have moved on by the end
+        self._made_by = provenance(self.device)  # now: the checkout may change before the end
         if self.device.type == "cuda" and len(several) > 1:
             _require_memory(several, self.device)
         self.seeds = [SeedState.begin(experiment, self.device) for experiment in several]
@@ -104,7 +106,7 @@ class Trainer:
         self.taken, self.whole = 0, True
         self._seconds = 0.0
         self._since: float | None = None
-        # What a seed asks of the host, draws and spectra, can take a core of its own.
+        # The host work of each seed, draws and spectra, can use a separate core.
         several_cores = self.device.type == "cuda" and len(self.seeds) > 1
         self._each = ThreadPoolExecutor(len(self.seeds)).map if several_cores else map
         self._due = set(first.log.steps(first.steps))
@@ -113,17 +115,17 @@ class Trainer:
 
     @property
     def networks(self) -> list[Network]:
-        """The network of each seed, the same objects all along: copy one to keep it."""
+        """The network of each seed; training changes them in place, so copy one to keep it."""
         return [seed.model for seed in self.seeds]
 
     @property
     def network(self) -> Network:
-        """The network being trained, the same object all along: copy it to keep it.
+        """The network being trained. Training changes it in place: copy it to keep it.
 
         Raises
         ------
         InputError
-            If several seeds train: :attr:`networks` has one each.
+            If several seeds train: :attr:`networks` has one for each.
         """
         return self._only("network").model
 
@@ -134,27 +136,27 @@ class Trainer:
 
     @property
     def diverged(self) -> bool:
-        """Whether no seed's loss is finite any more: no further step is taken."""
+        """Whether the loss of no seed is finite any more, so that no further step is taken."""
         return all(seed.diverged for seed in self.seeds)
 
     @property
     def seconds(self) -> float:
-        """Wall time of all steps and what was logged on the way; not of what lies between."""
+        """Wall time of all steps and logging, without the time between calls."""
         return self._seconds + (0.0 if self._since is None else time.perf_counter() - self._since)
 
     def measure(self, groups: Sequence[str] | None = None) -> pd.DataFrame:
-        """Measure the networks as they are, now; nothing of it is logged.
+        """Measure the networks as they are now, without logging.
 
         Parameters
         ----------
         groups : sequence of str, optional
-            Of ``grokbook.experiments.schema.GROUPS``; those of the experiment if not given. The
-            costly ones are measured too.
+            Groups of ``grokbook.experiments.schema.GROUPS``, by default those of the experiment,
+            including the costly ones.
 
         Returns
         -------
         DataFrame
-            One row a seed: ``seed``, ``step`` and one column a metric.
+            One row per seed: ``seed``, ``step`` and one column per metric.
         """
         rows = []
         for seed in self.seeds:
@@ -173,7 +175,7 @@ class Trainer:
         return self.objective(batches, list(noises))
 
     def step(self) -> Tensor:
-        """Take one step, and log nothing: that does :meth:`run_until`.
+        """Take one step without logging; :meth:`run_until` logs.
 
         Returns
         -------
@@ -185,17 +187,17 @@ class Trainer:
         InputError
             If all steps of the experiment are taken, or training has diverged.
         RunError
-            If the step before was cut off in its middle.
+            If the previous step was cut off in the middle.
         """
         self._require_room()
         with self._clock():
             self.whole = False
             losses = self.losses()
-            # On a GPU to look at a loss is to wait for it: it is left to the logged steps.
+            # Reading a loss from a GPU waits for it, so only logged steps check it.
             if self.device.type == "cpu":
                 for seed, loss in zip(self.seeds, losses.tolist(), strict=True):
                     seed.diverged |= not math.isfinite(loss)
-            if not self.diverged:  # else nothing moves any more
+            if not self.diverged:  # otherwise nothing changes any more
                 self.optimizer.step(losses.sum(), self.taken)
                 self.taken += 1
                 for seed in self.seeds:
@@ -205,17 +207,18 @@ class Trainer:
         return losses.detach()
 
     def run_until(self, step: int, *, pause: Callable[[], bool] | None = None) -> None:
-        """Take steps, and log what is due on the way, up to the number ``step``.
+        """Train up to the step ``step`` and log what is due on the way.
 
-        It ends sooner where training diverges. Ctrl-C waits for the end of a step.
+        It ends earlier if training diverges. Ctrl-C waits for the end of a step.
 
         Parameters
         ----------
         step : int
-            Number of steps taken at the end, at most that of the experiment; what is taken is not
-            taken back.
+            Number of steps taken at the end, at most that of the experiment. Steps are never
+            undone.
         pause : callable, optional
-            Asked before every step, when what is due is logged; on True it takes no further one.
+            Called before every step, after logging what is due; if it returns True, training stops
+            there.
 
         Raises
         ------
@@ -242,7 +245,7 @@ class Trainer:
                 self.on_log(place, dict(seed.log[-1]))
 
     def save(self, *paths: Path) -> None:
-        """Write the whole state, one checkpoint a seed.
+        """Write the whole state, one checkpoint per seed.
 
         Raises
         ------
@@ -257,14 +260,14 @@ class Trainer:
             seed.save(Path(path), self.optimizer.state(place), self._stretch, self.seconds)
 
     def restore(self, *paths: Path) -> None:
-        """Go to where :meth:`save` was called, with all that was logged and kept until there.
+        """Return to the state at a call of :meth:`save`, with its log and kept weights.
 
         Raises
         ------
         InputError
             If there are not as many paths as seeds.
         CheckpointError
-            If one is damaged or of another experiment, or lacks weights that were to be kept.
+            If one is damaged, belongs to another experiment, or lacks weights to be kept.
         RunError
             If they are at different steps.
         """
@@ -295,20 +298,20 @@ class Trainer:
                     self.on_log(place, dict(row))
 
     def runs(self, status: str | None = None) -> list[Run]:
-        """Return what happened so far, one run a seed.
+        """Return the result so far, one run per seed.
 
         Parameters
         ----------
         status : str, optional
-            What the manifests say of a run that did not diverge; "finished" at the last step, else
-            "interrupted", if not given.
+            Status in the manifests of runs that did not diverge; by default "finished" at the last
+            step, else "interrupted".
         """
         status = status or ("finished" if self.taken == self.steps else "interrupted")
         return [seed.finish(status, self._stretch, self.seconds) for seed in self.seeds]
 
     @contextmanager
     def _clock(self) -> Iterator[None]:
-        """Count the time within, once where one such part holds another."""
+        """Count the time within the block; nested blocks count once."""
         if self._since is not None:
             yield
             return
@@ -320,7 +323,7 @@ class Trainer:
 
     @property
     def _stretch(self) -> dict[str, object]:
-        """How the present stretch of steps is made."""
+        """Describe how the current stretch of steps is made."""
         return self._made_by | {"compiled": self.objective.is_compiled}
 
     def _keep_weights(self) -> None:
@@ -353,19 +356,19 @@ class Trainer:
     def _require_whole(self) -> None:
         if not self.whole:
             raise RunError(
-                f"Step {self.taken + 1} was cut off in its middle; restore a checkpoint, or begin"
+                f"Step {self.taken + 1} was cut off in the middle; restore a checkpoint, or start"
                 " with a new Trainer."
             )
 
     def _require_paths(self, paths: Sequence[Path]) -> None:
         if len(paths) != len(self.seeds):
             raise InputError(
-                f"There are {len(self.seeds)} seeds and {len(paths)} paths; name one path a seed."
+                f"There are {len(self.seeds)} seeds and {len(paths)} paths; name one path per seed."
             )
 
 
 def _of_the_run(step: int, steps: int) -> int:
-    """Return a step of a run of so many, refused if it is none."""
+    """Return a step of a run of ``steps`` steps; refuse one outside it."""
     number = whole("step", step, least=0)
     if number > steps:
         raise InputError(f"step is {step}, but the experiment ends at step {steps}.")
@@ -389,7 +392,7 @@ def _require_alike(experiments: Sequence[Experiment]) -> None:
 
 
 def _require_memory(experiments: Sequence[Experiment], place: torch.device) -> None:
-    """Refuse more seeds than a GPU's memory holds, by what one step of one of them takes."""
+    """Refuse more seeds than fit into a GPU's memory, judged by one step of one seed."""
     torch.cuda.reset_peak_memory_stats(place)
     before = torch.cuda.memory_allocated(place)
     free, _ = torch.cuda.mem_get_info(place)

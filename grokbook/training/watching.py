@@ -1,4 +1,4 @@
-"""The paper's metrics in a training loop that is not ours: :func:`watch`."""
+"""The paper's metrics in your own training loop: :func:`watch`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from grokbook.training.measuring import group_of, loaded, observe
 
 
 class Logger:
-    """Measures a network in training when it is told of a step; made by :func:`watch`."""
+    """Measures a network during training when you report a step; made by :func:`watch`."""
 
     def __init__(
         self,
@@ -41,9 +41,9 @@ class Logger:
         self._over = False
 
     def step(self, taken: int) -> None:
-        """Say how many optimiser steps are taken; every so many of them the network is measured.
+        """Report the number of optimiser steps taken; the network is measured when it is due.
 
-        Weights, gradients, modes and the global random numbers stay as they are.
+        Weights, gradients, modes and global random numbers stay unchanged.
 
         Parameters
         ----------
@@ -53,10 +53,10 @@ class Logger:
         Raises
         ------
         InputError
-            If it does not increase, or nothing could be measured even the first time.
+            If it does not increase, or the first measurement fails.
         """
         if whole("step", taken, least=0) <= self._told:
-            raise InputError(f"step is {taken}, but must be above {self._told}, which came before.")
+            raise InputError(f"step is {taken}, but must be above the previous one, {self._told}.")
         self._told = taken
         if taken % self.every == 0:
             self._measure()
@@ -72,18 +72,18 @@ class Logger:
         except InputError as error:
             if not self._rows:
                 raise
-            # A loop that took hours is not ended by its logger.
-            warnings.warn(f"At step {self._told} watching ends: {error}", stacklevel=3)
+            # A logger must not end a loop that has run for hours.
+            warnings.warn(f"At step {self._told} watching stopped: {error}", stacklevel=3)
             self._over = True
             return
         self._rows.append({"step": self._told, **row})
 
     @property
     def table(self) -> pd.DataFrame:
-        """What was measured: as `grokbook.load_runs` returns it.
+        """The measurements, in the form that `grokbook.load_runs` returns.
 
         Columns ``experiment``, ``seed``, ``step``, ``train_accuracy``, ``train_loss``,
-        ``test_accuracy``, ``test_loss``, and those of the groups asked for.
+        ``test_accuracy``, ``test_loss``, and those of the requested groups.
         """
         rows = self._rows or [dict.fromkeys(("step", "train_accuracy", "test_accuracy"), math.nan)]
         table = pd.DataFrame(rows).head(len(self._rows))
@@ -100,7 +100,7 @@ class Logger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Measure the step told last, so that the end is in the table."""
+        """Measure the last reported step, so that the end is in the table."""
         logged = self._rows[-1]["step"] if self._rows else -1
         if kind is None and logged < self._told:
             self._measure()
@@ -117,21 +117,21 @@ def watch(
     loss: Any = None,
     settings: Measurements | None = None,
 ) -> Logger:
-    """Return a logger that a training loop of your own tells its steps.
+    """Return a logger for your own training loop, which reports its steps to it.
 
     Parameters
     ----------
     network : nn.Module
         The network being trained; read, never changed. It maps inputs to logits ``(n, K)``.
     task : Loadable or Split
-        The data that it is measured on, all of them.
+        The data that the network is measured on.
     every : int
         Steps between two measurements.
     metrics : sequence of str
-        Groups of ``grokbook.experiments.schema.GROUPS``, or columns of them; of a plain module
+        Groups of ``grokbook.experiments.schema.GROUPS``, or columns of them; a plain module allows
         "accuracy", "norms", "commutativity" and "laws".
     name, seed : str, int
-        What the table has under ``experiment`` and ``seed``; the noise of metrics is of this seed.
+        Values of the columns ``experiment`` and ``seed``; the seed also sets the noise of metrics.
     loss : optional
         Name of the loss that is logged, or one of your own; by default that of the task, or
         cross-entropy.

@@ -1,8 +1,8 @@
-"""Drawings whose parameters the reader moves, one widget a file, its JavaScript beside it.
+"""Interactive drawings: one widget per file, with its JavaScript file next to it.
 
-Each function here takes tables and returns an ipywidgets widget. What happens on a slider's move is
-computed in the browser, so that it works on a page without a kernel as it does in a notebook. The
-package needs ipywidgets and anywidget only where a widget is made.
+Each function here takes tables and returns an ipywidgets widget. The browser computes what a slider
+changes, so the widget works on a page without a kernel as well as in a notebook. Only widgets need
+ipywidgets and anywidget.
 """
 
 from importlib import import_module
@@ -36,7 +36,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a widget when it is first asked for."""
+    """Import a widget on first use."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

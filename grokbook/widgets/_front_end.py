@@ -1,4 +1,4 @@
-"""What all widgets share: how their files reach the browser, and their box of controls."""
+"""Code shared by all widgets: loading of their front ends, and their box of controls."""
 
 import re
 from pathlib import Path
@@ -13,15 +13,15 @@ IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+\.js)";\n', re.MULTILINE)
 
 
 def script(name: str) -> str:
-    """Return a JavaScript module of this folder with what it imports from others put into it.
+    """Return a JavaScript module of this folder with its imports from other files inlined.
 
-    A front end gets a widget's module as a string, from which nothing beside it can be imported.
+    A front end gets a widget's module as a string, which cannot import other files.
     """
 
     def inline(match: re.Match[str]) -> str:
         names, module = match.groups()
         body = re.sub(r"^export ", "", script(module), flags=re.MULTILINE)
-        # A scope of its own: two modules may use one name for different things.
+        # A separate scope: two modules may use one name for different things.
         return f"const {{{names}}} = (() => {{\n{body}return {{{names}}};\n}})();\n"
 
     return IMPORT.sub(inline, (HERE / name).read_text(encoding="utf-8"))
@@ -30,8 +30,8 @@ def script(name: str) -> str:
 def style(*sheets: str) -> str:
     """Return style sheets of this folder, after the colours of the figures' roles.
 
-    On a page of the book a role is its CSS variable, as in the figures. Elsewhere its light colour
-    is taken, or its dark one where JupyterLab, Colab or VS Code say that they are dark.
+    On a page of the book a role is its CSS variable, as in the figures. Elsewhere it is the light
+    colour, or the dark one if JupyterLab, Colab or VS Code report a dark theme.
     """
     names = {role.replace("_", "-"): colours for role, colours in ROLES.items()}
     light = [f"  --{name}: var(--grokbook-{name}, {role.light});" for name, role in names.items()]
@@ -49,7 +49,7 @@ def style(*sheets: str) -> str:
 
 
 class Explorer(ipywidgets.VBox):
-    """Controls above a drawing, and one sentence for readers whose program shows neither."""
+    """Controls above a drawing, and a sentence for programs that show neither."""
 
     def __init__(
         self, sentence: str, controls: list[ipywidgets.Widget], drawing: ipywidgets.Widget
@@ -63,7 +63,7 @@ class Explorer(ipywidgets.VBox):
 
 
 def slider(kind: type[ipywidgets.Widget], description: str, **settings: Any) -> ipywidgets.Widget:
-    """Return a slider of the given class that takes its share of a row, with its name in full."""
+    """Return a slider of the given class that shares a row and shows its full name."""
     return kind(
         description=description,
         style={"description_width": "initial"},

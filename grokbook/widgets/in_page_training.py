@@ -16,7 +16,7 @@ WIDTH = 64
 """Width of the page's residual stream."""
 
 LIMIT = 20_000
-"""Steps after which the network waits for a reader who may be gone."""
+"""Steps after which training waits, since the reader may have left."""
 
 SENTENCE = (
     "Here a one-layer transformer trains in the page: sliders, curves and the table of its answers."
@@ -25,7 +25,7 @@ SENTENCE = (
 
 
 class InPageTraining(anywidget.AnyWidget):
-    """The network, its controls and its curves; all of it happens in the browser."""
+    """The network, its controls and its curves; everything runs in the browser."""
 
     _esm = script("in_page_training.js")
     _css = style("plot.css", "answer_table.css", "in_page_training.css")
@@ -66,11 +66,11 @@ def references() -> list[dict[str, Any]]:
 
 
 def reference_moments() -> pd.DataFrame:
-    """Return when the Python engine memorises and groks, one row a recipe.
+    """Return when the Python engine memorises and groks, one row per recipe.
 
     Index: p, pairs to train on (%), training. Columns: the first measured step at which every
-    training pair is right, and at which test accuracy is at least 95 %; "not yet" where the run
-    ends before.
+    training pair is right, and at which test accuracy is at least 95 %; "not yet" if the run ends
+    before.
     """
     rows = [
         {

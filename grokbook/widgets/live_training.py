@@ -1,7 +1,7 @@
 """A training run in the notebook's own kernel: started, paused and stopped, its curves drawn live.
 
-The kernel stays free: the run has a thread of its own, in which a `grokbook.Trainer` tells each row
-of its log and asks before each step whether to go on; paused, it stays where it is.
+The kernel stays free: the run has its own thread, in which a `grokbook.Trainer` reports each row of
+its log and checks before each step whether to continue. A paused run keeps its state.
 """
 
 import atexit
@@ -23,7 +23,7 @@ from grokbook.training.trainer import Trainer
 from grokbook.widgets._front_end import script, style
 
 COLUMNS = ("step", "train_accuracy", "test_accuracy", "weight_norm")
-"""What is drawn."""
+"""The columns that are drawn."""
 
 VARIED = {
     "p": "dataset",
@@ -32,30 +32,30 @@ VARIED = {
     "lambda_1": "strategy",
     "lambda_2": "strategy",
 }
-"""The settings that a reader may change, and the part of an experiment that each belongs to."""
+"""The settings that a reader may change, and the part of the experiment that holds each."""
 
-_CHEAP = Measurements(("accuracy", "norms"))  # all that is drawn, and no wait for dear metrics
+_CHEAP = Measurements(("accuracy", "norms"))  # only what is drawn: costly metrics would delay it
 
 _TELL_SECONDS = 0.25  # between two messages of the number of steps taken
 
 
 class LiveTraining(anywidget.AnyWidget):
-    """One run at a time, trained in a thread; its methods are what the buttons do.
+    """One run at a time, trained in a thread; its methods are the actions of the buttons.
 
-    Each returns at once: `wait` waits for what was asked. Called out of turn, or with an unknown
-    experiment, they raise `grokbook._support.errors.InputError`. A press of a button never raises:
-    its sentence is shown, as is that of an error while training.
+    Each returns at once; `wait` waits until the request is done. Called in the wrong state or with
+    an unknown experiment, they raise `grokbook._support.errors.InputError`. A button never raises:
+    the widget shows the message, also that of an error in training.
 
     Attributes
     ----------
     status : str
         One of idle, training, pausing, paused, stopping, stopped, finished, diverged, failed.
     message : str
-        What happened, in one sentence.
+        The last event in one sentence.
     settings : dict
-        What the runs to start have in place of the preset's settings (`varied`).
+        Settings of new runs that differ from the preset (`varied`).
     step : int
-        Number of steps taken, a quarter of a second old at most.
+        Number of steps taken, at most a quarter of a second old.
     """
 
     _esm = script("live_training.js")
@@ -67,7 +67,7 @@ class LiveTraining(anywidget.AnyWidget):
     message = traitlets.Unicode().tag(sync=True)
     step = traitlets.Int().tag(sync=True)
 
-    # The run that is drawn: at first the one given, then those that are started.
+    # The drawn run: first the given one, then the ones that are started.
     title = traitlets.Unicode().tag(sync=True)
     steps = traitlets.Int().tag(sync=True)  # of the whole run
     rows: traitlets.List[Any] = traitlets.List().tag(sync=True)  # see `drawn_rows`
@@ -80,16 +80,17 @@ class LiveTraining(anywidget.AnyWidget):
         self._trainer: Trainer | None = None
         self._thread: threading.Thread | None = None
         self._told = -math.inf
-        self._lock = threading.RLock()  # a run may end while it is asked to
+        self._lock = threading.RLock()  # a run may end at the same moment
         self.on_msg(self._receive)
         # The thread must not outlive the interpreter whose objects it uses.
         atexit.register(self._leave)
 
     @property
     def log(self) -> pd.DataFrame:
-        """Accuracies, losses and norms of the run started last, as far as it is.
+        """Accuracies, losses and norms of the latest run so far.
 
-        They are those of the experiment as recorded, which measures more: that changes no result.
+        They equal those of the recorded experiment, which logs more metrics without changing any
+        result.
         """
         return pd.DataFrame(self._log)
 
@@ -98,7 +99,7 @@ class LiveTraining(anywidget.AnyWidget):
         return varied(experiment(name, self.preset, seed), self.settings)
 
     def start(self, name: str, seed: int = 0) -> None:
-        """Begin a run of one of `names`; what was drawn before is replaced."""
+        """Start a run of one of `names`, which replaces the drawn run."""
         with self._lock:
             self._refuse_unless("idle", "stopped", "finished", "diverged", "failed")
             if not isinstance(seed, int):
@@ -112,19 +113,19 @@ class LiveTraining(anywidget.AnyWidget):
             self._begin()
 
     def pause(self) -> None:
-        """Stop after the step under way and keep the state."""
+        """Stop after the current step and keep the state."""
         with self._lock:
             self._refuse_unless("training")
             self.status = "pausing"
 
     def resume(self) -> None:
-        """Go on from where the run was paused."""
+        """Continue a paused run."""
         with self._lock:
             self._refuse_unless("paused")
             self._begin()
 
     def stop(self) -> None:
-        """End the run; its curves and its log stay, its state does not."""
+        """End the run; its curves and its log stay, its state is dropped."""
         with self._lock:
             self._refuse_unless("training", "paused")
             if self.status == "paused":
@@ -133,7 +134,7 @@ class LiveTraining(anywidget.AnyWidget):
                 self.status = "stopping"
 
     def wait(self, seconds: float | None = None) -> None:
-        """Return when nothing trains any more, or after so many seconds."""
+        """Wait until nothing trains any more, or for so many seconds."""
         if self._thread is not None:
             self._thread.join(seconds)
 
@@ -148,7 +149,7 @@ class LiveTraining(anywidget.AnyWidget):
         assert self._recipe is not None
         try:
             if self._trainer is None:
-                # Not compiled: the first curves would be long in coming.
+                # Not compiled: the first curves would appear late.
                 self._trainer = Trainer(
                     self._recipe, compiled=False, on_log=lambda _, row: self._show(row)
                 )
@@ -156,14 +157,14 @@ class LiveTraining(anywidget.AnyWidget):
             trainer.run_until(trainer.steps, pause=lambda: self._asked_to_stop(trainer.taken))
         except GrokbookError as error:
             self._end("failed", str(error))
-        except Exception as error:  # of torch or the system: no reader waits for a traceback here
+        except Exception as error:  # of torch or the system: report it
             what = f"{type(error).__name__}: {first_line(error)}".rstrip(".")
             self._end("failed", f"Training failed with {what}.")
         else:
             self._conclude(trainer)
 
     def _conclude(self, trainer: Trainer) -> None:
-        """Tell how a run ended, or that it is paused."""
+        """Report how a run ended, or that it is paused."""
         self.step = steps = trainer.taken
         reached = f"at step {steps:,} of {self.steps:,}"
         if trainer.diverged:
@@ -188,7 +189,7 @@ class LiveTraining(anywidget.AnyWidget):
         return self.status != "training"
 
     def _end(self, status: str, message: str) -> None:
-        """Forget the state; the status is told last, when all else is in place."""
+        """Drop the state; the status is set last, when all else is in place."""
         with self._lock:
             self._trainer = None
             self.message = message
@@ -197,12 +198,12 @@ class LiveTraining(anywidget.AnyWidget):
     def _refuse_unless(self, *allowed: str) -> None:
         if self.status not in allowed:
             raise InputError(
-                f"The run is {self.status}, which leaves no room for this; it must be"
+                f"The run is {self.status}, which does not allow this; it must be"
                 f" {' or '.join(allowed)}."
             )
 
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
-        """Do what a page asks for."""
+        """Handle a request from the page."""
         try:
             match content:
                 case {"do": "start", "name": name, "seed": seed}:
@@ -238,18 +239,18 @@ def train_live(
     ----------
     runs
         A run to draw before one is started, and on a page without a kernel: columns
-        ``experiment``, ``seed`` and those of `COLUMNS`. Of several the first is taken.
+        ``experiment``, ``seed`` and those of `COLUMNS`. If there are several, the first is drawn.
     preset
         Preset of the runs to start (`grokbook.experiments.named.experiment`).
     settings
-        What differs from the preset in them, as `varied` takes it.
+        Settings that differ from the preset, as for `varied`.
 
     Raises
     ------
     ValueError
         If there is no row.
     InputError
-        On an unknown preset, or settings that no run to start could have.
+        On an unknown preset, or settings that no experiment here accepts.
 
     Examples
     --------
@@ -265,7 +266,7 @@ def train_live(
     """
     if runs.empty:
         raise ValueError("Live training needs a run to draw at first, got an empty table.")
-    for each in EXPERIMENTS:  # refuses, in their own words, an unknown preset and wrong settings
+    for each in EXPERIMENTS:  # raises the errors of an unknown preset and wrong settings
         varied(experiment(each, preset), settings or {})
     name, seed = runs["experiment"].iloc[0], runs["seed"].iloc[0]
     run = runs[(runs["experiment"] == name) & (runs["seed"] == seed)]
@@ -279,7 +280,7 @@ def train_live(
 
 
 def varied(recipe: Experiment, settings: Mapping[str, Any]) -> Experiment:
-    """Return an experiment with other settings, as far as it has them.
+    """Return an experiment with changed settings; those that it lacks are ignored.
 
     Parameters
     ----------
@@ -287,8 +288,8 @@ def varied(recipe: Experiment, settings: Mapping[str, Any]) -> Experiment:
         An experiment.
     settings
         Values by name, of those in `VARIED`: p and train_fraction of modulo addition, lambda_1 and
-        lambda_2 of perturbed training, and the weight decay of whatever has one; a control
-        without stays without.
+        lambda_2 of perturbed training, and the weight decay of experiments that have one; a control
+        without decay keeps none.
 
     Raises
     ------
@@ -305,7 +306,7 @@ def varied(recipe: Experiment, settings: Mapping[str, Any]) -> Experiment:
         if name not in VARIED:
             raise InputError(f"{name} is not a setting to change; known are {', '.join(VARIED)}.")
         part = getattr(recipe, VARIED[name])
-        if getattr(part, name, None):  # neither without the setting nor, as a control, with zero
+        if getattr(part, name, None):  # not if missing or, in a control, zero
             changed = dataclasses.replace(part, **{name: value})
             recipe = dataclasses.replace(recipe, **{VARIED[name]: changed})
     return recipe

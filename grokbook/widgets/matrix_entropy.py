@@ -26,8 +26,8 @@ SIGMAS = (0.0, 1.0)
 """The range of σ."""
 
 NOISE: np.ndarray = np.random.default_rng(0).standard_normal((2, POINTS[1], 2)).round(3)
-"""The directions δ of the perturbation, of the points of Z and of W: drawn once, so that every
-reader has the same and entropy is a function of σ."""
+"""The directions δ of the perturbation, of the points of Z and of W: drawn once, so that all
+readers have the same and entropy is a function of σ."""
 
 ARRANGEMENTS: dict[str, dict[str, Any]] = {
     "two clusters and their labels": {
@@ -43,7 +43,7 @@ ARRANGEMENTS: dict[str, dict[str, Any]] = {
     "random": {"z": [9, 77, 143, 156, 228, 301, 347], "w": [75, 200, 66, 185, 102, 325, 12]},
 }
 """Points to start from, as angles in degrees. Z is always on a circle; W is on another, or one-hot
-labels. Points not given are at hand all the same, for a reader who changes what W is."""
+labels. The other points are available too, for a reader who changes W."""
 
 
 class MatrixEntropy(anywidget.AnyWidget):
@@ -70,17 +70,17 @@ class MatrixEntropy(anywidget.AnyWidget):
 def matrix_entropy_explorer(
     arrangement: str = "two clusters and their labels",
 ) -> ipywidgets.Widget:
-    """Return the explorer of matrix entropy: two sliders, points to drag, and what they give.
+    """Return the explorer of matrix entropy: two sliders, points to drag, and the results.
 
     Parameters
     ----------
     arrangement
-        Where the points are at first: a key of ``ARRANGEMENTS``.
+        Initial arrangement of the points: a key of ``ARRANGEMENTS``.
 
     Returns
     -------
     ipywidgets.Widget
-        Everything is computed in the browser, with the values of `information_of_points`.
+        The browser computes everything; the values equal those of `information_of_points`.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def _complete(
     alpha: float = 1.0,
     sigma: float = 0.0,
 ) -> dict[str, Any]:
-    """Return an arrangement with both a W on a circle and labels, and which of them counts."""
+    """Return an arrangement with both a W on a circle and labels, and which of them is used."""
     return {
         "z": [float(angle) for angle in z],
         "w": [float(angle) for angle in (w or z)],

@@ -1,4 +1,4 @@
-"""What networks on pairs answer and how they embed the numbers, step by step through training."""
+"""The answers of networks on pairs and their embeddings of the numbers during training."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from grokbook.tasks.modular import ModularAddition
 from grokbook.widgets._front_end import Explorer, script, style
 
 CIRCLES = 2
-"""How many of the last network's frequencies are shown as circles."""
+"""Number of frequencies of the last network that are shown as circles."""
 
 LEVELS = 2**16 - 1
-"""A share of the spectrum is sent as one of this many steps from 0 to 1."""
+"""Number of levels from 0 to 1 in which a share of the spectrum is encoded."""
 
 
 class NetworkExplorer(anywidget.AnyWidget):
@@ -34,7 +34,7 @@ class NetworkExplorer(anywidget.AnyWidget):
     step = traitlets.Int(0).tag(sync=True)
     pair: traitlets.List[int] = traitlets.List(traitlets.Int(), [5, 12]).tag(sync=True)
     plays = traitlets.Bool(False).tag(sync=True)
-    """Whether it plays of itself, once, for readers who did not ask for less motion."""
+    """Whether it plays by itself once, unless the reader prefers reduced motion."""
 
     p = traitlets.Int().tag(sync=True)
     kinds = traitlets.Bytes().tag(sync=True)
@@ -58,15 +58,15 @@ def trained_networks_explorer(
     snapshots
         What :func:`grokbook.studies.snapshots.load` returns, by the label of the training.
     task
-        The task they were trained on, with its seed: it says which pairs are training pairs.
+        The task they were trained on; its seed determines the training pairs.
     embedding
-        Whether the spectrum and the circles of the embedding are shown, too.
+        Whether the spectrum and the circles of the embedding are also shown.
     frames
-        About how many steps of each training are kept; all if not given.
+        Approximate number of steps of each training; by default all.
     step
-        The step shown at first, the last one if not given.
+        The first step shown; by default the last step.
     plays
-        Whether it plays of itself when it comes into view.
+        Whether it plays by itself when it comes into view.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def trained_networks_explorer(
 
 
 def kinds(split: Split, p: int) -> NDArray[np.uint8]:
-    """Return of every pair (a, b) whether it is a training pair (0), mirrors one (1) or not (2).
+    """Return for every pair (a, b) whether it is a training pair (0), mirrors one (1) or not (2).
 
     Parameters
     ----------
@@ -135,12 +135,12 @@ def encode(
     Returns
     -------
     trainings : list of dict
-        Each with its ``label``, its ``steps`` (k) and, where the embedding is shown, the
-        ``frequencies`` of its circles; they tell the lengths of what is packed.
+        Each with its ``label``, its ``steps`` (k) and, if the embedding is shown, the
+        ``frequencies`` of its circles; they determine the lengths of the packed arrays.
     packed : bytes
-        One gzip stream of all trainings, each: of every step and pair the answer less the right
-        one modulo p, uint8 (k, p, p), so that right answers are zeros; the spectrum, uint16
-        (k, ⌊p/2⌋); of each circle the places, int8 (k, p, 2), the largest distance being 127.
+        One gzip stream of all trainings. For each: the answer minus the right one modulo p at every
+        step and pair, uint8 (k, p, p), so right answers are zeros; the spectrum, uint16 (k, ⌊p/2⌋);
+        the places on each circle, int8 (k, p, 2), with 127 the largest distance.
     """
     if not snapshots:
         raise InputError("The explorer needs at least one training, got none.")
@@ -172,6 +172,6 @@ def encode(
 
 
 def _chosen(count: int, frames: int | None) -> NDArray[np.intp]:
-    """Return the places of about so many of the steps, first and last among them."""
+    """Return the indices of about so many steps, including the first and the last."""
     some = count if frames is None else max(2, min(frames, count))
     return np.unique(np.linspace(0, count - 1, some).round().astype(np.intp))

@@ -1,4 +1,4 @@
-"""Corollary 3.3's curve for parameters the reader moves, over the measured accuracies."""
+"""Corollary 3.3's curve with movable parameters, over the measured accuracies."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ PAPER = {"a": 1925.0, "b": 500.0, "L": 0.5, "mu": 0.01}
 """The parameters of the paper's Figure 3."""
 
 RANGES = {"a": (-1000.0, 5000.0), "b": (0.0, 1500.0), "L": (0.0, 3.0), "mu": (1e-6, 1.0)}
-"""What the sliders reach: the ends are the corollary's degenerate cases."""
+"""Ranges of the sliders; the ends are the corollary's degenerate cases."""
 
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -45,7 +45,7 @@ class PredictedAccuracy(anywidget.AnyWidget):
 def predicted_accuracy_explorer(
     runs: pd.DataFrame, n: int = 3830, outputs: int = 113
 ) -> ipywidgets.Widget:
-    """Return the explorer of Corollary 3.3: four sliders, the curve, and how far it is from runs.
+    """Return the explorer of Corollary 3.3: four sliders, the curve, and its error on the runs.
 
     Parameters
     ----------
@@ -53,15 +53,14 @@ def predicted_accuracy_explorer(
         Runs of ``modadd-standard``, columns ``seed``, ``step``, ``train_accuracy`` and
         ``test_accuracy``.
     n, outputs
-        Number of training points and of classes, which say at which steps the premise cannot hold
-        (`grokbook.theory.corollary_3_3.feasible_until`).
+        Number of training points and of classes, which determine the steps at which the premise
+        cannot hold (`grokbook.theory.corollary_3_3.feasible_until`).
 
     Returns
     -------
     ipywidgets.Widget
-        The curve is computed in the browser. The least-squares fits that its button offers are
-        computed here, by `grokbook.theory.corollary_3_3.fit_predicted_accuracy`, which holds
-        L = 1/2.
+        The browser computes the curve. The least-squares fits of its button are computed here by
+        `grokbook.theory.corollary_3_3.fit_predicted_accuracy`, which fixes L = 1/2.
 
     Raises
     ------
@@ -126,7 +125,7 @@ def measured_curves(runs: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def comparisons(runs: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return what the curve may be compared with: all runs at once, and each of several.
+    """Return the choices to compare the curve with: all runs at once, and each of several.
 
     Parameters
     ----------
@@ -150,7 +149,7 @@ def comparisons(runs: pd.DataFrame) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for label, group in groups.items():
         reached = times.loc[group, [f"test_{100 * level:g}" for level in LEVELS]]
-        # A seed that never gets there is later than all that do.
+        # A seed that never gets there counts as later than all others.
         steps = reached.fillna(math.inf).median()
         rows.append(
             {

@@ -23,7 +23,7 @@ TRAININGS = {
     "mirrored": "pairs and mirror images",
     "constant-noise": "constant noise",
 }
-"""How what an experiment's name says of its training is written, where not as it stands."""
+"""Labels of trainings that differ from the words in the experiment's name."""
 
 METRICS = {
     "Accuracy": (
@@ -56,20 +56,20 @@ LOGARITHMIC = ("perturbation_error", "sharpness")
 """Columns shown on a logarithmic axis at first, as in Figure 2."""
 
 LEVELS = 2**16 - 1
-"""A value is sent to the page as one of this many steps from its column's smallest to its largest
-value, over all runs of the task."""
+"""Number of levels in which a value is encoded, from its column's smallest to its largest
+value over all runs of the task."""
 
 
 class Range(NamedTuple):
-    """What the 16-bit numbers of one column mean.
+    """The scale of the 16-bit numbers of one column.
 
     Parameters
     ----------
     low, high : float
         The column's smallest and largest value; 0 and 1 for an accuracy.
     logarithmic : bool
-        Whether the steps between them have equal ratios: so if all values are positive and differ
-        by more than a factor of 100.
+        Whether the levels between them have equal ratios, as they do if all values are positive and
+        differ by more than a factor of 100.
     """
 
     low: float
@@ -78,7 +78,7 @@ class Range(NamedTuple):
 
     @classmethod
     def of(cls, values: np.ndarray, share: bool) -> "Range":
-        """Return the range of finite values; of a share, an accuracy, the whole of [0, 1]."""
+        """Return the range of finite values; for an accuracy it is [0, 1]."""
         if share:
             return cls(0.0, 1.0, False)
         low, high = float(values.min()), float(values.max())
@@ -102,7 +102,7 @@ class Range(NamedTuple):
 
 
 class RunExplorer(anywidget.AnyWidget):
-    """The drawing; what is chosen, and the runs as `encode_runs` returns them."""
+    """The drawing: the selection, and the runs as `encode_runs` returns them."""
 
     _esm = script("run_explorer.js")
     _css = style("plot.css", "run_explorer.css")
@@ -133,19 +133,19 @@ def recorded_runs_explorer(
         ``records(preset).logs`` of `grokbook.claims`: columns ``seed``, ``step``,
         ``train_accuracy``, ``test_accuracy`` and any of ``METRICS``.
     task, trainings, metrics
-        What is shown at first, with all seeds: a task by its title, the first if none is given;
-        trainings by their labels, its first two if none are; columns of ``METRICS``.
+        The initial selection, with all seeds: a task by its title, by default the first; trainings
+        by their labels, by default its first two; columns of ``METRICS``.
 
     Returns
     -------
     ipywidgets.Widget
-        Every logged step of every run is part of it, in 16 bits a value (`encode_runs`). On a page
-        of the book its address keeps what the reader chooses.
+        It contains every logged step of every run, in 16 bits per value (`encode_runs`). On a page
+        of the book the page's address keeps the reader's selection.
 
     Raises
     ------
     ValueError
-        If there is no run, no experiment has the name, or what is to be shown is not there.
+        If there is no run, no experiment has the name, or the initial selection does not exist.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def encode_runs(
         ``column``, ``label``, ``group``, ``low``, ``high``, whether its steps are ``ratios``
         (`Range`), and whether it is first shown ``logarithmic``; ``trainings``, each with its
         ``label`` and ``runs``. A run has its ``seed``; ``train_100`` and ``grokked``, the steps of
-        `grokbook.analysis.moments.moments`, None where they did not come; and ``curves``, by column
+        `grokbook.analysis.moments.moments`, None if they are not reached; and ``curves``, by column
         the number of its list of steps and the place of its first value.
     grids : list of list of int
         Lists of steps that curves refer to. A value that is not finite has no step.

@@ -157,7 +157,7 @@ def test_concordance_counts_the_pairs_of_which_it_is_known_who_was_sooner() -> N
     ("call", "words"),
     [
         (lambda: delong([[1.0]], [[1.0], [2.0]]), "at least 2"),
-        (lambda: delong([1.0, 2.0], [1.0, 2.0]), "one row a run"),
+        (lambda: delong([1.0, 2.0], [1.0, 2.0]), "one row per run"),
         (lambda: delong([[1.0], [math.nan]], [[1.0], [2.0]]), "must be finite"),
         (lambda: auroc_difference([[1.0], [2.0]], [[1.0], [2.0]]), "two are compared"),
         (lambda: false_alarms([1, 2], [1, 2], 0), "detection is 0"),

@@ -52,7 +52,7 @@ def signed(whole: dict) -> str:
 
 def one_sentence(error: pytest.ExceptionInfo) -> str:
     text = str(error.value)
-    assert "\n" not in text and text.endswith("record it anew with `make bench`.")
+    assert "\n" not in text and text.endswith("record it again with `make bench`.")
     return text
 
 

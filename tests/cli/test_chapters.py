@@ -99,7 +99,7 @@ def test_the_command_writes_beside_the_reader_and_not_over_the_book(
     main(["run-chapter", "status"])
     assert written == ["status.ipynb"]
     monkeypatch.chdir(chapters.BOOK)
-    with pytest.raises(SystemExit, match=r"out is 'status\.ipynb', but the chapters"):
+    with pytest.raises(SystemExit, match=r"out is 'status\.ipynb', but that folder"):
         main(["run-chapter", "status"])
     assert len(written) == 1
 
@@ -111,7 +111,7 @@ def test_a_cell_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(SystemExit) as ended:
         main(["run-chapter", "live_training", *given, "--out", str(out)])
     message = str(ended.value)
-    assert message.startswith("grokbook: A cell of live_training failed, up to which")
+    assert message.startswith("grokbook: A cell of live_training failed; ")
     assert message.endswith("p is 1, but must be at least 2.")
     assert "\n" not in message and out.is_file()
 
@@ -120,7 +120,7 @@ def test_a_cell_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
     ("out", "words"),
     [
         ("thesis.tex", "its ending must be .ipynb"),
-        ("thesis.ipynb", "the file there is no notebook, and is not written over"),
+        ("thesis.ipynb", "that file is not a notebook and is not overwritten"),
         ("a" * 300 + ".ipynb", "cannot be written (File name too long)"),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_kernel_that_fails_is_one_sentence(
         "dies": ([sys.executable, "-m", "ipykernel_launcher", "-f"], "The kernel of short died"),
         "interpreter is gone": (["/no/python", "-f"], "names the interpreter /no/python, which"),
         "does not start": ([sys.executable, "-c", "raise SystemExit(3)"], "The kernel of short"),
-        "is missing": ([], "needs the Jupyter kernel python3, which is not here"),
+        "is missing": ([], "needs the Jupyter kernel python3, which is not installed"),
     }[ending]
     spec = {"argv": [*program, "{connection_file}"], "display_name": "p", "language": "python"}
     (kernels / "kernel.json").write_text(json.dumps(spec))

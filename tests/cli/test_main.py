@@ -258,7 +258,7 @@ def test_readable_names_are_shown_compared_and_exported(
     assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [
         ["custom", names[0], "1", "finished"]
     ]
-    with pytest.raises(SystemExit, match="None of the 3 recorded runs is such"):
+    with pytest.raises(SystemExit, match="None of the 3 recorded runs matches"):
         main(["runs", "--state", "damaged"])
 
 

@@ -55,3 +55,11 @@ def test_two_panels_have_one_scale_and_stand_side_by_side(table):
     figure = ratios_by_seed("Slow over fast", {"a": table, "b": table.iloc[:2]})
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
     assert on_page(figure).count("<svg") == 2
+
+
+def test_no_panel_has_an_empty_row(table):
+    figure = ratios_by_seed(
+        "Slow over fast", {"a": table, "b": table.xs("test_50", level="moment", drop_level=False)}
+    )
+    assert [len(axes.get_yticks()) for axes in figure.axes] == [2, 1]
+    assert [axes.get_ylim() for axes in figure.axes] == [(1.5, -0.5), (0.5, -0.5)]

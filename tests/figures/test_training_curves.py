@@ -94,3 +94,22 @@ def test_a_mark_at_the_right_end_stays_clear_of_the_axis_there():
         ("train 100 %", "right"),
         ("test 50 %", "center"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("fit", "half", "turned"),
+    [
+        (680, 460, ["right", "center", "right"]),  # the first and the last share a row
+        (100, 460, ["center", "center", "right"]),  # far apart
+        (30, 90, ["center", "center", "left"]),  # no room to the left of the first
+    ],
+)
+def test_marks_close_together_are_turned_away_from_each_other(fit, half, turned):
+    figure = Figure(figsize=(5.2, 3.1), layout="constrained")
+    axes = figure.subplots()
+    axes.set_xlim(0, 1000)
+    mark_moments(axes, rising(0, fit, half), (0.5, 0.99))
+    assert [text.get_ha() for text in axes.texts] == turned
+    figure.draw_without_rendering()
+    first, _, last = (text.get_window_extent() for text in axes.texts)
+    assert last.x0 - first.x1 > 4, "the labels of a row do not touch"

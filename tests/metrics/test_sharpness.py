@@ -149,7 +149,7 @@ def tied() -> nn.Module:
         (With(lambda m, x: (lambda h: m.b(h - h.mean(0)))(m.a(x))), "model computes Mean"),
         (
             With(lambda m, x: m.b(m.a(x.view(3, 2, 2).repeat(1, 1, 2))).view(3, 8)),
-            r"layer 'a' was applied to shape \(6, 4\), but must be to \(3, d\), one row a sample",
+            r"layer 'a' was applied to shape \(6, 4\), but must be to \(3, d\), one row per sample",
         ),
         (
             With(lambda m, x: m.b(m.a(x[:2]))[[0, 1, 1]]),

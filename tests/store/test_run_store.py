@@ -566,7 +566,7 @@ def test_final_weights_are_kept_and_damaged_or_missing_ones_are_told(store: RunS
     path = folder(store) / "seed-0.safetensors"
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(RunError, match=r"weights of .* are damaged .*; record them anew with"):
+    with pytest.raises(RunError, match=r"weights of .* are damaged .*; record them again with"):
         store.weights(KEY)
     path.unlink()
     with pytest.raises(RunError, match=r"weights of .* are not here; record them with"):

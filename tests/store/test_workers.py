@@ -162,7 +162,7 @@ def test_a_killed_process_is_one_sentence_and_what_was_trained_stays(tmp_path: P
     training = [each for each in children(leader.pid) if b"loky" in command_line(each)]
     os.kill(training[-1], signal.SIGKILL)
     said, _ = leader.communicate(timeout=120)
-    assert said.startswith("A process that trained was killed") and said.count("\n") == 1
+    assert said.startswith("A training process was killed") and said.count("\n") == 1
     assert len(RunStore(tmp_path).interrupted()) == 2
 
 

@@ -226,7 +226,7 @@ def killed(*_: object) -> dict:
 
 def test_a_killed_process_of_a_study_is_one_sentence(tmp_path: Path) -> None:
     doomed = Small("norm", SMALL.plan, killed)
-    with pytest.raises(RunError, match=r"A process that trained was killed, .* fewer --jobs\.$"):
+    with pytest.raises(RunError, match=r"A training process was killed, .* fewer --jobs\.$"):
         list(record(doomed, root=tmp_path, jobs=2))
 
 

@@ -131,7 +131,7 @@ def test_sixty_flipped_bits_are_all_seen(tmp_path: Path) -> None:
         spoiled = bytearray(whole)
         spoiled[place // 8] ^= 1 << place % 8
         checkpoint.write_bytes(spoiled)
-        with pytest.raises(CheckpointError, match=r"not a readable checkpoint; .* anew\.$"):
+        with pytest.raises(CheckpointError, match=r"not a readable checkpoint; .* over\.$"):
             train(recipe, checkpoint=checkpoint)
         assert step_reached(checkpoint) == 0
 
@@ -177,7 +177,7 @@ def test_an_edited_checkpoint_is_refused_whole(edit: Callable, tmp_path: Path) -
     content = read_checkpoint(checkpoint)
     edit(content)
     write_checkpoint(checkpoint, content)
-    with pytest.raises(CheckpointError, match=r"not a readable checkpoint; .* anew\.$"):
+    with pytest.raises(CheckpointError, match=r"not a readable checkpoint; .* over\.$"):
         train(recipe, checkpoint=checkpoint)
 
 

@@ -148,7 +148,7 @@ def sentence(error: pytest.ExceptionInfo) -> str:
         ),
         (
             lambda: measure(plain(), Digits(), ["first_layer_spectral_norm"]),
-            "first_layer_spectral_norm is not measured of this network",
+            "first_layer_spectral_norm cannot be measured of this network",
         ),
     ],
 )
@@ -183,7 +183,7 @@ def test_a_loop_whose_network_breaks_on_the_way_is_not_ended() -> None:
     logger.step(0)
     with torch.no_grad():
         network[0].weight.fill_(math.nan)
-    with pytest.warns(UserWarning, match="At step 1 watching ends: The logits of Sequential"):
+    with pytest.warns(UserWarning, match="At step 1 watching stopped: The logits of Sequential"):
         logger.step(1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -165,7 +165,7 @@ def test_a_step_cut_off_in_its_middle_is_not_gone_on_from(tmp_path: Path, ctrl_c
     trainer.losses = loss  # type: ignore[method-assign]
     assert not trainer.whole
     for act in (trainer.step, lambda: trainer.save(tmp_path / "there")):
-        with pytest.raises(RunError, match="Step 6 was cut off in its middle") as caught:
+        with pytest.raises(RunError, match="Step 6 was cut off in the middle") as caught:
             act()
         one_sentence(caught)
     trainer.restore(tmp_path / "here")

@@ -185,7 +185,7 @@ def test_messages_of_the_page_do_what_the_methods_do(live, log):
     live.wait()
     assert live.status == "paused"
     receive(live, do="pause")
-    assert live.message == "The run is paused, which leaves no room for this; it must be training."
+    assert live.message == "The run is paused, which does not allow this; it must be training."
     receive(live, do="resume")
     live.wait()
     pd.testing.assert_frame_equal(live.log, log, check_exact=True)

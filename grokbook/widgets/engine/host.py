@@ -23,13 +23,13 @@ RESULTS = (
     "information",
     "entropy",
 )
-"""What the kernel leaves at ``results``, in its order; also known to ``in_page_training.js``."""
+"""The order of the values at ``results``; ``in_page_training.js`` has the same list."""
 
 
 @cache
 def _compiled() -> Any:
     """Return wasmtime's engine and the kernel compiled by it."""
-    import wasmtime  # only here: the book's pages need none
+    import wasmtime  # imported here: the book's pages do not need it
 
     engine = wasmtime.Engine()
     return engine, wasmtime.Module.from_file(engine, str(KERNEL))
@@ -116,18 +116,18 @@ class Kernel:
         return np.stack(rows)
 
     def inject(self, noise: NDArray[np.float32]) -> None:
-        """Use these standard normal numbers ``(rows, 3, d)`` from now on, not the generator's."""
+        """Use these standard normal numbers ``(rows, 3, d)`` in place of the generator's."""
         if not hasattr(self, "_noise"):
             self._noise = self.call("reserve", noise.nbytes)
             self.call("inject", self._noise)
         self.array(self._noise, noise.shape, np.float32)[:] = noise
 
     def measure(self) -> dict[str, float]:
-        """Ask all pairs and return accuracies, losses and the weight norm."""
+        """Evaluate all pairs and return accuracies, losses and the weight norm."""
         self.call("measure")
         return self.results()
 
     def results(self) -> dict[str, float]:
-        """Return what was measured last."""
+        """Return the last measurement."""
         values = self.array(self.call("results"), (len(RESULTS),), np.float64)
         return dict(zip(RESULTS, values.tolist(), strict=True))

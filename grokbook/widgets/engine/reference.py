@@ -1,7 +1,7 @@
-"""Record what the Python engine does from the page's own split and initial weights.
+"""Record curves of the Python engine from the page's split and initial weights.
 
 ``python -m grokbook.widgets.engine.reference`` writes ``reference.json``, the thin curves behind
-those of the page. The runs are ordinary ones of `grokbook.train`; only where they start is taken
+those of the page. The runs are ordinary ones of `grokbook.train`; only their initial state comes
 from the page's kernel. Noise is torch's own, so perturbed runs agree in distribution only.
 """
 
@@ -64,7 +64,7 @@ class PageExperiment(Experiment):
     """An experiment that starts from the page's weights."""
 
     def build_model(self, inputs: int, classes: int, tokens: int | None = None) -> Network:
-        """Return the network as the page's generator makes it."""
+        """Return the network with the weights of the page's generator."""
         model = super().build_model(inputs, classes, tokens)
         kernel = Kernel(classes, WIDTH, hidden_units(classes), 1, seed=self.seed)
         with torch.no_grad():
@@ -94,7 +94,7 @@ def page_experiment(training: str, recipe: dict[str, Any]) -> PageExperiment:
 
 
 def curves(training: str, recipe: dict[str, Any]) -> dict[str, Any]:
-    """Train one run and return its curves, rounded to what a drawing shows."""
+    """Train one run and return its curves, rounded to the precision of a drawing."""
     log = train(page_experiment(training, recipe), device="cpu").log
     costly = log.dropna(subset=["perturbed_entropy_alpha_2"])
 
@@ -124,7 +124,7 @@ def main() -> None:
             print(f"{name}, {training}", file=sys.stderr, flush=True)
             runs.append(curves(training, recipe))
             text = ",\n".join(json.dumps(run, separators=(",", ":")) for run in runs)
-            TARGET.write_text(f"[\n{text}\n]\n", encoding="utf-8")  # what there is, after each
+            TARGET.write_text(f"[\n{text}\n]\n", encoding="utf-8")  # save after each run
 
 
 if __name__ == "__main__":
