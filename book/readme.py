@@ -41,7 +41,7 @@ if __name__ == "__main__":
     text = README.read_text(encoding="utf-8")
     link = f"![{moving.in_words(*answers_of)}]({MOVING.relative_to(README.parent)})"
     text = between(text, "moving picture", link)
-    text = between(text, "verdicts", markdown_table(book="book/", brief=True))
+    text = between(text, "verdicts", markdown_table(book="book/"))
     text = between(text, "studies", answers(book="book/"))
     text = between(text, "step times", tables.markdown_table(record.load()))
     README.write_text(text, encoding="utf-8")

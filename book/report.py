@@ -49,7 +49,7 @@ def report() -> str:
         seen=span(SEEN["mnist-standard"]),
         seen_controls=span(SEEN["mnist-no-decay"]),
         fewest=FEWEST,
-        table=on_the_page(claims.markdown_table(runs=runs, brief=True)),
+        table=on_the_page(claims.markdown_table(runs=runs)),
         figure=flat(figure_1(runs["mnist-standard"], runs["modadd-standard"])),
         picture=flat(statements_picture(judged, runs)),
     )

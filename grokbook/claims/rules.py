@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -42,6 +42,7 @@ from grokbook.claims.evidence import MARGIN, Bound, Evidence, Proof, Ratio, Shar
 
 T = TypeVar("T")
 Outcome = Literal["supported", "contradicted", "undecided"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 MANY = 20
 """Number of seeds for which an undecided statement gives its chance of a decision."""

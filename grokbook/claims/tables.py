@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 
 from grokbook._support.errors import InputError, MissingRunError
 from grokbook.claims import section_1, section_3_1, section_3_2, section_4, sections_5_and_6
-from grokbook.claims.rules import Claim, Judgement, Records, Statement
+from grokbook.claims.rules import OUTCOMES, SEEN, Claim, Judgement, Records, Statement
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS
 from grokbook.store.reading import load_runs
 from grokbook.studies.tables import load_study
@@ -192,7 +191,7 @@ def verdict_table(
         outcomes = [judged[statement.id].outcome for statement in each.statements]
         rows[name] = {
             "what the paper claims": each.text,
-            **{o: outcomes.count(o) for o in ("supported", "contradicted", "undecided")},
+            **{outcome: outcomes.count(outcome) for outcome in OUTCOMES},
             "chapter": each.chapter,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
@@ -204,40 +203,74 @@ def markdown_table(
     *,
     book: str = "",
     runs: Records | None = None,
-    brief: bool = False,
 ) -> str:
-    """Return the outcomes in Markdown, one row per sentence of the paper.
-
-    Readings of one sentence share a row; each claim leads to the chapter with its evidence.
+    """Return :func:`verdict_table` in Markdown; each claim links to the chapter with its evidence.
 
     Parameters
     ----------
     preset, seeds, runs
         As in :func:`evaluate`.
     book
-        Path of the folder of chapters from the file with the table, with a final slash.
-    brief
-        Leave out the measured quantity and the number of seeds.
+        Folder of the chapters, with a slash at its end, as seen from the file with the table.
     """
-    lines = ["| | the paper says | outcome |", "|---|---|---|"]
-    if not brief:
-        lines = [
-            "| | the paper says | outcome | measured: estimate (95 % interval), claimed | seeds |",
-            "|---|---|---|---|---:|",
-        ]
-    sentences: dict[tuple[str, str], list[Judgement]] = {}
-    for each in evaluate(None, preset, seeds, runs=runs).values():
-        sentences.setdefault((each.statement.claim, each.statement.words), []).append(each)
-    for (name, words), readings in sentences.items():
-        cells = (
-            f"[{name}]({book}{CLAIMS[name].chapter}.ipynb)",
-            words,
-            _outcomes(readings),
-            "<br>".join(map(_measured, readings)),
-            " / ".join(dict.fromkeys(str(len(each.seeds)) for each in readings if each.seeds)),
-        )[: 3 if brief else 5]
-        lines.append(f"| {' | '.join(cells)} |")
+    lines = [
+        "| | the paper claims | supported | contradicted | undecided |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for name, row in verdict_table(preset, seeds, runs=runs).iterrows():
+        counts = [str(row[outcome] or "–") for outcome in OUTCOMES]
+        link = f"[{name}]({book}{row['chapter']}.ipynb)"
+        lines.append(f"| {' | '.join([link, row['what the paper claims'], *counts])} |")
     return "\n".join(lines)
+
+
+def evidence_table(runs: Records, seen: Mapping[str, frozenset[int]] = SEEN) -> pd.DataFrame:
+    """Return one row per experiment or arm of a study that judges a statement.
+
+    Parameters
+    ----------
+    runs
+        What the statements are judged by.
+    seen
+        Seeds by experiment that were known before the rule.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``runs``, a name in the records, with text columns ``seeds``,
+        ``seen before the rule`` and ``judge``, the claims with a statement that needs them.
+    """
+    judged: dict[str, list[str]] = {}
+    for each in STATEMENTS.values():
+        for need in each.needs:
+            judged.setdefault(need, []).append(each.claim)
+    names = [name for name in judged if "/" not in name] + sorted(n for n in judged if "/" in n)
+    rows = {
+        name: {
+            "seeds": spans(runs[name]["seed"].unique()),
+            "seen before the rule": spans(seen.get(name, ())),
+            "judge": ", ".join(dict.fromkeys(judged[name])),
+        }
+        for name in names
+        if runs.has([name])
+    }
+    columns = ["seeds", "seen before the rule", "judge"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("runs")
+
+
+def spans(seeds: Iterable[int]) -> str:
+    """Write whole numbers in order, neighbours as a span.
+
+    >>> spans([3, 0, 1, 2, 7])
+    '0 to 3, 7'
+    """
+    told: list[list[int]] = []
+    for seed in sorted(map(int, seeds)):
+        if told and seed == told[-1][-1] + 1:
+            told[-1].append(seed)
+        else:
+            told.append([seed])
+    return ", ".join(f"{g[0]} to {g[-1]}" if len(g) > 1 else str(g[0]) for g in told)
 
 
 def printed(judged: Mapping[str, Judgement], width: int, *, whole: bool) -> str:
@@ -341,37 +374,9 @@ def _counted(judged: Iterable[Judgement]) -> str:
     outcomes = [each.outcome for each in judged]
     return ", ".join(
         f"{outcomes.count(outcome)} {outcome}"
-        for outcome in ("supported", "contradicted", "undecided")
+        for outcome in OUTCOMES
         if outcome in outcomes
     )
-
-
-def _outcomes(readings: Sequence[Judgement]) -> str:
-    """Return the outcome of a sentence: one if all agree, else by task, or counts."""
-    if len({each.outcome for each in readings}) == 1:
-        return f"**{readings[0].outcome}**"
-    by_task: dict[str, list[Judgement]] = {}
-    for each in readings:
-        by_task.setdefault(each.statement.task, []).append(each)
-    told = []
-    for task, group in by_task.items():
-        where = f"{task}: " if len(by_task) > 1 or task else ""
-        if len({each.outcome for each in group}) == 1:
-            told.append(f"{where}**{group[0].outcome}**")
-            continue
-        counts = Counter(each.outcome for each in group)
-        told.append(where + ", ".join(f"{n} **{outcome}**" for outcome, n in counts.items()))
-    return "<br>".join(told)
-
-
-def _measured(each: Judgement) -> str:
-    task = f"{each.statement.task}, " if each.statement.task else ""
-    if _proved(each):
-        return remark(each)
-    if each.interval is None:
-        return f"{task}{each.statement.reading}: {remark(each)}"
-    told = f"{estimate(each)} ({interval(each)}), {each.statement.bound}"
-    return ". ".join(filter(None, (f"{task}{each.statement.reading}: {told}", each.caveat)))
 
 
 def _proved(each: Judgement) -> bool:

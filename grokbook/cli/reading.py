@@ -108,7 +108,7 @@ def claims(command: given.Claims) -> None:
             f"There are no claims for preset {command.preset!r}; known are {', '.join(PRESETS)}."
         )
     if command.markdown:
-        print(markdown_table(command.preset, book="book/", brief=True))
+        print(markdown_table(command.preset, book="book/"))
         return
     judged = evaluate(command.names or None, command.preset)
     width = shutil.get_terminal_size().columns

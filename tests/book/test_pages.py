@@ -150,6 +150,30 @@ def test_code_is_shown_without_scripts_and_folds_without_storage(browser):
     context.close()
 
 
+def test_the_statements_are_narrowed_by_outcome_and_task(browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((HTML / "claims.html").as_uri())
+    assert page.locator(".table-filter").count() == 1, "the long table alone"
+    table = page.locator(".table-filter + .scroll-hint + .grokbook-table, .table-filter + .grokbook-table")
+    rows = table.locator("tbody tr:not(.group)")
+    every = rows.count()
+    page.get_by_label("outcome").select_option("contradicted")
+    page.get_by_label("task").select_option("MNIST")
+    shown = [row for row in rows.all() if row.is_visible()]
+    assert 0 < len(shown) < every
+    for row in shown:
+        assert row.locator("td[data-label='outcome']").inner_text().strip() == "contradicted"
+        assert row.locator("td[data-label='task']").inner_text().strip() == "MNIST"
+    assert f"{len(shown)} of {every} rows" in page.locator(".table-filter").inner_text()
+    for group in table.locator("tr.group").all():
+        below = group.locator("xpath=following-sibling::tr[not(@hidden)]").count()
+        assert group.is_visible() == (below > 0), "a sentence without rows goes, too"
+    page.get_by_label("outcome").select_option("all")
+    page.get_by_label("task").select_option("all")
+    assert sum(row.is_visible() for row in rows.all()) == every
+    page.close()
+
+
 def test_panels_stand_side_by_side_where_there_is_room(browser):
     for width, shape in ((1920, "wide"), (1280, "narrow"), (400, "narrow")):
         page = browser.new_page(viewport={"width": width, "height": 900})

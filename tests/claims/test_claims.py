@@ -16,6 +16,7 @@ from grokbook.claims import CLAIMS, STATEMENTS, Bound, Judgement, Records
 from grokbook.claims.before import before, before_and_now
 from grokbook.claims.evidence import Ratio, Shares, Values, ranges
 from grokbook.claims.rules import SEEN
+from grokbook.claims.tables import evidence_table
 from grokbook.theory import predicted_accuracy
 
 ROOT = Path(__file__).parents[2]
@@ -584,12 +585,21 @@ def test_tables_have_a_row_each(so: dict[str, Judgement]) -> None:
     assert list(counts.index) == list(CLAIMS)
     assert counts[["supported", "contradicted", "undecided"]].to_numpy().sum() == len(STATEMENTS)
     assert claims.summary("C9", runs=runs) == "8 supported"
-    lines = claims.markdown_table(runs=runs).splitlines()
-    assert {line.count(" | ") for line in lines if "C9" in line} == {4}
-    brief = claims.markdown_table(runs=runs, brief=True).splitlines()
-    assert [line[:-2] for line in brief[2:]] == [" | ".join(x.split(" | ")[:3]) for x in lines[2:]]
-    shown = [line for line in lines if line.startswith("| [C3]")]
-    assert len(shown) == 1 and shown[0].count("perturbation error") == 5, "readings share a row"
+    lines = claims.markdown_table(book="x/", runs=runs).splitlines()
+    assert len(lines) == 2 + len(CLAIMS) and {line.count(" | ") for line in lines[2:]} == {4}
+    assert next(line for line in lines if "C9" in line).startswith(
+        "| [C9](x/3_2_degrokking.ipynb) | Perturbed training speeds up"
+    )
+    assert next(line for line in lines if "C9" in line).endswith("| 8 | – | – |")
+
+
+def test_what_the_statements_rest_on_has_a_row_an_experiment_and_an_arm() -> None:
+    table = evidence_table(Records("paper", world()))
+    assert table.loc["modadd-standard", "seeds"] == "0 to 7"
+    assert table.loc["modadd-standard", "seen before the rule"] == "0 to 4"
+    assert table.loc["norm/clamp-1.0"].tolist() == ["0 to 7", "", "C17"]
+    assert "twins/random-labels" not in table.index, "nothing is recorded of it in this world"
+    assert list(table.index) == sorted(table.index, key=lambda name: "/" in name)
 
 
 def test_verdicts_of_before_lead_to_statements_of_now() -> None:
@@ -623,9 +633,5 @@ def test_readme_shows_the_outcomes_of_the_recorded_runs() -> None:
     shown = re.search(r"<!-- verdicts -->\n\n(.*?)\n\n<!-- end of verdicts -->", readme, re.DOTALL)
     assert shown is not None
     runs = claims.records()
-    table = claims.markdown_table(book="book/", brief=True, runs=runs)
+    table = claims.markdown_table(book="book/", runs=runs)
     assert shown[1] == table, "run `make notebooks`"
-    # "three of three seeds, which are too few to decide", says README of the law and the labels.
-    labels = claims.evaluate(["C20.modadd.labels"], runs=runs)["C20.modadd.labels"]
-    assert (labels.outcome, labels.on_side, len(labels.seeds)) == ("undecided", 3, 3)
-    assert "three of three seeds" in " ".join(readme.split())
