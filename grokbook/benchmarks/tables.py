@@ -90,7 +90,7 @@ def markdown_table(record: Record) -> str:
     """Return the package's rows of :func:`step_table` in Markdown, as in the README."""
     table = step_table(record)
     lines = [
-        "| experiment | ms a step | the usual way | its time / ours | share of the peak |",
+        "| experiment | ms per step | the usual way | speed-up | share of the peak |",
         "|---|---:|---|---:|---:|",
     ]
     for name, row in table.xs(PACKAGE, level="way").iterrows():

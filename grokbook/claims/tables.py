@@ -373,9 +373,7 @@ def _chosen(name: str) -> tuple[Statement, ...]:
 def _counted(judged: Iterable[Judgement]) -> str:
     outcomes = [each.outcome for each in judged]
     return ", ".join(
-        f"{outcomes.count(outcome)} {outcome}"
-        for outcome in OUTCOMES
-        if outcome in outcomes
+        f"{outcomes.count(outcome)} {outcome}" for outcome in OUTCOMES if outcome in outcomes
     )
 
 

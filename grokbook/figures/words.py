@@ -148,11 +148,6 @@ TOPICS: dict[str, dict[str, Words]] = {
     "accuracy": {"end": _share("test accuracy at the end")},
     "laws": {"before": Words("seeds on which the law comes first", "", "count")},
     "rare": {"delay": Words("delay, as a ratio of steps")},
-    "twins": {
-        "random labels": _share("on random labels"),
-        "true labels": _share("on true labels"),
-        "ratio": Words("random over true"),
-    },
     "decays": {
         "fit": Words("networks that fit their training set"),
         "grok": Words("networks that grok"),
@@ -294,6 +289,7 @@ TOPICS: dict[str, dict[str, Words]] = {
     "twins": {
         "true labels": _share("true labels"),
         "random labels": _share("random labels"),
+        "ratio": Words("random over true"),
     },
     "directions": {
         "first": Words("first logged step"),

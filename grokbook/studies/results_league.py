@@ -69,10 +69,10 @@ def in_short(table: pd.DataFrame) -> str:
     if found is None:
         return f"The league does not answer yet. {_missing(table).words}"
     kinds = {
-        "sooner": "sooner than AdamW tuned as long",
+        "sooner": "sooner than AdamW tuned for as long",
         "alike": "as soon",
         "later": "later",
-        "undecided": "not told apart from it",
+        "undecided": "not told apart",
     }
     parts = []
     for verdict, words in kinds.items():
@@ -273,10 +273,14 @@ def _tuned(table: pd.DataFrame) -> pd.DataFrame | None:
 
 def _both_ways(table: pd.DataFrame, found: pd.DataFrame, names: list[str]) -> str:
     """Return ratios of steps and, since steps differ in cost, of seconds."""
-    seconds = time_ratios(table, study_rules("league"), seconds=True)
-    return (
-        f"Steps over those of tuned AdamW: {_told(found, names)}; seconds: {_told(seconds, names)}."
-    )
+    seconds = time_ratios(table, study_rules("league"), seconds=True).to_dict("index")
+    steps = found.to_dict("index")
+    told = [
+        f"{METHODS[name]} takes {_spanned(steps[name])} times the steps of tuned AdamW and"
+        f" {_spanned(seconds[name])} times its seconds"
+        for name in names
+    ]
+    return f"{'; '.join(told)}."
 
 
 def _named(names: list[str]) -> str:

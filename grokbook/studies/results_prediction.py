@@ -65,12 +65,13 @@ def paper_foretells(table: pd.DataFrame) -> Answer:
     same = len(set(outcomes)) == 1
     whole: Outcome = outcomes[0] if same else "in part" if "yes" in outcomes else "undecided"
     told = [
-        f"{PAPER[each]} {outcome}"
-        + (f", {_spanned(decided[each])}{_turned(decided[each])}" if each in decided else "")
+        f"{PAPER[each]}: {outcome}"
+        + (f", AUROC {_spanned(decided[each])}{_turned(decided[each])}" if each in decided else "")
         for each, outcome in zip(PAPER, outcomes, strict=True)
     ]
     moment_count = len(moments(study_rules("prediction")))
-    return Answer(whole, f"AUROC, widened for {moment_count} moments: {'; '.join(told)}.")
+    widened = f"Intervals are widened for {moment_count} moments"
+    return Answer(whole, f"{'. '.join(told)}. {widened}.")
 
 
 def better_than_rivals(table: pd.DataFrame) -> Answer:
@@ -136,8 +137,8 @@ def sign_told(table: pd.DataFrame) -> str:
     ]
     if turned:
         return (
-            f"What differs is how much is left: of {listed(turned)} the larger value foretells,"
-            " so that the metric carries a signal and the hypothesis has its sign wrong."
+            f"What differs is how much is left: of {listed(turned)} the larger value foretells."
+            " In these networks the metric carries a signal, and the hypothesis has its sign wrong."
         )
     as_said = [PAPER[signal] for signal, each in found.items() if each.outcome == "yes"]
     if as_said:
@@ -235,7 +236,9 @@ def _against(row: dict[Any, Any]) -> str:
 
 def _turned(row: dict[Any, Any]) -> str:
     """Say where the larger value foretells."""
-    return " (the larger foretells, in the paper the smaller)" if row["direction"] > 0 else ""
+    if row["direction"] <= 0:
+        return ""
+    return ", but the larger foretells, where the paper says the smaller"
 
 
 def _missing(table: pd.DataFrame) -> Answer | None:

@@ -154,7 +154,7 @@ def test_the_statements_are_narrowed_by_outcome_and_task(browser):
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto((HTML / "claims.html").as_uri())
     assert page.locator(".table-filter").count() == 1, "the long table alone"
-    table = page.locator(".table-filter + .scroll-hint + .grokbook-table, .table-filter + .grokbook-table")
+    table = page.locator(".table-filter ~ .grokbook-table").first
     rows = table.locator("tbody tr:not(.group)")
     every = rows.count()
     page.get_by_label("outcome").select_option("contradicted")

@@ -106,8 +106,9 @@ def test_runs_on_few_pairs_change_no_answer_even_if_they_grok() -> None:
 def test_all_signals_at_once() -> None:
     every = results.paper_foretells(drawn(mid=-5.0, ed=5.0, mid_or_ed=-5.0))
     assert every.outcome == "yes"
-    assert every.words.startswith("AUROC, widened for 4 moments: MID yes, 1.00 (0.8")
-    assert every.words.count("; ") == 2 and "ED yes, 1.00" in every.words
+    assert every.words.startswith("MID: yes, AUROC 1.00 (0.8")
+    assert every.words.endswith(". Intervals are widened for 4 moments.")
+    assert "ED: yes, AUROC 1.00" in every.words
     assert results.paper_foretells(drawn(mid=-5.0)).outcome == "in part"
     assert results.paper_foretells(drawn(mid=-1.0, ed=-1.0)).outcome == "undecided"
     none = drawn(mid=-5.0, ed=-5.0, mid_or_ed=-5.0)
