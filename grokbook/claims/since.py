@@ -82,13 +82,16 @@ def later_work(judged: Mapping[str, Judgement]) -> pd.DataFrame:
         work.name: {
             "reports": work.reports,
             "bears on": ", ".join(dict.fromkeys(each.split(".")[0] for each in work.statements)),
-            "outcomes here": "; ".join(
-                f"{name}: {judged[name].outcome}" for name in work.statements
-            ),
+            "outcomes here": "; ".join(_outcome(judged[name]) for name in work.statements),
         }
         for work in WORKS
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("work")
+
+
+def _outcome(each: Judgement) -> str:
+    where = f" ({each.statement.task})" if each.statement.task else ""
+    return f"{each.statement.claim}{where}: {each.outcome}"
 
 
 def said(each: Judgement) -> str:

@@ -189,11 +189,8 @@ def verdict_table(
     rows = {}
     for name, each in CLAIMS.items():
         outcomes = [judged[statement.id].outcome for statement in each.statements]
-        rows[name] = {
-            "what the paper claims": each.text,
-            **{outcome: outcomes.count(outcome) for outcome in OUTCOMES},
-            "chapter": each.chapter,
-        }
+        counts: dict[str, int] = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
+        rows[name] = {"what the paper claims": each.text, **counts, "chapter": each.chapter}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
 
 

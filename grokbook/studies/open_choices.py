@@ -6,7 +6,7 @@ place of its answer. The statements that a choice could change are listed by id 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -114,9 +114,24 @@ def open_choices() -> tuple[Choice, ...]:
             ("C12.modadd.grokked", "C20.modadd.labels"), "section 4.1 compares by both",
         ),
         Choice(
-            "steps on modulo addition and on MNIST", f"{modadd.steps:,} and {mnist.steps:,}", {},
-            ("C8.modadd.groks", "C17.modadd.not-necessary.no-decay", "C13.modadd.standard.later"),
+            "learning rate and batch on modulo addition",
+            f"{optimizer.lr:g}, all training pairs, as in Nanda's and Omnigrok's code",  # type: ignore[union-attr]
+            {}, _EVERY, "the league tunes the learning rate of small networks",
+        ),
+        Choice(
+            "steps on MNIST (those on modulo addition are stated)", f"{mnist.steps:,}", {},
+            ("C8.mnist.groks", "C17.mnist.not-necessary"),
             "no step depends on how many follow: they say which runs are censored",
+        ),
+        Choice(
+            "weight decay and betas on MNIST",
+            f"{mnist.optimizer.weight_decay:g}, and PyTorch's, as in Omnigrok's code",  # type: ignore[union-attr]
+            {}, ("C1.mnist.delay", "C2.mnist.falls"),
+            "section 3.1 compares with no decay; the rest is not asked here",
+        ),
+        Choice(
+            "arithmetic on MNIST", f"{mnist.dtype}; Omnigrok's code has float64", {},
+            ("C1.mnist.delay",), "not asked here",
         ),
         Choice(
             "loss of the sharpness",
@@ -236,7 +251,7 @@ def choice_table(found: pd.DataFrame) -> pd.DataFrame:
                 "left open": choice.words,
                 "chosen here": choice.chosen,
                 "other choice, and when it groks": "; ".join(answers) or choice.answered,
-                "statements it could change": ", ".join(choice.statements) or "none",
+                "claims it could change": _claims(choice.statements),
             }
         )
     return pd.DataFrame(rows).set_index("left open")
@@ -266,6 +281,11 @@ def _pairs() -> dict[str, tuple[str, str]]:
     """Arm and base of each comparison, by the arm's short words."""
     arms = {name: arm for choice in open_choices() for name, arm in choice.arms.items()}
     return {name: (arm, arm.partition("-")[0]) for name, arm in arms.items()}
+
+
+def _claims(statements: Sequence[str]) -> str:
+    """Return the claims of statements, each once."""
+    return ", ".join(dict.fromkeys(each.split(".")[0] for each in statements)) or "none"
 
 
 def _begun(words: str) -> str:

@@ -39,9 +39,18 @@ def runs_by_arm(table: pd.DataFrame) -> pd.DataFrame:
     """Return the number of runs of each arm and kind, with the rules' words for the arm."""
     rules = study_rules("prediction")
     found = counts(table, rules).rename(columns={"random": "on random labels", "few": "few pairs"})
-    words = pd.Series(rules["arms"]).str.replace(": ", ", ")
-    found.insert(0, "as the rules say", words)
-    return found
+    words = {arm: said.replace(": ", ", ") for arm, said in rules["arms"].items()}
+    return found.rename(index=_plain(words)).rename_axis("arm")
+
+
+def _plain(words: dict[str, str]) -> dict[str, str]:
+    """Return the rules' words of each arm, with a twin's settings in place of its twin's name."""
+    settings = {arm: said.removesuffix(", expected to grok") for arm, said in words.items()}
+    twins_of = {arm: arm.replace("random-", "grok-") for arm in words}
+    return {
+        arm: said.replace(f"As {twins_of[arm]}", settings.get(twins_of[arm], ""))
+        for arm, said in words.items()
+    }
 
 
 def four_moments(table: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
@@ -183,7 +192,13 @@ def twins_left(table: pd.DataFrame, what: str) -> pd.DataFrame:
         for signal in TWINS
         for labels in LABELS.values()
     }
-    return pd.DataFrame(columns)
+    words = {
+        arm.partition("-")[2]: said.split(":")[0]
+        for arm, said in study_rules("prediction")["arms"].items()
+        if arm.startswith("grok-")
+    }
+    found = pd.DataFrame(columns)
+    return found.rename(index=words, level="setting") if len(found) else found
 
 
 def twins_told(table: pd.DataFrame) -> str:

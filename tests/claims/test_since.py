@@ -37,7 +37,7 @@ def test_the_table_tells_every_statement_s_outcome() -> None:
     assert list(table.index) == [work.name for work in since.WORKS]
     assert set(since.STATEMENTS) <= set(claims.STATEMENTS)
     assert table.loc["Walker et al. (2025)", "bears on"] == "C9"
-    told = "C9.mnist.grokked: undecided; C9.modadd.grokked: undecided"
+    told = "C9 (MNIST): undecided; C9 (modulo addition): undecided"
     assert table.loc["Walker et al. (2025)", "outcomes here"] == told
 
 
