@@ -252,6 +252,53 @@ def timeliness(runs: pd.DataFrame, columns: Sequence[str], logarithmic: bool) ->
     return pd.concat({column: numbers(column) for column in columns}, names=["metric", "seed"])
 
 
+def aligned(runs: pd.DataFrame, columns: Sequence[str], points: int = 200) -> pd.DataFrame:
+    """Return how much of each column's change is done, on one axis of time for all seeds.
+
+    Parameters
+    ----------
+    runs
+        Runs of one experiment, as for :func:`delay`.
+    columns
+        Columns to compare.
+    points
+        Points of the axis; it spans what all seeds have.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``decades``, log₁₀(step / halfway step of test accuracy), with a column each: the
+        median over the seeds of the share of the change from training accuracy 100 % to the end
+        that is done, linear between logged steps. Empty if no seed has a halfway step.
+
+    Examples
+    --------
+    >>> run = pd.DataFrame({"seed": 0, "step": [1, 10, 100], "train_accuracy": 1.0,
+    ...     "test_accuracy": [0.0, 0.5, 1.0], "metric": [8.0, 8.0, 4.0]})
+    >>> aligned(run, ["test_accuracy", "metric"], points=3).round(2).to_dict("list")
+    {'test_accuracy': [0.0, 0.5, 1.0], 'metric': [0.0, 0.0, 1.0]}
+    """
+    middle = halfway(runs, "test_accuracy").dropna()
+    courses: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {column: [] for column in columns}
+    for seed, run in runs[runs["seed"].isin(middle.index)].groupby("seed"):
+        for column in columns:
+            steps, values = _after_fit(run.sort_values("step"), column)
+            change = values[-1] - values[0]
+            share = (values - values[0]) / change if change else np.full(len(values), np.nan)
+            courses[column].append((np.log10(steps / middle[seed]), share))
+    if middle.empty:
+        return pd.DataFrame(columns=list(columns), dtype=float).rename_axis("decades")
+    every = [course for each in courses.values() for course in each]
+    axis = np.linspace(max(at[0] for at, _ in every), min(at[-1] for at, _ in every), points)
+    return pd.DataFrame(
+        {
+            column: np.median([np.interp(axis, at, share) for at, share in each], axis=0)
+            for column, each in courses.items()
+        },
+        index=pd.Index(axis, name="decades"),
+    )
+
+
 def _per_seed(runs: pd.DataFrame, number: Callable[[pd.DataFrame], float]) -> pd.Series[float]:
     """Return one number per seed, from its rows in the order of steps."""
     numbers = {seed: number(run.sort_values("step")) for seed, run in runs.groupby("seed")}

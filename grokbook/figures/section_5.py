@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from grokbook.analysis.timeliness import early
+from grokbook.analysis.timeliness import aligned, delay, early
 from grokbook.experiments.named import PAPER_TASKS
-from grokbook.figures.style import CURVES, LABELS, WIDTH, draw_seeds, finish, theme
+from grokbook.figures.style import CURVES, LABELS, ROLES, WIDTH, draw_seeds, finish, theme
 from grokbook.figures.training_curves import (
     Panel,
     describe,
@@ -138,6 +138,61 @@ def early_with_and_without(decay: pd.DataFrame, none: pd.DataFrame) -> Figure:
             handles=grid[0].get_legend_handles_labels()[0], loc="outside upper center", ncols=2
         )
         return finish(figure, " ".join(words))
+
+
+TIMED = {
+    "test_accuracy": "test accuracy", "weight_norm": "weight norm",
+    "perturbed_mutual_information": "PMI", "perturbed_entropy": "PE",
+}  # fmt: skip
+"""What :func:`aligned_changes` draws."""
+
+
+def aligned_changes(mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:
+    """Draw how much of its change each metric has made, against test accuracy's halfway step.
+
+    Parameters
+    ----------
+    mnist, modadd
+        Runs of ``mnist-standard`` and ``modadd-standard`` with columns ``seed``, ``step``,
+        ``train_accuracy``, ``test_accuracy``, ``weight_norm``, ``perturbed_mutual_information`` and
+        ``perturbed_entropy``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels. A line is the median over the seeds, a dot where it crosses one half for good,
+        the median of :func:`grokbook.analysis.timeliness.delay`; its distance from the upright line
+        is the lag. Its label is its alternative text.
+    """
+    roles = (ROLES["test_accuracy"], CURVES[0], CURVES[2], CURVES[3])
+    words = []
+    with theme():
+        figure = Figure(figsize=(WIDTH, 6.0), layout="constrained")
+        grid = figure.subplots(2, 1)
+        for letter, axes, task, runs in zip("ab", grid, PAPER_TASKS, (mnist, modadd), strict=True):
+            courses = aligned(runs, list(TIMED))
+            told = []
+            for role, (column, name) in zip(roles, TIMED.items(), strict=True):
+                axes.plot(
+                    courses.index, courses[column], color=role.light, ls=role.dashes, label=name
+                )
+                late = delay(runs, column).median()
+                axes.plot(late, 0.5, "o", color=role.light, ms=6, clip_on=False)
+                told.append(f"{name} {late:+.3f}")
+            axes.axvline(0, color=ROLES["quiet"].light, lw=0.8)
+            axes.axhline(0.5, color=ROLES["quiet"].light, lw=0.8)
+            axes.set(ylim=(-0.25, 1.25), ylabel="share of its change")
+            axes.set_title(f"({letter}) {task.title}")
+            words.append(f"({letter}) {task.title}: {', '.join(told)}")
+        grid[-1].set_xlabel("decades of steps after half of test accuracy's rise")
+        handles, labels = grid[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=2)
+        return finish(
+            figure,
+            "Share of its change that each metric has made from training accuracy 100 % on, against"
+            " the step at which test accuracy has made half of its rise. Half of the change comes"
+            f" at, in decades of steps, medians over the seeds: {'; '.join(words)}.",
+        )
 
 
 def _early_panels(name: str, column: str, mnist: pd.DataFrame, modadd: pd.DataFrame) -> Figure:

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from grokbook.analysis.timeliness import (
+    aligned,
     delay,
     halfway,
     halfway_fall,
@@ -181,3 +182,23 @@ def test_seeds_are_kept_apart_and_row_order_does_not_matter():
     assert table.loc[("metric", 3), "delay"] == pytest.approx(np.log10(51 / 53))
     assert table.loc[("metric", 3), "lag"] == pytest.approx(np.log10(53 / 51))
     assert table.loc[("test_accuracy", 0), "lag"] == 0
+
+
+def test_aligned_courses_cross_one_half_where_the_delay_says() -> None:
+    steps = np.arange(1, 2001)
+    runs = [
+        pd.DataFrame(
+            {
+                "seed": seed, "step": steps, "train_accuracy": 1.0,
+                "test_accuracy": 1 / (1 + np.exp(-(steps - middle) / 20)),
+                "metric": 5 - 2 / (1 + np.exp(-(steps - 1.5 * middle) / 20)),
+            }
+        )
+        for seed, middle in ((0, 500), (1, 700), (2, 600))
+    ]  # fmt: skip
+    found = aligned(pd.concat(runs), ["test_accuracy", "metric"], points=2001)
+    crossed = (found >= 0.5).idxmax()
+    assert crossed["test_accuracy"] == pytest.approx(0, abs=2e-3)
+    assert crossed["metric"] == pytest.approx(np.log10(1.5), abs=2e-3)
+    flat = pd.concat(runs).assign(test_accuracy=0.1)
+    assert aligned(flat, ["test_accuracy"]).empty

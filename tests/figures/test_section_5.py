@@ -4,8 +4,10 @@ import pytest
 from matplotlib.colors import to_hex
 
 from grokbook.analysis.moments import moments
-from grokbook.analysis.timeliness import early, early_change
+from grokbook.analysis.timeliness import delay, early, early_change
 from grokbook.figures.section_5 import (
+    TIMED,
+    aligned_changes,
     early_with_and_without,
     figure_8,
     figure_9,
@@ -182,3 +184,15 @@ def test_with_and_without_decay_share_a_panel(modadd):
             np.testing.assert_allclose(line.get_ydata(), median)
         assert axes.get_xlabel() and axes.get_ylabel() == LABELS[column]
     assert figure.get_label().count("without weight decay") == 2
+
+
+def test_aligned_changes_mark_the_delays_and_say_them(mnist, modadd):
+    figure = aligned_changes(mnist, modadd)
+    assert svg(figure) == svg(aligned_changes(mnist, modadd.iloc[::-1]))
+    for axes, runs in zip(figure.axes, (mnist, modadd), strict=True):
+        dots = [line for line in axes.lines if line.get_marker() == "o"]
+        assert len(dots) == len(TIMED)
+        for dot, (column, name) in zip(dots, TIMED.items(), strict=True):
+            late = delay(runs, column).median()
+            assert dot.get_xdata() == pytest.approx(late) and dot.get_ydata() == 0.5
+            assert f"{name} {late:+.3f}" in figure.get_label()
