@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +34,9 @@ from grokbook.training.run import Run
 
 CURVE_POINTS = 60
 """Points of the thin curve in each row, at most."""
+
+NAMED_ARMS = 15
+"""How many arms a message names at most."""
 
 CURVE = ("train_accuracy", "test_accuracy", "test_accuracy_unmirrored", "weight_norm")
 """Columns of a log that the thin curve keeps, if they exist."""
@@ -275,11 +279,15 @@ def _require_known(
     study: Study, table: pd.DataFrame, arms: Sequence[str], seeds: Sequence[int]
 ) -> None:
     planned = study.plan(table)
-    known: Mapping[str, Any] = dict.fromkeys([*study.rules["arms"], *(one.arm for one in planned)])
+    known = list(dict.fromkeys([*study.rules["arms"], *(one.arm for one in planned)]))
     for arm in arms:
         if arm not in known:
+            few = known if len(known) <= NAMED_ARMS else get_close_matches(arm, known, NAMED_ARMS)
+            which = "known are" if few is known else f"of {len(known)} the closest are"
             raise InputError(
-                f"There is no arm {arm!r} in the study {study.name}; known are {', '.join(known)}."
+                f"There is no arm {arm!r} in the study {study.name}; {which} {', '.join(few)}."
+                if few
+                else f"There is no arm {arm!r} in the study {study.name}, and none like it."
             )
     for seed in seeds:
         if seed not in {one.seed for one in planned}:

@@ -10,7 +10,7 @@ import pandas as pd
 import traitlets
 
 from grokbook.analysis.moments import moments
-from grokbook.experiments.named import task_of, training_of
+from grokbook.experiments.named import NAMED, task_of, training_of
 from grokbook.figures.style import LABELS
 from grokbook.tasks.base import Task
 from grokbook.widgets._front_end import Explorer, script, style
@@ -123,18 +123,22 @@ def recorded_runs_explorer(
     task: str | None = None,
     trainings: Sequence[str] | None = None,
     metrics: Sequence[str] = ("train_accuracy", "test_accuracy", "weight_norm"),
+    own_task: Task | None = None,
 ) -> ipywidgets.Widget:
-    """Return the explorer of recorded runs.
+    """Return the explorer of recorded runs, or of your own.
 
     Parameters
     ----------
     runs
         Runs by the name of their experiment, one of `grokbook.experiments.named.NAMED`, such as
         ``records(preset).logs`` of `grokbook.claims`: columns ``seed``, ``step``,
-        ``train_accuracy``, ``test_accuracy`` and any of ``METRICS``.
+        ``train_accuracy``, ``test_accuracy`` and any of ``METRICS``. Any other name is a label of
+        runs on ``own_task``.
     task, trainings, metrics
         The initial selection, with all seeds: a task by its title, by default the first; trainings
         by their labels, by default its first two; columns of ``METRICS``.
+    own_task
+        Task of the runs whose names are not those of experiments.
 
     Returns
     -------
@@ -156,7 +160,7 @@ def recorded_runs_explorer(
     >>> drawing.task, drawing.trainings, drawing.seeds
     ('Modulo addition', ['standard', 'ℓ₁ decay'], [0])
     """
-    catalogue, grids, values = encode_runs(runs)
+    catalogue, grids, values = encode_runs(runs, own_task)
     by_title = {each["task"]: each for each in catalogue}
     first = by_title[_known("task", [task or catalogue[0]["task"]], list(by_title))[0]]
     labels = [training["label"] for training in first["trainings"]]
@@ -182,13 +186,13 @@ def recorded_runs_explorer(
 
 
 def encode_runs(
-    runs: Mapping[str, pd.DataFrame],
+    runs: Mapping[str, pd.DataFrame], own_task: Task | None = None
 ) -> tuple[list[dict[str, Any]], list[list[int]], bytes]:
     """Pack runs for the page: every logged value of ``METRICS`` in 16 bits.
 
     Parameters
     ----------
-    runs
+    runs, own_task
         As `recorded_runs_explorer`.
 
     Returns
@@ -215,7 +219,10 @@ def encode_runs(
         raise ValueError("The explorer needs at least one run, got none.")
     tasks: dict[str, tuple[Task, dict[str, pd.DataFrame]]] = {}
     for name, table in runs.items():
-        task, training = task_of(name), training_of(name)
+        if own_task is not None and name not in NAMED:
+            task, training = own_task, name
+        else:
+            task, training = task_of(name), training_of(name)
         if len(table):
             tables = tasks.setdefault(task.key, (task, {}))[1]
             tables[TRAININGS.get(training, training)] = table

@@ -18,7 +18,7 @@ import pytest
 from grokbook import InputError, RunError, experiment
 from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.store import records
-from grokbook.studies import choices, laws, mechanism, noise, norm, prediction, times, twins
+from grokbook.studies import choices, laws, league, mechanism, noise, norm, prediction, times, twins
 from grokbook.studies.study import Planned, Study, record, run_one
 from grokbook.studies.tables import load_study, studies_table, study_names
 
@@ -181,6 +181,16 @@ def test_a_killed_study_goes_on_from_its_last_run(tmp_path: Path) -> None:
 def test_what_a_study_does_not_know_is_one_sentence(how: dict, words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=words):
         list(record(SMALL, root=tmp_path, **how))
+
+
+def test_of_many_arms_a_message_names_the_closest(tmp_path: Path) -> None:
+    """The league plans two hundred."""
+    with pytest.raises(InputError) as told:
+        list(record(league.STUDY, root=tmp_path, arms=["adamw, lr 0.01, weight_decay 2"]))
+    assert "the closest are adamw, lr 0.01, weight_decay " in str(told.value)
+    assert len(str(told.value)) < 700
+    with pytest.raises(InputError, match="and none like it"):
+        list(record(league.STUDY, root=tmp_path, arms=["zzz"]))
 
 
 def test_a_table_of_other_rules_and_a_damaged_one_are_refused(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from grokbook.analysis.moments import median_moments
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS, task_of, training_of
 from grokbook.figures.style import LABELS
 from grokbook.store.reading import load_runs
+from grokbook.tasks.images import Digits
+from grokbook.tasks.modular import ModularAddition
 from grokbook.widgets import recorded_runs_explorer
 from grokbook.widgets import run_explorer as module
 from grokbook.widgets.run_explorer import LEVELS, METRICS, Range, encode_runs
@@ -186,6 +188,19 @@ def test_input_that_makes_no_sense_is_refused(runs):
         recorded_runs_explorer({"mnist-standard": table.head(0)})
     with pytest.raises(ValueError, match="no experiment 'cifar-standard'"):
         recorded_runs_explorer({"cifar-standard": table})
+
+
+def test_runs_of_your_own_are_labelled_by_their_names(runs):
+    table = runs["modadd-standard"]
+    both = {"modadd-standard": table, "my loop": table}
+    with pytest.raises(ValueError, match="no experiment 'my loop'"):
+        recorded_runs_explorer(both)
+    drawing = recorded_runs_explorer(both, own_task=ModularAddition(97, 0.4)).children[1]
+    assert [each["task"] for each in drawing.catalogue] == ["Modulo addition"]
+    assert drawing.trainings == ["standard", "my loop"]
+    other = recorded_runs_explorer({"theirs": table}, own_task=Digits()).children[1]
+    assert (other.task, other.trainings) == (Digits().title, ["theirs"])
+    assert other.catalogue[0]["threshold"] == Digits().grokked
 
 
 def test_readers_of_text_get_one_sentence(runs):
