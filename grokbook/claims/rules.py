@@ -111,14 +111,12 @@ class Statement:
         The measured quantity in words, with its unit.
     bound : Bound
         The bound and the side on which the sentence puts the quantity.
-    measure : callable, optional
-        Turns the runs into evidence; None if nothing that it could read is recorded.
+    measure : callable
+        Turns the runs into evidence.
     needs : tuple of str
         Experiments whose runs it needs, or arms of studies, such as "norm/random-labels".
     columns : tuple of str
         Columns that each of them must log, if not all do.
-    lacks : str
-        What is missing and no run of an experiment would supply; "" if nothing is.
     caveat : callable, optional
         Turns the runs into a sentence on what the statistic misses; "" if that makes no difference.
     """
@@ -129,10 +127,9 @@ class Statement:
     task: str
     reading: str
     bound: Bound
-    measure: Callable[[Records], Evidence] | None
+    measure: Callable[[Records], Evidence]
     needs: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    lacks: str = ""
     caveat: Callable[[Records], str] | None = None
 
     @property
@@ -142,8 +139,6 @@ class Statement:
 
     def missing(self, runs: Records) -> str:
         """Return what is not recorded and how to record it; "" if nothing is missing."""
-        if self.lacks:
-            return self.lacks
         for name in self.needs:
             if not runs.has([name]):
                 study, arm, _ = name.partition("/")
@@ -159,7 +154,6 @@ class Statement:
         missing = self.missing(runs)
         if missing:
             return Judgement(self, "undecided", missing)
-        assert self.measure is not None  # otherwise it lacks something
         evidence = self.measure(runs)
         told = self.caveat(runs) if self.caveat is not None else ""
         if isinstance(evidence, Proof):

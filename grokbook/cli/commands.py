@@ -199,6 +199,7 @@ class Study:
             "laws",
             "noise",
             "twins",
+            "representations",
         ]
     ]
     arms: tuple[str, ...] = ()

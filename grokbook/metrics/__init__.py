@@ -28,6 +28,7 @@ from grokbook.metrics.fourier import (
     excluded_logits,
     key_frequencies,
     restricted_logits,
+    spectral_overlap,
 )
 from grokbook.metrics.gradients import gradient_norm
 from grokbook.metrics.group_laws import Group, GroupLaws, group_laws, group_of
@@ -63,6 +64,7 @@ from grokbook.metrics.sharpness import (
     hutchinson_sharpness,
     mlp_sharpness,
 )
+from grokbook.metrics.similarity import linear_cka
 from grokbook.metrics.spectra import (
     count_zero_features,
     entropy_of_spectrum,
@@ -106,6 +108,7 @@ __all__ = [
     "key_frequencies",
     "label_mutual_information",
     "layer_norms",
+    "linear_cka",
     "local_complexity",
     "logit_scale",
     "matrix_entropy",
@@ -124,6 +127,7 @@ __all__ = [
     "representation_mutual_information",
     "restricted_logits",
     "spectral_norm",
+    "spectral_overlap",
     "unit_features",
     "weight_norm",
 ]

@@ -136,6 +136,48 @@ def embedding_spectrum(embedding: Tensor) -> Tensor:
     return energy / energy.sum()
 
 
+def spectral_overlap(first: Tensor, second: Tensor) -> float:
+    r"""Return the share of two spectra that lies on the same frequencies.
+
+    .. math:: \sum_k \min(q_k, r_k)
+
+    Parameters
+    ----------
+    first, second
+        Spectra q and r, as :func:`embedding_spectrum` returns them, of the same shape.
+
+    Returns
+    -------
+    float
+        1 for equal spectra, 0 if no frequency is in both.
+
+    Raises
+    ------
+    InputError
+        If one is no vector of non-negative, finite numbers, their shapes differ, or one is all 0.
+
+    Examples
+    --------
+    >>> spectral_overlap(torch.tensor([0.5, 0.5, 0.0]), torch.tensor([0.0, 0.75, 0.25]))
+    0.5
+    """
+    shares = []
+    for name, each in (("first", first), ("second", second)):
+        require_tensor(each, name)
+        require_finite(each, name)
+        if each.ndim != 1 or bool((each < 0).any()) or not bool((each > 0).any()):
+            raise InputError(
+                f"{name} has shape {tuple(each.shape)}, but must be a vector of numbers at least 0"
+                " with one above."
+            )
+        shares.append(each.detach().to(torch.float64) / each.detach().to(torch.float64).sum())
+    if shares[0].shape != shares[1].shape:
+        raise InputError(
+            f"first has {len(first)} frequencies and second {len(second)}, but must have as many."
+        )
+    return float(torch.minimum(*shares).sum())
+
+
 def embedding_entropy(embedding: Tensor) -> float:
     """Return the entropy of :func:`embedding_spectrum`, in nats; the arguments are the same.
 

@@ -13,7 +13,7 @@ from grokbook.figures.style import svg
 NONE = Records("paper", {})
 
 
-def statement(name, evidence, side=">", value=1.0, words="", lacks=""):
+def statement(name, evidence, side=">", value=1.0, words="", needs=()):
     return Statement(
         name,
         words or f"The words of {name.split('.')[0]}.",
@@ -22,7 +22,7 @@ def statement(name, evidence, side=">", value=1.0, words="", lacks=""):
         "a number",
         Bound(side, value),
         lambda _: evidence,
-        lacks=lacks,
+        needs=needs,
     )
 
 
@@ -38,7 +38,7 @@ def judged():
         statement("C2.a", values(0.5, 3, 4)),
         statement("C2.b", Shares(pd.Series([1.0, 1, 0])), value=0.5),
         statement("C3.a", Proof(False, "No."), "=", words="A theorem."),
-        statement("C4.a", values(), lacks="Nobody ran it."),
+        statement("C4.a", values(), needs=("modadd-standard",)),
     ]
     return {each.id: each.judge(NONE) for each in statements}
 

@@ -18,7 +18,18 @@ import pytest
 from grokbook import InputError, RunError, experiment
 from grokbook.experiments.schema import Experiment, LogSchedule, Measurements
 from grokbook.store import records
-from grokbook.studies import choices, laws, league, mechanism, noise, norm, prediction, times, twins
+from grokbook.studies import (
+    choices,
+    laws,
+    league,
+    mechanism,
+    noise,
+    norm,
+    prediction,
+    representations,
+    times,
+    twins,
+)
 from grokbook.studies.study import Planned, Study, record, run_one
 from grokbook.studies.tables import load_study, studies_table, study_names
 
@@ -26,6 +37,7 @@ STUDIES = [
     mechanism.STUDY, norm.STUDY, prediction.STUDY, times.STUDY, choices.STUDY, laws.STUDY,
     noise.STUDY,
     twins.STUDY,
+    representations.STUDY,
 ]  # fmt: skip
 
 
