@@ -16,7 +16,7 @@ def linear_cka(X: Tensor, Y: Tensor) -> float:
     .. math:: \frac{\|Y_c^{\mathsf T} X_c\|_F^2}
               {\|X_c^{\mathsf T} X_c\|_F\,\|Y_c^{\mathsf T} Y_c\|_F}
 
-    (Kornblith et al., Similarity of Neural Network Representations Revisited, 2019, equation 4),
+    (Kornblith et al. 2019, arXiv:1905.00414), which is CKA with linear kernels,
     with the column means taken off. It is 1 for representations that agree up to a rotation, a
     shift and a scale, and 0 if no direction of one goes with a direction of the other.
 
