@@ -36,9 +36,10 @@ def test_its_counts_and_rows_are_those_of_the_claims(page):
     for outcome in ("supported", "contradicted", "undecided"):
         assert re.search(rf"\b{counts[outcome]} (statements )?are {outcome}", text), outcome
     rows = page.find_all("table")[1].find_all("tr")
-    assert len(rows) - 1 == len(
-        {(each.statement.claim, each.statement.words) for each in judged.values()}
-    )
+    assert len(rows) - 1 == len(claims.CLAIMS)
+    cells = page.find_all("table")[1].find_all("td")
+    told = [int(cell.text) for cell in cells if cell.text.isdigit()]
+    assert sum(told) == len(judged)
     assert all(
         a["href"].startswith("https://") and ".ipynb" not in a["href"] for a in page.find_all("a")
     )
