@@ -257,6 +257,32 @@ def choice_table(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("left open")
 
 
+def in_short(found: pd.DataFrame) -> str:
+    """Return the effects in one sentence, or two if choices are missing.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As :func:`effects` returns it.
+    """
+    if not len(found):
+        return "None of them is compared yet."
+    kinds: dict[Effect, str] = {
+        "sooner": "brings grokking sooner",
+        "later": "brings it later",
+        "makes no difference": "makes no difference",
+        "undecided": "is not told apart from ours",
+    }
+    parts = []
+    for effect, words in kinds.items():
+        names = [str(name) for name in found.index[found["effect"] == effect]]
+        if names:
+            parts.append(f"{words}: {', '.join(names)}")
+    told = "; ".join(parts)
+    absent = f" To be compared: {', '.join(missing(found))}." if missing(found) else ""
+    return f"{told[0].upper()}{told[1:]}.{absent}"
+
+
 def told(found: pd.DataFrame) -> str:
     """Return a Markdown list with a sentence per arm, and the arms still to be recorded.
 

@@ -96,6 +96,9 @@ def test_effects_are_those_of_the_rules() -> None:
     assert found.loc["σ updated every step", "base"] == "perturbed training"
     assert (found["runs"] == 20).all() and (found["censored"] == 0).all()
     assert open_choices.missing(found) == []
+    assert open_choices.in_short(found).startswith(
+        "Brings grokking sooner: decay 2; brings it later: decay 0.5; makes no difference: betas"
+    )
 
 
 def test_arms_are_compared_with_their_own_base() -> None:
@@ -133,6 +136,10 @@ def test_a_table_in_part_names_what_is_missing() -> None:
     found = open_choices.effects(few)
     assert found.index.tolist() == ["decay 2"]
     assert len(open_choices.missing(found)) == 12
+    assert open_choices.in_short(found).startswith(
+        "Brings grokking sooner: decay 2. To be compared: decay 0.5, "
+    )
+    assert open_choices.in_short(found.iloc[:0]) == "None of them is compared yet."
     told = open_choices.told(found).splitlines()
     assert told[0].startswith(
         "- *Decay 2*: sooner. A run takes 0.50 (0.50 to 0.50) times the steps"
