@@ -275,7 +275,8 @@ def in_short(found: pd.DataFrame) -> str:
     }
     parts = []
     for effect, words in kinds.items():
-        names = [str(name) for name in found.index[found["effect"] == effect]]
+        chosen = found.index[found["effect"] == effect]
+        names = [str(name).partition(", as in")[0] for name in chosen]
         if names:
             parts.append(f"{words}: {', '.join(names)}")
     told = "; ".join(parts)
