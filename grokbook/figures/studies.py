@@ -103,9 +103,9 @@ def choice_effects(effects: pd.DataFrame, missing: Sequence[str] = ()) -> Figure
     Returns
     -------
     matplotlib.figure.Figure
-        One row per choice under the name of its base, with the number of its runs and of the
-        censored ones. The band is the margin within which two times count as equal; an arrow marks
-        an end beyond the axis. Its label is its alternative text.
+        One row per choice under the name of its base; where runs are censored, how many of them.
+        The band is the margin within which two times are alike, an arrow an end beyond the axis.
+        Its label is its alternative text, with all numbers.
     """
     absent = f" Without enough runs: {', '.join(missing)}." if missing else ""
     rows: list[tuple[str, pd.Series | None]] = []
@@ -119,11 +119,12 @@ def choice_effects(effects: pd.DataFrame, missing: Sequence[str] = ()) -> Figure
         axes.axvline(1, color=ROLES["quiet"].light, lw=0.8)
         words = [_choice(axes, place, *row, low, high) for place, row in enumerate(rows)]
         axes.set(xscale="log", xlim=(low, high), ylim=(max(len(rows), 1) - 0.5, -0.5))
-        axes.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize="small")
+        names = [name.partition(", as in")[0] for name, _ in rows]
+        axes.set_yticks(range(len(rows)), names, fontsize="small")
         for label, (_, row) in zip(axes.get_yticklabels(), rows, strict=True):
             label.set_fontweight("bold" if row is None else "normal")
         axes.set_xlabel("steps to grok over those of the base")
-        ticks = [t for t in (0.1, 0.2, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10) if low < t < high]
+        ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10) if low < t < high]
         axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
         axes.minorticks_off()
         told = "; ".join(filter(None, words))
@@ -157,10 +158,11 @@ def _choice(
             axes.plot(end, place, marker, color=color, clip_on=False)
     if low < row["ratio"] < high:
         axes.plot(row["ratio"], place, "o", color=color)
-    runs = f"{row['runs']} runs" + (f", {row['censored']} censored" if row["censored"] else "")
-    axes.text(
-        1.02, place, runs, transform=axes.get_yaxis_transform(), va="center", fontsize="small"
-    )
+    if row["censored"]:
+        late = f"{row['censored']} of {row['runs']} late"
+        axes.text(
+            1.02, place, late, transform=axes.get_yaxis_transform(), va="center", fontsize="small"
+        )
     return (
         f"{name}, against {row['base']}, {row['ratio']:.2f} (95 % interval {row['low']:.2f} to"
         f" {row['high']:.2f}; {row['runs']} runs, {row['censored']} censored), {row['effect']}"

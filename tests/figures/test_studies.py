@@ -77,7 +77,7 @@ def test_a_row_a_choice_under_its_base_with_runs_and_censored_ones() -> None:
     ]  # fmt: skip
     assert axes.get_ylim()[0] > axes.get_ylim()[1], "the first row is the topmost"
     assert [t.get_text() for t in axes.texts] == [
-        "20 runs, 1 censored", "20 runs", "18 runs, 10 censored",
+        "1 of 20 late", "10 of 18 late",
     ]  # fmt: skip
     decay, point = axes.lines[1:3]
     assert tuple(decay.get_xdata()) == (1.5, 2.2) and set(decay.get_ydata()) == {1}
