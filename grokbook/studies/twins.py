@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from grokbook.analysis.intervals import Interval, median_interval
+from grokbook.analysis.intervals import FEWEST, median_interval
 from grokbook.analysis.timeliness import early_change as change_of_runs
 from grokbook.analysis.twins import early_change
 from grokbook.experiments.named import experiment
@@ -82,21 +82,23 @@ def left(table: pd.DataFrame, runs: pd.DataFrame, signal: str) -> pd.DataFrame:
     return found.assign(ratio=found["random labels"] / found["true labels"]).rename_axis("seed")
 
 
-def smaller_foretells(table: pd.DataFrame, runs: pd.DataFrame, signal: str) -> tuple[str, Interval]:
+def smaller_foretells(shares: pd.DataFrame) -> tuple[str, str]:
     """Return whether less of a signal is left where a network will grok, by the rules.
 
-    Parameters are those of :func:`left`.
+    Parameters
+    ----------
+    shares : DataFrame
+        As :func:`left` returns it.
 
     Returns
     -------
-    tuple of str and Interval
-        "yes", "no" or "undecided", and the interval of the median ratio.
-
-    Raises
-    ------
-    InputError
-        For fewer seeds than an interval takes.
+    tuple of str
+        "yes", "no" or "undecided"; and the median ratio with its interval in words, "not known"
+        for fewer seeds than an interval takes.
     """
-    interval = median_interval(left(table, runs, signal)["ratio"].to_numpy())
+    if len(shares) < FEWEST:
+        return "undecided", "not known"
+    interval = median_interval(shares["ratio"].to_numpy())
     outcome = "yes" if interval.low > 1 else "no" if interval.high < 1 else "undecided"
-    return outcome, interval
+    middle = interval.estimate[0]
+    return outcome, f"{middle:.2f} ({interval.low:.2f} to {interval.high:.2f})"

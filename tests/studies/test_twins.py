@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grokbook import InputError, experiment
+from grokbook import experiment
 from grokbook.models.transformer import TransformerConfig
 from grokbook.studies import twins
 from grokbook.tasks.modular import ModularAddition
@@ -60,12 +60,12 @@ def test_less_left_with_true_labels_foretells() -> None:
         for seed in range(8)
     ]
     runs = pd.concat(logs)
-    for share, outcome in ((0.4, "yes"), (0.1, "no")):
-        found, interval = twins.smaller_foretells(looks(share), runs, "mid")
-        assert (found, interval.estimate[0]) == (outcome, pytest.approx(share / 0.2))
+    for share, outcome, words in ((0.4, "yes", "2.00"), (0.1, "no", "0.50")):
+        found, told = twins.smaller_foretells(twins.left(looks(share), runs, "mid"))
+        assert found == outcome and told == f"{words} ({words} to {words})"
     assert twins.left(looks(0.4), runs, "ed")["true labels"].tolist() == pytest.approx([0.2] * 7)
     mixed = looks(0.4)
     mixed["look_mid"] = [[1.0, 2.0, value] for value in np.linspace(0.1, 1, 7)]
-    assert twins.smaller_foretells(mixed, runs, "mid")[0] == "undecided"
-    with pytest.raises(InputError, match="6"):
-        twins.smaller_foretells(looks(0.4).head(5), runs, "mid")
+    assert twins.smaller_foretells(twins.left(mixed, runs, "mid"))[0] == "undecided"
+    few = twins.left(looks(0.4).head(5), runs, "mid")
+    assert twins.smaller_foretells(few) == ("undecided", "not known")

@@ -194,7 +194,11 @@ def test_a_loop_whose_network_breaks_on_the_way_is_not_ended() -> None:
 def test_steps_increase() -> None:
     logger = watch(plain(), Digits(), every=5)
     logger.step(3)
-    for step, words in ((3, "must be above 3"), (2, "must be above 3"), (4.0, "an integer")):
+    for step, words in (
+        (3, "must be above the previous one, 3"),
+        (2, "must be above the previous one, 3"),
+        (4.0, "an integer"),
+    ):
         with pytest.raises(InputError, match=words):
             logger.step(step)
     assert logger.table.empty and {"step", "test_accuracy"} <= {*logger.table.columns}
