@@ -37,4 +37,6 @@ def test_the_chapter_stands_on_what_is_recorded(state: str, executed_on) -> None
     values, outputs = executed_on("prediction", table)
     for name, beginning in expected.items():
         assert values[name].startswith(beginning)
-    assert sum("text/html" in each.get("data", {}) for each in outputs) == 10
+    # Networks on few pairs have a table once one is recorded.
+    tables = sum("text/html" in each.get("data", {}) for each in outputs)
+    assert tables == (11 if state == "all arms" else 10)
