@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from grokbook import __version__, claims, load_manifests
 from grokbook.analysis.intervals import FEWEST
 from grokbook.claims.rules import SEEN
+from grokbook.claims.tables import spans
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS
 from grokbook.figures import figure_1, statements_picture
 from grokbook.figures.style import svg
@@ -46,8 +47,8 @@ def report() -> str:
         mathematics=len(STATEMENTS),
         true=sum(each.verdict == "true" for each in STATEMENTS),
         runs=recorded(),
-        seen=span(SEEN["mnist-standard"]),
-        seen_controls=span(SEEN["mnist-no-decay"]),
+        seen=spans(SEEN["mnist-standard"]),
+        seen_controls=spans(SEEN["mnist-no-decay"]),
         fewest=FEWEST,
         table=on_the_page(claims.markdown_table(runs=runs)),
         figure=flat(figure_1(runs["mnist-standard"], runs["modadd-standard"])),
@@ -68,11 +69,6 @@ def recorded() -> str:
         steps = max(int(each["steps"]) for each in made)
         lines.append(f"| {name} | {steps:,} | {len(made)} |")
     return "\n".join(lines)
-
-
-def span(seeds: frozenset[int]) -> str:
-    """Return consecutive seeds as "0 to 4"."""
-    return f"{min(seeds)} to {max(seeds)}"
 
 
 def on_the_page(table: str) -> str:

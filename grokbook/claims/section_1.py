@@ -20,6 +20,7 @@ from grokbook.analysis.censored import arm_log, arm_times
 from grokbook.claims.evidence import Bound, Evidence, Proof, Shares, Values, ranges
 from grokbook.claims.rules import Claim, Records, Statement
 from grokbook.experiments.named import PAPER_TASKS
+from grokbook.studies.results import norm_left
 from grokbook.tasks.base import Task
 from grokbook.theory import counterexamples
 
@@ -85,9 +86,7 @@ def _kept(log: pd.DataFrame, late: Times) -> Evidence:
 def _arm_groks_as_norm_falls(runs: Records, arm: str) -> Evidence:
     """Whether each network of an arm whose norm falls after train accuracy 100 % groks."""
     rows = runs[f"norm/{arm}"]
-    log = arm_log(rows, arm)
-    then, end = value_at(log, "weight_norm", train_100(log).came), at_end(log, "weight_norm")
-    fell = end / then < FALLEN
+    fell = norm_left(rows, arm) < FALLEN
     return Shares((~arm_times(rows, arm).censored[fell[fell].index]).astype(float))
 
 
@@ -98,8 +97,7 @@ def _arm_groks(runs: Records, arm: str) -> Evidence:
 
 def _how_far(runs: Records) -> str:
     """Say how far the norm falls on random labels, and what ℓ₁ decay does."""
-    log = arm_log(runs["norm/random-labels"], "random-labels")
-    left = at_end(log, "weight_norm") / value_at(log, "weight_norm", train_100(log).came)
+    left = norm_left(runs["norm/random-labels"], "random-labels")
     deep = int((left < DEEPLY_FALLEN).sum())
     told = (
         f"The norm falls to between {left.min():.0%} and {left.max():.0%}; by a fifth or more, as"

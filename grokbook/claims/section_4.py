@@ -18,6 +18,7 @@ from grokbook.analysis.by_seed import (
     train_100,
 )
 from grokbook.analysis.censored import arm_times
+from grokbook.analysis.commutativity import LATER
 from grokbook.analysis.intervals import FEWEST
 from grokbook.claims.evidence import Bound, Evidence, Proof, Ratio, Shares, Values, ranges
 from grokbook.claims.rules import Claim, Records, Statement
@@ -26,9 +27,6 @@ from grokbook.claims.section_3_2 import MANY, MODADD, many_needs, many_seeds
 TASK = MODADD.name
 HEIGHT = 0.02
 """Largest distance of the height of the pause from the share of mirrored test pairs."""
-
-LATER = 500
-"""Steps after grokking from which the second reading of C13 counts."""
 
 
 def pauses_at_the_share(log: pd.DataFrame) -> pd.Series[float]:

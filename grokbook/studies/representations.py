@@ -20,9 +20,6 @@ from grokbook.studies.study import Study, row_of, seed_by_seed, watched
 from grokbook.studies.workhorse import workhorse
 from grokbook.tasks.modular import ModularAddition
 
-READINGS = ("cka", "frequencies")
-"""What is compared: the representations of all pairs, and the frequencies of the embeddings."""
-
 
 def recipe(arm: str, seed: int) -> Experiment:
     """Return the experiment of a row's first network: standard training of the workhorse."""
