@@ -95,6 +95,30 @@ def rank_correlation(runs: pd.DataFrame, first: str, second: str) -> pd.Series[f
     return per_seed(logged, lambda run: float(run[first].corr(run[second], method="spearman")))
 
 
+def unfolded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what a study's runs measured at their looks as one log.
+
+    Parameters
+    ----------
+    table
+        One row per run, with ``seed``, ``look_step`` and other lists ``look_<name>``.
+
+    Returns
+    -------
+    DataFrame
+        One row per run and look: ``seed``, ``step`` and each ``<name>``.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"seed": [4], "look_step": [[0, 10]], "look_mid": [[0.5, 0.25]]})
+    >>> unfolded(table).values.tolist()
+    [[4.0, 0.0, 0.5], [4.0, 10.0, 0.25]]
+    """
+    lists = [name for name in table if str(name).startswith("look_")]
+    log = table[["seed", *lists]].explode(lists, ignore_index=True).astype(float)
+    return log.astype({"seed": int}).rename(columns=lambda name: str(name).removeprefix("look_"))
+
+
 def since_fit(runs: pd.DataFrame) -> pd.DataFrame:
     """Keep each seed's steps from its first training accuracy of 1 on, none if it has none.
 

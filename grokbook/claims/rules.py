@@ -115,8 +115,6 @@ class Statement:
         Turns the runs into evidence.
     needs : tuple of str
         Experiments whose runs it needs, or arms of studies, such as "norm/random-labels".
-    columns : tuple of str
-        Columns that each of them must log, if not all do.
     caveat : callable, optional
         Turns the runs into a sentence on what the statistic misses; "" if that makes no difference.
     """
@@ -129,7 +127,6 @@ class Statement:
     bound: Bound
     measure: Callable[[Records], Evidence]
     needs: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
     caveat: Callable[[Records], str] | None = None
 
     @property
@@ -144,9 +141,6 @@ class Statement:
                 study, arm, _ = name.partition("/")
                 command = f"study {study}" if arm else f"train {name}"
                 return f"No run of {name} is recorded; record it with `grokbook {command}`."
-            for column in self.columns:
-                if column not in runs[name] or runs[name][column].isna().all():
-                    return f"The runs of {name} do not log {column}."
         return ""
 
     def judge(self, runs: Records) -> Judgement:

@@ -200,6 +200,7 @@ class Study:
             "noise",
             "twins",
             "representations",
+            "sets",
         ]
     ]
     arms: tuple[str, ...] = ()

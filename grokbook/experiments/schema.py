@@ -62,7 +62,7 @@ Dataset = (
 )
 GROUPS = (
     "accuracy", "norms", "commutativity", "laws", "robustness", "sharpness", "information",
-    "theory",
+    "test_information", "theory",
 )  # fmt: skip
 """Families of metrics that a run may log; :mod:`grokbook.training.measurements` computes them."""
 

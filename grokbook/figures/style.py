@@ -76,6 +76,10 @@ LABELS = {
     "entropy_difference": "ED (nats)",
     "entropy": "entropy, training set (nats)",
     "test_entropy": "entropy, test set (nats)",
+    "test_perturbed_mutual_information": "PMI, test set (nats)",
+    "test_perturbed_entropy": "PE, test set (nats)",
+    "test_mutual_information_difference": "MID, test set (nats)",
+    "test_entropy_difference": "ED, test set (nats)",
 }
 """Names of the columns of a run in figures and tables."""
 

@@ -27,7 +27,7 @@ from grokbook.tasks.base import Split
 from grokbook.theory import lemma_3_1, theorem_3_2, theorem_5_9, theorem_5_12
 
 THEORY_SAMPLES = 1000  # of the training set, for Theorems 5.9 and 5.12, which hold on any set
-TEST_SAMPLES = 2000  # samples of the test set in Figure 12's entropies: ten batches of 200
+TEST_SAMPLES = 2000  # of the test set, for its entropies and information: ten batches of 200
 
 
 @dataclass(eq=False)
@@ -229,24 +229,15 @@ def _information(moment: _Moment) -> dict[str, float]:
     """PMI, PE, MID, ED for every α (Figures 8-11); on MNIST PMI′, test entropies (13, 12)."""
     settings, model, split = moment.experiment.measurements, moment.model, moment.split
     row: dict[str, float] = {}
-    results = {}
-    for name, sigma in (("clean", 0.0), ("perturbed", settings.information_sigma)):
-        results[name] = metrics.perturbed_information(
-            model.first_layer, model.logits, moment.inputs, sigma, ORDERS,
-            settings.information_batch, generator=moment.noise("information"),
-        )  # fmt: skip
-        zeros = results[name].zero_features
-        row[f"zero_features_{name}"] = float(sum(zeros))
-    clean, noisy = results["clean"], results["perturbed"]
+    clean, noisy = _clean_and_perturbed(moment, moment.inputs, "information")
+    for name, result in (("clean", clean), ("perturbed", noisy)):
+        row[f"zero_features_{name}"] = float(sum(result.zero_features))
     row |= _by_order("mutual_information", clean.mutual_information)
     row |= _by_order("perturbed_mutual_information", noisy.mutual_information)
     row |= _by_order("entropy", clean.entropy_2)
     row |= _by_order("perturbed_entropy", noisy.entropy_2)
     row |= _by_order("first_layer_entropy", clean.entropy_1)
-    row |= _by_order(
-        "mutual_information_difference", (noisy.mutual_information - clean.mutual_information).abs()
-    )
-    row |= _by_order("entropy_difference", (noisy.entropy_2 - clean.entropy_2).abs())
+    row |= _differences(clean, noisy)
     row["perturbed_mutual_information_other_layer"] = float(
         metrics.perturbed_mutual_information(
             model.other_first_layer, model.logits, moment.inputs, settings.information_sigma, 1.0,
@@ -266,6 +257,45 @@ def _information(moment: _Moment) -> dict[str, float]:
             metrics.representation_entropy(logits, ORDERS, settings.information_batch),
         )
     return row
+
+
+def _test_information(moment: _Moment) -> dict[str, float]:
+    """PMI, PE, MID, ED for every α on the first samples of the test set (section 6)."""
+    samples = moment.split.test_x[:TEST_SAMPLES]
+    if not len(samples):
+        return {}
+    with torch.no_grad():
+        inputs = moment.model.inputs(samples)
+    clean, noisy = _clean_and_perturbed(moment, inputs, "test information")
+    row = _by_order("mutual_information", clean.mutual_information)
+    row |= _by_order("perturbed_mutual_information", noisy.mutual_information)
+    row |= _by_order("perturbed_entropy", noisy.entropy_2)
+    row |= _differences(clean, noisy)
+    return {f"test_{name}": value for name, value in row.items()}
+
+
+def _clean_and_perturbed(
+    moment: _Moment, inputs: Tensor, purpose: str
+) -> tuple[metrics.Information, metrics.Information]:
+    """Return the entropies without noise and at the σ of the information metrics."""
+    settings, model = moment.experiment.measurements, moment.model
+    clean, noisy = (
+        metrics.perturbed_information(
+            model.first_layer, model.logits, inputs, sigma, ORDERS, settings.information_batch,
+            generator=moment.noise(purpose),
+        )
+        for sigma in (0.0, settings.information_sigma)
+    )  # fmt: skip
+    return clean, noisy
+
+
+def _differences(clean: metrics.Information, noisy: metrics.Information) -> dict[str, float]:
+    """Return MID and ED."""
+    information = (noisy.mutual_information - clean.mutual_information).abs()
+    entropy = (noisy.entropy_2 - clean.entropy_2).abs()
+    return _by_order("mutual_information_difference", information) | _by_order(
+        "entropy_difference", entropy
+    )
 
 
 def _by_order(name: str, values: Tensor) -> dict[str, float]:
@@ -329,5 +359,6 @@ DEAR: dict[str, Callable[[_Moment], dict[str, float]]] = {
     "robustness": _robustness,
     "sharpness": _sharpness,
     "information": _information,
+    "test_information": _test_information,
     "theory": _theory,
 }

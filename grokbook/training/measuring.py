@@ -30,6 +30,9 @@ _COLUMNS = {
         "mutual_information", "perturbed_", "entropy", "first_layer_entropy", "test_entropy",
         "zero_features_",
     ),
+    "test_information": (
+        "test_mutual_information", "test_perturbed_", "test_entropy_difference",
+    ),
     "theory": (
         "theorem_", "lemma_", "jacobian_frobenius_sq", "epsilon", "largest_certified_radius",
         "relu_radius",

@@ -27,6 +27,7 @@ from grokbook.studies import (
     norm,
     prediction,
     representations,
+    sets,
     times,
     twins,
 )
@@ -37,6 +38,7 @@ STUDIES = [
     mechanism.STUDY, norm.STUDY, prediction.STUDY, times.STUDY, choices.STUDY, laws.STUDY,
     noise.STUDY,
     twins.STUDY,
+    sets.STUDY,
     representations.STUDY,
 ]  # fmt: skip
 

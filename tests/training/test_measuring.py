@@ -37,7 +37,7 @@ def test_every_column_is_told_its_group(run, monkeypatch) -> None:
 
     recipe = run.recipe()
     split = recipe.dataset.load()
-    for group in recipe.measurements.groups:
+    for group in (*recipe.measurements.groups, "test_information"):
         one = dataclasses.replace(
             recipe, measurements=dataclasses.replace(recipe.measurements, groups=(group,))
         )
