@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -189,6 +189,44 @@ def logit_distances(
     return table.sort_index(level="seed", sort_remaining=False)
 
 
+def late_distance(
+    runs: pd.DataFrame,
+    later: int,
+    number: Callable[[pd.Series[float]], float],
+    threshold: float = 0.99,
+) -> pd.Series[float]:
+    """Return a number of the logit distances some steps after grokking, by seed.
+
+    Parameters
+    ----------
+    runs, threshold
+        As in :func:`logit_distances`.
+    later
+        Steps after grokking from which on distances count.
+    number
+        Applied to these distances, each over the largest of the whole run: :func:`largest_late` or
+        :func:`way_of`. A seed that does not grok, or has no such step, has NaN.
+    """
+    grokked = first_step_staying(runs, "test_accuracy", threshold)
+    curves = _by_seed(runs, "abelian_logit_distance_train")
+    late = {
+        seed: curve[curve.index >= grokked[seed] + later] / curve.max()
+        for seed, curve in curves.items()
+    }
+    numbers = {seed: number(curve) if len(curve) else np.nan for seed, curve in late.items()}
+    return pd.Series(numbers, dtype=float)
+
+
+def largest_late(late: pd.Series[float]) -> float:
+    """Return the largest of the distances."""
+    return float(late.max())
+
+
+def way_of(late: pd.Series[float]) -> float:
+    """Return the sum of the steps up and down between neighbouring distances."""
+    return float(late.diff().abs().sum())
+
+
 def late_distances(
     runs: pd.DataFrame, later: Sequence[int], threshold: float = 0.99
 ) -> pd.DataFrame:
@@ -218,18 +256,9 @@ def late_distances(
     >>> late_distances(run, (0, 10))[["median", "near_zero"]].to_numpy().tolist()
     [[0.4, 0.0], [0.05, 1.0]]
     """
-    column = "abelian_logit_distance_train"
-    grokked = first_step_staying(runs, "test_accuracy", threshold)
-    curves = _by_seed(runs, column)
     rows = {}
     for each in later:
-        shares = pd.Series(
-            {
-                seed: curve[curve.index >= grokked[seed] + each].max() / curve.max()
-                for seed, curve in curves.items()
-            },
-            dtype=float,
-        )
+        shares = late_distance(runs, each, largest_late, threshold)
         low, high, _ = (
             median_interval(shares) if len(shares) >= FEWEST else (np.nan, np.nan, (np.nan, np.nan))
         )

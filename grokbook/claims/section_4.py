@@ -18,8 +18,13 @@ from grokbook.analysis.by_seed import (
     train_100,
 )
 from grokbook.analysis.censored import arm_times
-from grokbook.analysis.commutativity import LATER
-from grokbook.analysis.intervals import FEWEST
+from grokbook.analysis.commutativity import (
+    LATER,
+    largest_late,
+    late_distance,
+    late_distances,
+    way_of,
+)
 from grokbook.claims.evidence import Bound, Evidence, Proof, Ratio, Shares, Values, ranges
 from grokbook.claims.rules import Claim, Records, Statement
 from grokbook.claims.section_3_2 import MANY, MODADD, many_needs, many_seeds
@@ -102,39 +107,21 @@ def _grokked(log: pd.DataFrame) -> Times:
     return grokked(log, MODADD)
 
 
-def _late_distances(
-    runs: Records, training: str, later: int, number: Callable[[pd.Series[float], float], float]
+def _late_distance(
+    runs: Records, training: str, later: int, number: Callable[[pd.Series[float]], float]
 ) -> Evidence:
-    """Apply ``number`` to the logit distances after grokking and the largest one of the run."""
-    column, log = "abelian_logit_distance_train", runs[f"modadd-{training}"]
-    starts = grokked(log, MODADD).came + later
-
-    def late(run: pd.DataFrame) -> float:
-        after = run.loc[run["step"] >= starts[run["seed"].iloc[0]], column]
-        return number(after, float(run[column].max())) if len(after) else np.nan
-
-    return Values.known(per_seed(log, late))
+    return Values.known(late_distance(runs[f"modadd-{training}"], later, number, MODADD.grokked))
 
 
-def _by_a_hair(runs: Records, training: str) -> str:
-    """Say what the largest distance is if it counts from other steps on."""
-    told = []
-    for later in (300, 400, 600):
-        found = _late_distances(runs, training, later, _largest)
-        assert isinstance(found, Values)
-        if len(found.seeds) < FEWEST:
-            return ""
-        interval = found.interval()
-        told.append(f"{interval.low:.3f} to {interval.high:.3f} from {later}")
+def _by_a_hair(runs: Records) -> str:
+    """Say what the largest distance of standard training is if it counts from other steps on."""
+    table = late_distances(runs["modadd-standard"], (300, 400, 600), MODADD.grokked)
+    if table["low"].isna().any():
+        return ""
+    told = [
+        f"{row['low']:.3f} to {row['high']:.3f} from {later}" for later, row in table.iterrows()
+    ]
     return f"Interval by the number of steps after grokking: {', '.join(told)}."
-
-
-def _largest(late: pd.Series[float], largest: float) -> float:
-    return float(late.max()) / largest
-
-
-def _travel(late: pd.Series[float], largest: float) -> float:
-    return float(late.diff().abs().sum()) / largest
 
 
 def _alike(runs: Records, reading: str) -> Evidence:
@@ -271,9 +258,9 @@ _C13 = (
         Statement(
             f"C13.modadd.{training}.{reading}", words, "section 4.2, Figure 7", TASK,
             f"largest logit distance from {start} on / of the run", bound,
-            partial(_late_distances, training=training, later=later, number=_largest),
+            partial(_late_distance, training=training, later=later, number=largest_late),
             (f"modadd-{training}",),
-            caveat=partial(_by_a_hair, training=training) if later else None,
+            caveat=_by_a_hair if later and training == "standard" else None,
         )
         for training, words, bound in (
             ("standard", _AT_ZERO, Bound("<", 0.1, "at 0")),
@@ -288,7 +275,7 @@ _C13 = (
         " chaotic.", "section 4.2, Figure 7", TASK,
         f"way up and down from {LATER} steps after grokking on / largest logit distance of the run",
         Bound(">", 1, "chaotic"),
-        partial(_late_distances, training="perturbed", later=LATER, number=_travel),
+        partial(_late_distance, training="perturbed", later=LATER, number=way_of),
         ("modadd-perturbed",),
     ),
     *(
