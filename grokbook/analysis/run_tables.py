@@ -1,4 +1,4 @@
-"""Checks of tables of runs from elsewhere."""
+"""Tables of runs: what their columns mean, and checks of tables from elsewhere."""
 
 from __future__ import annotations
 
@@ -9,9 +9,29 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from grokbook._support.errors import InputError
+from grokbook.experiments.columns import COLUMNS, ORDERS
 
 NEEDED = ("step", "train_accuracy", "test_accuracy")
 """Columns that every table of runs needs."""
+
+
+def column_table() -> pd.DataFrame:
+    """Return what each column of a log means, one row a column or family of columns.
+
+    Returns
+    -------
+    DataFrame
+        ``name``, ``group``, ``meaning``, ``unit``, ``source``, and ``orders``, the orders α at
+        which it is also logged, under ``<name>_alpha_<α>``.
+
+    Examples
+    --------
+    >>> column_table().set_index("name").loc["perturbed_entropy", ["group", "unit"]].tolist()
+    ['information', 'nats']
+    """
+    others = ", ".join(f"{alpha:g}" for alpha in ORDERS if alpha != 1)
+    rows = pd.DataFrame(COLUMNS)
+    return rows.assign(orders=rows["orders"].map({True: others, False: ""}))
 
 
 def as_runs(table: pd.DataFrame, experiment: str = "mine", seed: int = 0) -> pd.DataFrame:

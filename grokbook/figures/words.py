@@ -155,6 +155,12 @@ TOPICS: dict[str, dict[str, Words]] = {
         "norm": Words("ℓ₂ norm at the end, median", "", "significant"),
         "steps": Words("steps of the longest run", "", "count"),
     },
+    "columns": {
+        "name": Words("column"),
+        "meaning": Words("what it is"),
+        "source": Words("in the paper"),
+        "orders": Words("also at α"),
+    },
     "league": {
         "median": Words("steps, median", "", "count"),
         "ratio": Words("steps over AdamW's", "", "significant"),

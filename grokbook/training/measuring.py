@@ -13,32 +13,12 @@ import torch
 from torch import nn
 
 from grokbook._support.errors import InputError
+from grokbook.experiments.columns import column_of
 from grokbook.experiments.schema import GROUPS, Experiment, Measurements
 from grokbook.models.base import Network
 from grokbook.tasks.base import Loadable, Split, Task, described
 from grokbook.training.measurements import Measure
 from grokbook.training.run import Run
-
-_COLUMNS = {
-    "accuracy": ("train_accuracy", "train_loss", "test_accuracy", "test_loss"),
-    "norms": ("weight_norm", "logit_scale", "first_layer_spectral_norm", "norm_"),
-    "commutativity": ("abelian_", "test_accuracy_"),
-    "laws": ("law_",),
-    "robustness": ("perturbation_error",),
-    "sharpness": ("sharpness",),
-    "information": (
-        "mutual_information", "perturbed_", "entropy", "first_layer_entropy", "test_entropy",
-        "zero_features_",
-    ),
-    "test_information": (
-        "test_mutual_information", "test_perturbed_", "test_entropy_difference",
-    ),
-    "theory": (
-        "theorem_", "lemma_", "jacobian_frobenius_sq", "epsilon", "largest_certified_radius",
-        "relu_radius",
-    ),
-}  # fmt: skip
-"""The prefixes of the names of each group's columns."""
 
 _OF_ANY_MODULE = ("accuracy", "norms", "commutativity", "laws", "sharpness")
 """Groups that need only the logits and the weights of a network."""
@@ -147,7 +127,7 @@ def measure(
     return {
         column: value
         for column, value in found.items()
-        if column in wanted or group_of(column) in groups
+        if column in wanted or column_of(column).group in groups
     }
 
 
@@ -168,7 +148,9 @@ def observe(
     settings: Measurements,
 ) -> dict[str, float]:
     """Return all columns of the groups of the metrics, and the accuracies."""
-    groups = tuple(dict.fromkeys(name if name in GROUPS else group_of(name) for name in metrics))
+    groups = tuple(
+        dict.fromkeys(name if name in GROUPS else column_of(name).group for name in metrics)
+    )
     if not isinstance(network, Network):
         for group in groups:
             if group not in _OF_ANY_MODULE:
@@ -189,33 +171,6 @@ def observe(
             " there is nothing to measure."
         )
     return row
-
-
-def group_of(column: str) -> str:
-    """Return the group of a column.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-
-    Examples
-    --------
-    >>> group_of("test_accuracy"), group_of("test_accuracy_mirrored")
-    ('accuracy', 'commutativity')
-    """
-    fits = {
-        start: group
-        for group, starts in _COLUMNS.items()
-        for start in starts
-        if column.startswith(start) and (group != "accuracy" or column == start)
-    }
-    if not fits:
-        raise InputError(
-            f"There is no metric {column!r}; known are the groups {', '.join(GROUPS)}, and the"
-            " columns of a run's log."
-        )
-    return fits[max(fits, key=len)]
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from torch import nn
 
 from grokbook._support.errors import InputError
 from grokbook._support.validation import whole
+from grokbook.experiments.columns import column_of
 from grokbook.experiments.schema import GROUPS, Measurements
 from grokbook.tasks.base import Loadable, Split
-from grokbook.training.measuring import group_of, loaded, observe
+from grokbook.training.measuring import loaded, observe
 
 
 class Logger:
@@ -171,5 +172,5 @@ def watch(
     whole("seed", seed, least=0)
     for metric in metrics:
         if metric not in GROUPS:
-            group_of(metric)  # refuses what is neither
+            column_of(metric)  # refuses what is neither
     return Logger(network, task, every, metrics, name, seed, loss, settings or Measurements())

@@ -11,10 +11,10 @@ from torch import nn
 
 from grokbook import Digits, InputError, ModularAddition, experiment, measure, train, watch
 from grokbook.analysis.moments import moments
+from grokbook.experiments.columns import column_of
 from grokbook.experiments.schema import GROUPS, LogSchedule, Measurements
 from grokbook.models.modules import ModuleNetwork
 from grokbook.training.measurements import CHEAP, DEAR
-from grokbook.training.measuring import group_of
 
 
 @pytest.fixture(scope="module", params=["mnist-standard", "modadd-standard"])
@@ -42,9 +42,9 @@ def test_every_column_is_told_its_group(run, monkeypatch) -> None:
             recipe, measurements=dataclasses.replace(recipe.measurements, groups=(group,))
         )
         row = Measure(one, run.network, split)(20, dear=True)
-        own = {c for c in row if group_of(c) == group}
-        others = {c for c in row if group_of(c) != group}
-        assert own and others <= {c for c in row if group_of(c) == "accuracy"}, group
+        own = {c for c in row if column_of(c).group == group}
+        others = {c for c in row if column_of(c).group != group}
+        assert own and others <= {c for c in row if column_of(c).group == "accuracy"}, group
     assert {*CHEAP, *DEAR} == {*GROUPS}
 
 
