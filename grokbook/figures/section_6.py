@@ -94,6 +94,45 @@ def figure_13(mnist: pd.DataFrame) -> Figure:
     )  # fmt: skip
 
 
+def both_sets(looks: pd.DataFrame) -> Figure:
+    """Draw PMI and MID of the training set and of the test set against training steps.
+
+    Parameters
+    ----------
+    looks
+        Columns ``seed``, ``step``, and ``train_pmi``, ``test_pmi``, ``train_mid``, ``test_mid`` in
+        nats: the study of sets, by :func:`grokbook.analysis.by_seed.unfolded`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels, logarithmic in steps; the median over seeds with the range as a band. Its label
+        is its alternative text.
+    """
+    shown = looks[looks["step"] > 0]
+    with theme():
+        figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
+        grid = figure.subplots(2, squeeze=False, sharex=True)[:, 0]
+        words = []
+        for letter, axes, metric in zip("ab", grid, ("pmi", "mid"), strict=True):
+            name = metric.upper()
+            for role, kind in zip(CURVES, ("train", "test"), strict=False):
+                label = {"train": "training set", "test": "test set"}[kind]
+                draw_seeds(axes, shown, f"{kind}_{metric}", role=role, label=label)
+                words.append(_range(f"{name} of the {label}", shown, f"{kind}_{metric}"))
+            axes.set(xscale="log", ylabel=f"{name} (nats)")
+            axes.set_title(f"({letter}) {name}")
+        grid[-1].set_xlabel("training step")
+        handles = grid[0].get_legend_handles_labels()[0]
+        figure.legend(handles=handles, loc="outside upper center", ncols=2)
+        alt = (
+            "PMI and MID of the training set and of the test set of MNIST against training steps"
+            f" {shown['step'].min():,.0f} to {shown['step'].max():,.0f}, two panels:"
+            f" {'; '.join(words)}."
+        )
+        return finish(figure, alt)
+
+
 def batch_sizes(table: pd.DataFrame, default: int) -> Figure:
     """Draw PMI and PE against training steps for the smallest, the default and the largest batch.
 

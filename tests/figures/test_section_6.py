@@ -5,7 +5,7 @@ from matplotlib.colors import to_hex
 
 from grokbook.analysis.by_seed import rank_correlations, since_fit
 from grokbook.experiments.columns import ORDERS, by_order
-from grokbook.figures.section_6 import batch_sizes, figure_12, figure_13
+from grokbook.figures.section_6 import batch_sizes, both_sets, figure_12, figure_13
 from grokbook.figures.style import LABELS, ROLES, png, svg
 
 
@@ -98,6 +98,32 @@ def test_figure_13_draws_both_informations(mnist):
     ):
         np.testing.assert_array_equal(axes.lines[-1].get_ydata(), shown[column])
         assert axes.get_ylabel() == LABELS[column]
+
+
+def test_both_sets_are_drawn_in_each_panel():
+    steps = np.array([0, 1, 10, 100])
+    looks = pd.concat(
+        pd.DataFrame(
+            {
+                "seed": seed,
+                "step": steps,
+                "train_pmi": 1.0 + seed + steps / 100,
+                "test_pmi": 3.0 + seed,
+                "train_mid": 0.5,
+                "test_mid": 0.25 * steps,
+            }
+        )
+        for seed in range(3)
+    )
+    figure = both_sets(looks)
+    for axes, metric in zip(figure.axes, ("pmi", "mid"), strict=True):
+        drawn = {line.get_label(): line for line in axes.lines}
+        middle = looks[(looks["seed"] == 1) & (looks["step"] > 0)]
+        for label, kind in (("training set", "train"), ("test set", "test")):
+            np.testing.assert_allclose(drawn[label].get_ydata(), middle[f"{kind}_{metric}"])
+        assert axes.get_xscale() == "log"
+    assert "MID of the test set, from 0.25 to 25" in figure.get_label()
+    assert svg(figure) == svg(both_sets(looks.sample(frac=1, random_state=0)))
 
 
 def test_only_colours_of_roles_are_used(mnist):
