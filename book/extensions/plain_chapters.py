@@ -3,7 +3,8 @@
 A chapter as committed is plain Markdown. While a page is made, this turns it into
 what Sphinx numbers and links:
 
-- ``<output name="x">8.3</output>`` becomes the value that this build glued as x;
+- ``<output name="x">8.3</output>`` becomes the value that this build glued as x, in
+  bold unless it is a sentence;
 - ``[Liu et al. (2022)](address)`` becomes a citation, and in parentheses
   ``([Liu et al., 2022](address); ...)`` one in brackets, if the address is that of
   an entry of the bibliography, or ``references.bib#key`` where it has none;
@@ -21,10 +22,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from pybtex.database import parse_file
 from sphinx.application import Sphinx
 
-from grokbook.cli.prose import NUMBER
+from grokbook.cli.prose import NUMBER, readable
 
 STATEMENTS = (
     "Corollary",
@@ -140,7 +142,23 @@ def read(app: Sphinx, page: str, source: list[str]) -> None:
         source[0] = json.dumps(notebook)
 
 
+SENTENCE = 40
+"""Characters from which a glued value is a sentence, and not set in bold."""
+
+
+def write_values(_: Sphinx, page: nodes.document, __: str) -> None:
+    """Write the values of a page as readers do; a sentence is set like the text."""
+    for value in page.findall(nodes.inline):
+        if "pasted-text" in value["classes"]:
+            text = readable(value.astext())
+            value.children = []
+            value += nodes.Text(text)
+            if len(text) > SENTENCE:
+                value["classes"].append("sentence")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("source-read", read)
+    app.connect("doctree-resolved", write_values)
     return {"parallel_read_safe": True}

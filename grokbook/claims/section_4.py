@@ -17,7 +17,7 @@ from grokbook.analysis.by_seed import (
     staying,
     train_100,
 )
-from grokbook.analysis.censored import arm_times
+from grokbook.analysis.censored import arm_times, log_ratios, ratio_interval
 from grokbook.analysis.commutativity import (
     LATER,
     largest_late,
@@ -25,6 +25,7 @@ from grokbook.analysis.commutativity import (
     late_distances,
     way_of,
 )
+from grokbook.analysis.intervals import FEWEST
 from grokbook.claims.evidence import Bound, Evidence, Proof, Ratio, Shares, Values, ranges
 from grokbook.claims.rules import Claim, Records, Statement
 from grokbook.claims.section_3_2 import MANY, MODADD, many_needs, many_seeds
@@ -151,10 +152,25 @@ def _attention(_: Records) -> str:
     return "The regulariser also weakens attention, which may speed up training by itself."
 
 
-def _noise(runs: Records, arm: str) -> Evidence:
+def _noise(runs: Records, arm: str) -> Ratio:
     """Compare the times of an arm of the study of the mechanism with noise and without."""
     noisy = f"{arm}-noise"
     return Ratio(*(arm_times(runs[f"mechanism/{each}"], each) for each in (noisy, arm)))
+
+
+def _paired(runs: Records, arm: str) -> str:
+    """Say what the study's own interval is, if it alone leaves out 1."""
+    evidence = _noise(runs, arm)
+    if len(evidence.seeds) < FEWEST:
+        return ""
+    ours = evidence.interval()
+    theirs = ratio_interval(log_ratios([(evidence.above, evidence.below)]))
+    if (ours.low < 1 < ours.high) == (theirs.low < 1 < theirs.high):
+        return ""
+    return (
+        "This interval takes the two trainings of a seed as independent. The study pairs them, as"
+        f" its rules say, and has {theirs.low:.2f} to {theirs.high:.2f}."
+    )
 
 
 def _other_law(runs: Records, law: str) -> Evidence:
@@ -319,6 +335,7 @@ _C20 = (
             f"C20.modadd.because.{key}", _BECAUSE, "abstract; section 4.1", TASK,
             f"ratio of steps to 99 %, with noise / without it, {where} (p = 59)", bound,
             partial(_noise, arm=arm), (f"mechanism/{arm}-noise", f"mechanism/{arm}"),
+            caveat=partial(_paired, arm=arm),
         )
         for key, arm, bound, where in (
             ("sooner", "add-free", Bound("<", 1), "where the law is to be learned"),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from grokbook.analysis.censored import arm_times
 from grokbook.claims.evidence import MARGIN
@@ -27,12 +28,12 @@ def first_passages(table: pd.DataFrame, panels: Mapping[str, Mapping[str, str]])
     Returns
     -------
     matplotlib.figure.Figure
-        One panel each, side by side. Runs are censored only at their limit, so the estimate is the
-        share of runs. Its label is its alternative text.
+        One panel each, one below the other. Runs are censored only at their limit, so the estimate
+        is the share of runs. Its label is its alternative text.
     """
     with theme():
-        figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
-        grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+        figure = Figure(figsize=(WIDTH, 0.8 + 1.9 * len(panels)), layout="constrained")
+        grid = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
         words = []
         for letter, axes, (title, arms) in zip("abcd", grid, panels.items(), strict=False):
             for role, (label, arm) in zip(CURVES, arms.items(), strict=False):
@@ -45,10 +46,13 @@ def first_passages(table: pd.DataFrame, panels: Mapping[str, Mapping[str, str]])
                 middle = times.steps.median()
                 half = f"half by step {middle:,.0f}" if len(steps) > n / 2 else "fewer than half"
                 words.append(f"{title}, {label}: {len(steps)} of {n} grok, {half}")
-            axes.set(xlabel="training step", xlim=(0, None), ylim=(-0.03, 1.03))
-            axes.set_title(f"({letter}) {title}")
-            axes.legend(loc="lower right", fontsize="small")
-        grid[0].set_ylabel("share that has grokked")
+            axes.set(xlim=(0, None), ylim=(-0.03, 1.03))
+            axes.set_title(f"({letter}) {title}" if len(panels) > 1 else title)
+            axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small")
+        grid[-1].set_xlabel("training step")
+        grid[-1].xaxis.set_major_locator(MaxNLocator(5))
+        grid[-1].xaxis.set_major_formatter("{x:,.0f}")
+        figure.supylabel("share that has grokked", fontsize="medium")
         return finish(figure, f"Share of networks that have grokked, {'; '.join(words)}.")
 
 

@@ -9,6 +9,7 @@ from html import unescape
 
 import nbformat
 import pytest
+from docutils import nodes
 from markdown_it import MarkdownIt
 from nbconvert.filters.markdown import markdown2html
 
@@ -28,6 +29,16 @@ def plain(request):
     yield importlib.import_module("plain_chapters")
     sys.path.remove(str(book / "extensions"))
     sys.modules.pop("plain_chapters")
+
+
+def test_values_are_written_as_readers_do_and_sentences_not_in_bold(plain):
+    page = nodes.document(None, None)
+    long = "Later: orthogonal gradient, 5.30 times the steps of tuned AdamW."
+    for text, classes in (("1.3e+05", ["pasted-text"]), (long, ["pasted-text"]), ("2e-07", [])):
+        page += nodes.inline("", text, classes=classes)
+    plain.write_values(None, page, "chapter")
+    assert [value.astext() for value in page.children] == ["130,000", long, "2e-07"]
+    assert ["sentence" in value["classes"] for value in page.children] == [False, True, False]
 
 
 def texts(notebook) -> list[str]:

@@ -1,7 +1,7 @@
 import pytest
 
 from grokbook._support.errors import InputError
-from grokbook.cli.prose import GLUED, fill, numbers
+from grokbook.cli.prose import GLUED, fill, glued, numbers
 
 
 def notebook(text: str, **values):
@@ -44,3 +44,23 @@ def test_the_source_of_a_cell_may_be_lines():
     chapter["cells"][1]["source"] = ["one\n", '<output name="a"></output>']
     fill(chapter)
     assert chapter["cells"][1]["source"] == 'one\n<output name="a">2</output>'
+
+
+@pytest.mark.parametrize(
+    ("glued_text", "read"),
+    [
+        ("1.3e+05", "130,000"),
+        ("2.84e+04", "28,400"),
+        ("2.0e-01", "0.20"),
+        ("3.55e-05 to 1.2e-07", "3.55\u00a0×\u00a010⁻⁵ to 1.2\u00a0×\u00a010⁻⁷"),
+        ("2e-07", "2\u00a0×\u00a010⁻⁷"),
+        ("5e+22", "5\u00a0×\u00a010²²"),
+        ("commit 1e-5a, 3e+05x, v1.2e-05.7 and 8.3", "commit 1e-5a, 3e+05x, v1.2e-05.7 and 8.3"),
+    ],
+)
+def test_no_reader_is_shown_a_computer_s_notation(glued_text: str, read: str) -> None:
+    record = {
+        "data": {GLUED: repr(glued_text)},
+        "metadata": {"scrapbook": {"name": "number"}},
+    }
+    assert glued({"cells": [{"cell_type": "code", "outputs": [record]}]}) == {"number": read}
