@@ -14,10 +14,14 @@ addEventListener("DOMContentLoaded", () => {
     });
     node.before(node.hint);
   };
-  const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => look(target)));
+  const owners = new Map(); // of what is observed: the places whose width it may change
+  const observer = new ResizeObserver((entries) =>
+    new Set(entries.flatMap(({ target }) => owners.get(target))).forEach(look));
   for (const node of document.querySelectorAll(wide)) {
-    observer.observe(node);
-    if (node.firstElementChild) observer.observe(node.firstElementChild);
+    for (const each of [node, node.firstElementChild].filter(Boolean)) {
+      owners.set(each, [...(owners.get(each) ?? []), node]);
+      observer.observe(each);
+    }
     node.addEventListener("scroll", () => node.hint?.remove(), { once: true });
   }
 });

@@ -82,7 +82,9 @@ def later_work(judged: Mapping[str, Judgement]) -> pd.DataFrame:
         work.name: {
             "reports": work.reports,
             "bears on": ", ".join(dict.fromkeys(each.split(".")[0] for each in work.statements)),
-            "outcomes here": "; ".join(_outcome(judged[name]) for name in work.statements),
+            "outcomes here": "; ".join(
+                dict.fromkeys(_outcome(judged[name]) for name in work.statements)
+            ),
         }
         for work in WORKS
     }
