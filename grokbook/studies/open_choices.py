@@ -284,26 +284,6 @@ def in_short(found: pd.DataFrame) -> str:
     return f"{told[0].upper()}{told[1:]}.{absent}"
 
 
-def told(found: pd.DataFrame) -> str:
-    """Return a Markdown list with a sentence per arm, and the arms still to be recorded.
-
-    Parameters
-    ----------
-    found : DataFrame
-        As :func:`effects` returns it.
-    """
-    absent, by_name = missing(found), {str(k): v for k, v in found.to_dict("index").items()}
-    lines = [
-        f"- *{_begun(name)}*: {row['effect']}. A run takes {_ratio(row)} times the steps of"
-        f" {row['base']} ({row['runs']} runs, {row['censored']} censored)."
-        for name, row in by_name.items()
-    ]
-    if absent:
-        which = f"To be recorded: {', '.join(absent)}" if lines else "No arm can be compared yet"
-        lines += [*([""] if lines else []), f"{which}; `grokbook study choices` records the runs."]
-    return "\n".join(lines)
-
-
 def _pairs() -> dict[str, tuple[str, str]]:
     """Arm and base of each comparison, by the arm's short words."""
     arms = {name: arm for choice in open_choices() for name, arm in choice.arms.items()}
@@ -313,11 +293,6 @@ def _pairs() -> dict[str, tuple[str, str]]:
 def _claims(statements: Sequence[str]) -> str:
     """Return the claims of statements, each once."""
     return ", ".join(dict.fromkeys(each.split(".")[0] for each in statements)) or "none"
-
-
-def _begun(words: str) -> str:
-    """Return words with a capital at their start, except for a symbol: σ is not Σ."""
-    return words if words[0] == "σ" else words[0].upper() + words[1:]
 
 
 def _ratio(row: Mapping[Any, Any]) -> str:

@@ -43,6 +43,12 @@ def runs_by_arm(table: pd.DataFrame) -> pd.DataFrame:
     return found.rename(index=_plain(words)).rename_axis("arm")
 
 
+def signal_table() -> pd.DataFrame:
+    """Return every signal with what it is, in the words of the rules."""
+    words = {SHORT[name]: said for name, said in study_rules("prediction")["signals"].items()}
+    return pd.DataFrame({"what it is": words}).rename_axis("signal")
+
+
 def _plain(words: dict[str, str]) -> dict[str, str]:
     """Return the rules' words of each arm, with a twin's settings in place of its twin's name."""
     settings = {arm: said.removesuffix(", expected to grok") for arm, said in words.items()}

@@ -306,7 +306,7 @@ def strength(table: pd.DataFrame) -> float:
 
 
 def search_table(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
-    """Return a search's steps to the endpoint by value and seed; NaN if censored.
+    """Return a search's steps to the endpoint by value and seed, in words; "never" if censored.
 
     Parameters
     ----------
@@ -319,7 +319,8 @@ def search_table(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
     found = rows.assign(value=rows["arm"].str.removeprefix(prefix).astype(float)).pivot(
         index="value", columns="seed", values="endpoint"
     )
-    return found.rename(columns=lambda seed: f"seed {seed}").rename_axis(columns=None)
+    told = found.map(lambda step: "never" if np.isnan(step) else f"{step:,.0f}")
+    return told.rename(columns=lambda seed: f"seed {seed}").rename_axis(columns=None)
 
 
 def final_medians(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

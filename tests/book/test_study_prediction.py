@@ -39,4 +39,4 @@ def test_the_chapter_stands_on_what_is_recorded(state: str, executed_on) -> None
         assert values[name].startswith(beginning)
     # Networks on few pairs have a table once one is recorded.
     tables = sum("text/html" in each.get("data", {}) for each in outputs)
-    assert tables == (11 if state == "all arms" else 10)
+    assert tables == (12 if state == "all arms" else 11)

@@ -91,7 +91,6 @@ def test_effects_are_those_of_the_rules() -> None:
     }  # fmt: skip
     assert found.loc["decay 0.5", "ratio"] == pytest.approx(1.5)
     assert found.loc["decay 2", "effect"] == "sooner"
-    assert "- *σ updated every step*: makes no difference. A run" in open_choices.told(found)
     assert found.loc["σ updated every step", "ratio"] == pytest.approx(1.05)
     assert found.loc["σ updated every step", "base"] == "perturbed training"
     assert (found["runs"] == 20).all() and (found["censored"] == 0).all()
@@ -123,11 +122,9 @@ def test_where_no_network_groks_the_ratio_is_infinite_in_words_too() -> None:
         "ratio": np.inf, "low": np.inf, "high": np.inf, "effect": "later", "runs": 20,
         "censored": 10, "base": "standard training",
     }  # fmt: skip
-    told = open_choices.told(pd.DataFrame([row], index=["decay 0.5"]))
-    assert told.startswith(
-        "- *Decay 0.5*: later. A run takes ∞ (∞ to ∞) times the steps of standard training (20"
-        " runs, 10 censored)."
-    )
+    shown = open_choices.choice_table(pd.DataFrame([row], index=["decay 0.5"]))
+    told = shown.loc["weight decay on modulo addition", "other choice, and when it groks"]
+    assert told.startswith("decay 0.5: later, ∞ (∞ to ∞); ")
 
 
 def test_a_table_in_part_names_what_is_missing() -> None:
@@ -140,23 +137,16 @@ def test_a_table_in_part_names_what_is_missing() -> None:
         "Brings grokking sooner: decay 2. To be compared: decay 0.5, "
     )
     assert open_choices.in_short(found.iloc[:0]) == "None of them is compared yet."
-    told = open_choices.told(found).splitlines()
-    assert told[0].startswith(
-        "- *Decay 2*: sooner. A run takes 0.50 (0.50 to 0.50) times the steps"
-    )
-    assert told[-1].startswith("To be recorded: decay 0.5, betas 0.9 and 0.999, no warm-up,")
     shown = open_choices.choice_table(found)["other choice, and when it groks"]
     assert shown["weight decay on modulo addition"] == (
         "decay 0.5: to be recorded; decay 2: sooner, 0.50 (0.50 to 0.50)"
     )
 
 
-def test_without_any_run_one_sentence_says_how_to_record_them(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_without_any_run_every_arm_is_to_be_recorded(tmp_path) -> None:  # type: ignore[no-untyped-def]
     empty = open_choices.effects(open_choices.recorded(tmp_path))
     assert empty.empty
-    assert open_choices.told(empty) == (
-        "No arm can be compared yet; `grokbook study choices` records the runs."
-    )
+    assert open_choices.in_short(empty) == "None of them is compared yet."
     assert len(open_choices.choice_table(empty)) == len(open_choices.open_choices())
 
 

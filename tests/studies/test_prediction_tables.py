@@ -150,3 +150,8 @@ def test_every_table_stands_before_any_run_and_on_half_of_them() -> None:
         ):
             assert words.endswith(".") and "nan" not in words.lower()
     assert len(MAIN) == 10
+
+
+def test_every_signal_of_the_rules_is_explained() -> None:
+    words = told.signal_table()["what it is"]
+    assert len(words) == len(RULES["signals"]) and "Nanda" in words["restricted loss"]

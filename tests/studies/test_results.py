@@ -156,6 +156,8 @@ def test_the_search_chooses_the_soonest_strength_and_is_shown() -> None:
     assert results.strength(found) == 0.1
     shown = results.search_table(found, "noise at ")
     assert list(shown.index) == values and list(shown.columns) == ["seed 90", "seed 91"]
+    late = found.assign(endpoint=found["endpoint"].where(found["seed"] == 90))
+    assert set(results.search_table(late, "noise at ")["seed 91"]) == {"never"}
     with pytest.raises(InputError, match="The search for the strength of the noise is not over"):
         results.strength(found.query("arm != 'noise at 0.4'"))
 
