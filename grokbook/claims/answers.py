@@ -13,16 +13,18 @@ class NotBorneOutError(AssertionError):
     """A sentence of a chapter is not true of the recorded runs."""
 
 
-def interval_told(judgement: Judgement) -> str:
+def interval_told(judgement: Judgement, *, inverted: bool = False) -> str:
     """Return a statement's estimate with its interval, such as "1.07 (0.85 to 1.34)".
 
-    It is "not known" if there are too few runs.
+    It is "not known" if there are too few runs. A ratio may be told the other way round.
     """
     interval = judgement.interval
     if interval is None:
         return "not known"
-    middle = sum(interval.estimate) / 2
-    return f"{middle:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    middle, low, high = sum(interval.estimate) / 2, interval.low, interval.high
+    if inverted:
+        middle, low, high = 1 / middle, 1 / high, 1 / low
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def require(sentences: Mapping[str, bool], *, strict: bool) -> str:

@@ -205,6 +205,10 @@ class Judgement:
     caveat: str = ""
 
 
+NO_DIFFERENCE = f"The whole interval lies within {100 * (MARGIN - 1):.0f} % of 1: no difference."
+"""Why a ratio of times contradicts a claimed difference although its interval holds the bound."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """One claim of the paper: a heading for its statements.
@@ -242,12 +246,12 @@ def _judged(
     if bound.side == "=":  # outside the margin on one side, not on both
         other = ends[1] < bound.value / MARGIN or ends[0] > bound.value * MARGIN
     else:
-        other = all(map(bound.fails, ends)) or (
-            isinstance(evidence, Ratio)
-            and all(bound.value / MARGIN < end < bound.value * MARGIN for end in ends)
-        )
+        other = all(map(bound.fails, ends))
     if other:
         return "contradicted", "", interval
+    near = all(bound.value / MARGIN < end < bound.value * MARGIN for end in ends)
+    if near and isinstance(evidence, Ratio) and bound.side != "=":
+        return "contradicted", NO_DIFFERENCE, interval
     return (
         "undecided",
         f"The interval reaches across the bound.{_chance(bound, evidence)}",

@@ -204,7 +204,10 @@ _RIGHT_AFTER = (
 )
 _AT_ZERO = "After grokking, the logit distance of standard training stays at 0."
 _NOT_AT_ZERO = "After grokking, the logit distance of perturbed training does not stay at 0."
-_DIFFER = "Standard and perturbed training end at different representations."
+_DIFFER = (
+    "Standard and perturbed training end at different representations: further apart than two seeds"
+    " of standard training do."
+)
 _LABELS_AND_LAW = ("add-mirrored", "add-abelian")
 _BECAUSE = "Perturbed training is sooner because it learns the commutative law."
 

@@ -39,12 +39,12 @@ WORKS = (
     Work(
         "Acharya and Dhakal (2026)", "2603.15492",
         "The generalising basin is sharp, and isotropic noise does not induce grokking.",
-        ("C4.modadd.falls", "C9.mnist.grokked", "C9.modadd.grokked"),
+        ("C4.modadd.falls", "C9.mnist.grokked", "C9.modadd.all"),
     ),
     Work(
         "Walker et al. (2025)", "2506.12284",
         "A regulariser of the input Jacobian brings grokking much sooner than decay.",
-        ("C9.mnist.grokked", "C9.modadd.grokked"),
+        ("C9.mnist.grokked", "C9.modadd.all"),
     ),
     Work(
         "Wang et al. (2026)", "2605.08237",
@@ -82,7 +82,7 @@ def later_work(judged: Mapping[str, Judgement]) -> pd.DataFrame:
         work.name: {
             "reports": work.reports,
             "bears on": ", ".join(dict.fromkeys(each.split(".")[0] for each in work.statements)),
-            "outcomes here": "; ".join(
+            "what the paper says of it, and the outcome here": "; ".join(
                 dict.fromkeys(_outcome(judged[name]) for name in work.statements)
             ),
         }
@@ -93,7 +93,7 @@ def later_work(judged: Mapping[str, Judgement]) -> pd.DataFrame:
 
 def _outcome(each: Judgement) -> str:
     where = f" ({each.statement.task})" if each.statement.task else ""
-    return f"{each.statement.claim}{where}: {each.outcome}"
+    return f"{each.statement.words.rstrip('.')}{where}: {each.outcome}"
 
 
 def said(each: Judgement) -> str:

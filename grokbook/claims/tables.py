@@ -10,7 +10,16 @@ import pandas as pd
 
 from grokbook._support.errors import InputError, MissingRunError
 from grokbook.claims import section_1, section_3_1, section_3_2, section_4, sections_5_and_6
-from grokbook.claims.rules import OUTCOMES, SEEN, Claim, Judgement, Records, Statement
+from grokbook.claims.evidence import MARGIN
+from grokbook.claims.rules import (
+    NO_DIFFERENCE,
+    OUTCOMES,
+    SEEN,
+    Claim,
+    Judgement,
+    Records,
+    Statement,
+)
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS
 from grokbook.store.reading import load_runs
 from grokbook.studies.tables import load_study
@@ -160,7 +169,7 @@ def claim_table(
             "measured": each.statement.reading,
             "estimate": estimate(each),
             "95 % interval": interval(each),
-            "claimed": "" if _proved(each) else str(each.statement.bound),
+            "claimed": _claimed(each),
             "outcome": each.outcome,
             "seeds": str(len(each.seeds)) if each.seeds else "",
             "on the claim's side": str(each.on_side) if each.seeds else "",
@@ -170,6 +179,13 @@ def claim_table(
         for name, each in judged.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("statement")
+
+
+def _claimed(each: Judgement) -> str:
+    if _proved(each):
+        return ""
+    near = f" (all of it within {100 * (MARGIN - 1):.0f} % of 1)"
+    return f"{each.statement.bound}{near if each.why == NO_DIFFERENCE else ''}"
 
 
 def verdict_table(

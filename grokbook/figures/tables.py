@@ -21,6 +21,9 @@ from grokbook.figures.words import Words, words
 MISSING = "–"
 NEVER = "never"
 SEED = "seed"
+SENTENCE = 40
+"""Characters from which a cell is read as a sentence, across a whole card on a phone."""
+LONG = ' class="long"'
 
 
 class Table:
@@ -72,7 +75,8 @@ class Table:
                 lines += self._row_heads(key, heads, before)
                 before = key
             lines += [
-                f'<td data-label="{escape(self._label(i))}"{_side(self.frame.iloc[:, i])}>'
+                f"<td{LONG if len(cell) > SENTENCE else ''}"
+                f' data-label="{escape(self._label(i))}"{_side(self.frame.iloc[:, i])}>'
                 f"{_unbroken(cell)}</td>"
                 for i, cell in enumerate(row)
             ]

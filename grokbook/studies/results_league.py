@@ -25,6 +25,9 @@ from grokbook.studies.league import best, grid
 from grokbook.studies.results import Answer
 from grokbook.studies.tables import study_rules
 
+TASK_WORDS = {"on division": "division modulo 59", "at p = 113": "addition modulo 113"}
+"""The other tasks in words, by their names in the rules."""
+
 
 def any_sooner(table: pd.DataFrame) -> Answer:
     """Answer whether any way to grok sooner beats AdamW tuned for as long."""
@@ -91,8 +94,10 @@ def tuning_told(table: pd.DataFrame) -> str:
     untuned = found.get(published(BASE))
     if untuned is None:
         return ""
+    seeds = (table["arm"] == published(BASE)).sum()
     return (
-        f"AdamW at its published settings takes {_spanned(untuned)} times the steps of tuned AdamW."
+        f"AdamW at its published settings, on {seeds} of them, takes {_spanned(untuned)} times the"
+        " steps of tuned AdamW."
     )
 
 
@@ -222,6 +227,17 @@ def confirmed(table: pd.DataFrame, task: str) -> pd.DataFrame:
         }
     )
     return told.rename(index=METHODS).rename_axis("method")
+
+
+def confirmations_told(table: pd.DataFrame) -> str:
+    """Return a sentence on which of the other tasks are recorded."""
+    rules = study_rules("league")
+    absent = [
+        TASK_WORDS[task]
+        for task in rules["confirm"]["tasks"]
+        if not len(confirmed_times(table, rules, task))
+    ]
+    return f"Not recorded yet: {listed(absent)}." if absent else "Both are recorded."
 
 
 def by_seed(table: pd.DataFrame) -> pd.DataFrame:

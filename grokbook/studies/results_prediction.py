@@ -96,9 +96,10 @@ def better_than_rivals(table: pd.DataFrame) -> Answer:
         "undecided": "the paired test finds no rival better, and does not find it better than"
         f" {listed(names, 'or')}",
     }[last["verdict"]]
+    wide = _spanned(_decided(table)[last["signal"]])
     return Answer(
         last["verdict"],
-        f"The best signal of the paper, {PAPER[last['signal']]}, has AUROC {_spanned(last)} at"
+        f"The best signal of the paper, {PAPER[last['signal']]}, has AUROC {wide} at"
         f" {moment_words(last['moment'])}, the best rival there, {SHORT[best['signal']]},"
         f" {_spanned(best)}, and {told}.",
     )
