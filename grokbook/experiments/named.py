@@ -222,9 +222,9 @@ CONTROLS: dict[str, Recipe] = {
 }
 """Our controls, for what the paper's five cannot answer.
 
-They are usual initial weights (α = 1), ℓ₁ decay in place of ℓ₂ (Corollary 3.4), no decay at all, and
-the mirror images of the training pairs with their labels in place of the commutative law (section
-4.1)."""
+They are usual initial weights (α = 1), ℓ₁ decay in place of ℓ₂ (Corollary 3.4), no decay at all,
+and the mirror images of the training pairs with their labels in place of the commutative law
+(section 4.1)."""
 
 FURTHER: dict[str, Recipe] = {
     "modadd-random-labels": _with_random_labels(_modadd),
