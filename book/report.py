@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 
 from grokbook import __version__, claims, load_manifests
 from grokbook.analysis.intervals import FEWEST
+from grokbook.analysis.run_tables import spans
 from grokbook.claims.rules import SEEN
-from grokbook.claims.tables import spans
 from grokbook.experiments.named import CONTROLS, EXPERIMENTS
 from grokbook.figures import figure_1, statements_picture
 from grokbook.figures.style import svg

@@ -26,7 +26,8 @@ from docutils import nodes
 from pybtex.database import parse_file
 from sphinx.application import Sphinx
 
-from grokbook.cli.prose import NUMBER, readable
+from grokbook._support.notation import readable
+from grokbook.cli.prose import NUMBER
 
 STATEMENTS = (
     "Corollary",

@@ -1,8 +1,8 @@
-"""Tables of runs: what their columns mean, and checks of tables from elsewhere."""
+"""Tables of runs: what their columns mean, their seeds, and checks of tables from elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -75,6 +75,21 @@ def as_runs(table: pd.DataFrame, experiment: str = "mine", seed: int = 0) -> pd.
     if runs["step"].isna().any() or runs.duplicated(by).any():
         raise InputError("The table has a run with the same step twice, or a row without a step.")
     return runs.sort_values(by, ignore_index=True)
+
+
+def spans(seeds: Iterable[int]) -> str:
+    """Write whole numbers in order, neighbours as a span.
+
+    >>> spans([3, 0, 1, 2, 7])
+    '0 to 3, 7'
+    """
+    told: list[list[int]] = []
+    for seed in sorted(map(int, seeds)):
+        if told and seed == told[-1][-1] + 1:
+            told[-1].append(seed)
+        else:
+            told.append([seed])
+    return ", ".join(f"{g[0]} to {g[-1]}" if len(g) > 1 else str(g[0]) for g in told)
 
 
 def require_columns(runs: pd.DataFrame, columns: Sequence[str], who: str) -> None:

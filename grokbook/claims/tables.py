@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from grokbook._support.errors import InputError, MissingRunError
+from grokbook.analysis.run_tables import spans
 from grokbook.claims import section_1, section_3_1, section_3_2, section_4, sections_5_and_6
 from grokbook.claims.evidence import MARGIN
 from grokbook.claims.rules import (
@@ -269,21 +270,6 @@ def evidence_table(runs: Records, seen: Mapping[str, frozenset[int]] = SEEN) -> 
     }
     columns = ["seeds", "seen before the rule", "judge"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("runs")
-
-
-def spans(seeds: Iterable[int]) -> str:
-    """Write whole numbers in order, neighbours as a span.
-
-    >>> spans([3, 0, 1, 2, 7])
-    '0 to 3, 7'
-    """
-    told: list[list[int]] = []
-    for seed in sorted(map(int, seeds)):
-        if told and seed == told[-1][-1] + 1:
-            told[-1].append(seed)
-        else:
-            told.append([seed])
-    return ", ".join(f"{g[0]} to {g[-1]}" if len(g) > 1 else str(g[0]) for g in told)
 
 
 def printed(judged: Mapping[str, Judgement], width: int, *, whole: bool) -> str:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from html import escape
 from typing import Any
 
 from grokbook._support.errors import InputError
+from grokbook._support.notation import readable
 
 NUMBER = re.compile(r'<output name="([^"]+)">(.*?)</output>', re.DOTALL)
 """A number in the text: its name and the shown value."""
@@ -88,25 +88,3 @@ def _joined(text: str | list[str]) -> str:
 def _unquoted(text: str) -> str:
     """Return the text of a glued string, recorded as its ``repr``; of other values, as it is."""
     return readable(str(ast.literal_eval(text)) if text[:1] in "'\"" else text)
-
-
-_SCIENTIFIC = re.compile(r"(?<![\w.])(\d(?:\.\d+)?)e([+-]\d+)(?![\w.]*\w)")
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def readable(text: str) -> str:
-    """Write a computer's notation of numbers as readers do.
-
-    Examples
-    --------
-    >>> readable("from 1.3e+05 to 2.0e-01"), readable("2e-07").split()
-    ('from 130,000 to 0.20', ['2', '×', '10⁻⁷'])
-    """
-
-    def number(found: re.Match[str]) -> str:
-        power = int(found[2])
-        if -4 < power < 6:
-            return f"{Decimal(found[0]):,f}"
-        return f"{found[1]}\u00a0×\u00a010{str(power).translate(_RAISED)}"
-
-    return _SCIENTIFIC.sub(number, text)

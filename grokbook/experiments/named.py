@@ -220,9 +220,11 @@ CONTROLS: dict[str, Recipe] = {
     "modadd-l1": _l1_instead(_modadd, 1.0),
     "modadd-mirrored": _with_strategy(_modadd, MirrorAugmented()),
 }
-"""Our controls, for what the paper's five cannot answer: usual initial weights (α = 1), ℓ₁ decay in
-place of ℓ₂ (Corollary 3.4), no decay at all, and the mirror images of the training pairs with their
-labels in place of the commutative law (section 4.1)."""
+"""Our controls, for what the paper's five cannot answer.
+
+They are usual initial weights (α = 1), ℓ₁ decay in place of ℓ₂ (Corollary 3.4), no decay at all,
+and the mirror images of the training pairs with their labels in place of the commutative law
+(section 4.1)."""
 
 FURTHER: dict[str, Recipe] = {
     "modadd-random-labels": _with_random_labels(_modadd),
@@ -236,8 +238,10 @@ FURTHER: dict[str, Recipe] = {
     "s5-standard": _s5,
     "parity-standard": _parity,
 }
-"""Ours, without runs in the book: labels that cannot be generalised, a norm that cannot
-fall, noise of constant strength (σ = λ₂, as adaptive noise has at the end), other tasks."""
+"""Ours, without runs in the book.
+
+They have labels that cannot be generalised, a norm that cannot fall, noise of constant strength
+(σ = λ₂, as adaptive noise has at the end), or other tasks."""
 
 NAMED: dict[str, Recipe] = EXPERIMENTS | CONTROLS | FURTHER
 """All named experiments."""

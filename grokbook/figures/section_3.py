@@ -147,8 +147,9 @@ def figure_4(
     Returns
     -------
     matplotlib.figure.Figure
-        Two panels, (a) MNIST, logarithmic in steps, and (b) modulo addition. Test accuracies are
-        drawn full, train accuracies dotted. The label is the alternative text.
+        Two panels, (a) MNIST, logarithmic in steps, and (b) modulo addition. Test accuracies have
+        the line style of their training, train accuracies are dotted. The label is the alternative
+        text.
     """
     return compared(
         "Test accuracy, and train accuracy dotted, against training steps under standard and"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grokbook._support.notation import readable
 from grokbook.figures.words import Words, words
 
 MISSING = "–"
@@ -103,7 +104,7 @@ class Table:
         keys = [key if isinstance(key, tuple) else (key,) for key in self.frame.index]
         kinds = [words(name, self.topic) for name in self.frame.index.names]
         levels = [
-            [words(value, self.topic).words for value in values]
+            [readable(words(value, self.topic).words) for value in values]
             if not pd.api.types.is_numeric_dtype(pd.Series(values))
             else written(pd.Series(values), kind.kind)
             for kind, values in zip(kinds, zip(*keys, strict=True), strict=True)
@@ -283,7 +284,7 @@ def _number(number: float, pattern: str) -> str:
         return MISSING
     if np.isinf(number):
         return "∞" if number > 0 else "−∞"
-    text = pattern.format(number)
+    text = readable(pattern.format(number))
     if not text.strip("-0.,% "):
         text = text.lstrip("-")  # no negative zero
     return text.replace("-", "−")
@@ -310,7 +311,7 @@ def _word(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float | np.floating):
         return _significant(float(value))
-    return str(value).strip() or MISSING
+    return readable(str(value).strip()) or MISSING
 
 
 def _is_number(values: pd.Series) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from grokbook.analysis.moments import say_step
 from grokbook.figures.style import CURVES, ROLES, WIDTH, finish, theme
@@ -247,37 +247,85 @@ def bounds_along_run(runs: pd.DataFrame, left: str, bounds: Mapping[str, str]) -
     ValueError
         If there are more than three bounds, or no step has all columns.
     """
+    curves = _medians(runs, left, bounds)
+    with theme():
+        figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
+        words = _draw_sides(figure.subplots(), curves, left, bounds)
+        figure.legend(loc="outside upper center", ncols=2)
+        return finish(figure, f"Both sides against training {words}.")
+
+
+def robustness_bounds(tasks: Mapping[str, tuple[pd.DataFrame, int]]) -> Figure:
+    """Draw both sides of Theorems 5.9 and 5.12 along training, and log n.
+
+    Parameters
+    ----------
+    tasks
+        Runs by the title of their task, with columns ``seed``, ``step`` and for ``theorem_5_9``
+        and ``theorem_5_12`` those that end in ``_left``, ``_printed`` and ``_repaired`` (nats);
+        and the number n of samples that the sides are of.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel per theorem and task, both axes logarithmic, medians over the seeds. A line
+        across is log n, the largest entropy: above it a bound on a difference of entropies
+        excludes nothing. Its label is its alternative text.
+
+    Raises
+    ------
+    ValueError
+        If no step after 0 has all columns.
+    """
+    panels = [(name, task) for name in ("theorem_5_9", "theorem_5_12") for task in tasks]
+    with theme():
+        figure = Figure(figsize=(WIDTH, 2.7 * len(panels)), layout="constrained")
+        grid = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+        words = []
+        for letter, axes, (name, task) in zip("abcdefgh", grid, panels, strict=False):
+            runs, n = tasks[task]
+            left = f"{name}_left"
+            forms = {f"{name}_{form}": FORMS[form] for form in ("printed", "repaired")}
+            told = _draw_sides(axes, _medians(runs, left, forms), left, forms)
+            axes.axhline(math.log(n), color=ROLES["quiet"].light, lw=1, label="log n")
+            title = f"({letter}) Theorem {name.removeprefix('theorem_').replace('_', '.')}, {task}"
+            axes.set_title(title)
+            words.append(f"{title}: {told}; log n is {math.log(n):.3g}")
+        figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+        return finish(figure, f"Both sides against training steps. {'. '.join(words)}.")
+
+
+def _medians(runs: pd.DataFrame, left: str, bounds: Mapping[str, str]) -> pd.DataFrame:
+    """Return both sides by step, medians over the seeds, where all were logged."""
     if not 1 <= len(bounds) <= 3:
         raise ValueError(f"There are {len(bounds)} bounds, but 1 to 3 can be drawn.")
     columns = [left, *bounds]
     logged = runs[runs["step"] > 0].dropna(subset=columns)
     if logged.empty:
         raise ValueError(f"No step after 0 has all of the columns {', '.join(columns)}.")
-    curves = logged.groupby("step")[columns].median()
-    with theme():
-        figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
-        axes = figure.subplots()
-        axes.plot(curves.index, curves[left], color=CURVES[1].light, lw=2.4, label="left side")
-        for role, (column, name) in zip(
-            (CURVES[0], CURVES[2], CURVES[3]), bounds.items(), strict=False
-        ):
-            axes.plot(curves.index, curves[column], color=role.light, ls=role.dashes, label=name)
-        axes.set(
-            xscale="log", yscale="log", xlabel="training step", ylabel=SIDES.get(left, "each side")
+    return logged.groupby("step")[columns].median()
+
+
+def _draw_sides(axes: Axes, curves: pd.DataFrame, left: str, bounds: Mapping[str, str]) -> str:
+    """Draw both sides on logarithmic axes and return them in words."""
+    axes.plot(curves.index, curves[left], color=CURVES[1].light, lw=2.4, label="left side")
+    for role, (column, name) in zip(
+        (CURVES[0], CURVES[2], CURVES[3]), bounds.items(), strict=False
+    ):
+        axes.plot(curves.index, curves[column], color=role.light, ls=role.dashes, label=name)
+    axes.set(
+        xscale="log", yscale="log", xlabel="training step", ylabel=SIDES.get(left, "each side")
+    )
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    first, last = curves.iloc[0], curves.iloc[-1]
+    return (
+        f"steps {curves.index[0]:,} to {curves.index[-1]:,}, both axes logarithmic:"
+        f" left side from {first[left]:.3g} to {last[left]:.3g}; "
+        + "; ".join(
+            f"{name} from {first[column]:.3g} to {last[column]:.3g}"
+            for column, name in bounds.items()
         )
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
-        figure.legend(loc="outside upper center", ncols=2)
-        first, last = curves.iloc[0], curves.iloc[-1]
-        alt = (
-            f"Both sides against training steps {curves.index[0]:,} to {curves.index[-1]:,}, both "
-            f"axes logarithmic: left side from {first[left]:.3g} to {last[left]:.3g}; "
-            + "; ".join(
-                f"{name} from {first[column]:.3g} to {last[column]:.3g}"
-                for column, name in bounds.items()
-            )
-            + "."
-        )
-        return finish(figure, alt)
+    )
 
 
 def _draw_ratios(axes: Axes, row: int, ratios: np.ndarray, name: str, form: str) -> str:

@@ -264,6 +264,8 @@ TOPICS: dict[str, dict[str, Words]] = {
     },
     "rates": {"test_accuracy": _share("test accuracy at the end")},
     "tightness": {
+        "largest left / bound": Words("largest left side over bound", "", "significant"),
+        "smallest bound / log n": Words("smallest bound over log n", "", "significant"),
         "left / printed": Words("left side over printed bound", "", "significant"),
         "left / repaired": Words("left side over repaired bound", "", "significant"),
         "printed / log n": Words("printed bound over log n", "", "significant"),

@@ -1,6 +1,6 @@
 // A network that trains in the page: no kernel of Jupyter, no server, no network.
 import { drawTable, inWords, pairAt, tally } from "./answer_table.js";
-import { element, integer, onceAFrame, Panel, percent, raised, readAlong } from "./plot.js";
+import { element, integer, onceAFrame, Panel, percent, raised, readAlong, significant } from "./plot.js";
 import { controls, TrainingControls } from "./training_controls.js";
 import { DEFAULTS, hiddenUnits, readAddress, trainingPairs, writeAddress } from "./training_recipe.js";
 
@@ -23,7 +23,7 @@ export const onDivergence = ({ step, back }) =>
 
 /** A row in words. */
 export function say({ step, train, test, loss, norm }) {
-  const numbers = `loss ${loss.toPrecision(3)}, weight norm ${norm.toPrecision(4)}`;
+  const numbers = `loss ${significant(loss)}, weight norm ${norm.toPrecision(4)}`;
   return `Step ${integer(step)}: train ${percent(train)}, test ${percent(test)}, ${numbers}.`;
 }
 
@@ -48,7 +48,7 @@ const MEASURED = [
   ["step", "step", ({ step }) => integer(step)],
   ["train accuracy", "train", ({ train }) => percent(train)],
   ["test accuracy", "test", ({ test }) => percent(test)],
-  ["training loss", "loss", ({ loss }) => loss.toExponential(1)],
+  ["training loss", "loss", ({ loss }) => significant(loss)],
   ["weight norm", "norm", ({ norm }) => norm.toFixed(1)],
   ["PMI (α = 2)", "information", ({ information }) => information?.toFixed(2)],
   ["PE (α = 2)", "entropy", ({ entropy }) => entropy?.toFixed(2)],

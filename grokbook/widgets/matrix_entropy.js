@@ -260,14 +260,16 @@ function heatMap(matrix, name) {
   );
 }
 
-/** Eigenvalues as bars, with a line where each is without noise. */
+/** Eigenvalues as bars; with noise, a line is where each is without it (clean, else null). */
 function bars(values, clean, n) {
   const width = (value) => `${(100 * value).toFixed(2)}%`;
-  const lines = Array.from({ length: Math.max(values.length, clean.length, 2) }, (_, k) => {
-    const [value, before] = [values[k] ?? 0, clean[k] ?? 0];
+  const count = Math.max(values.length, clean?.length ?? 0, 2);
+  const lines = Array.from({ length: count }, (_, k) => {
+    const value = values[k] ?? 0;
     const bar = element("span", { class: "bar" });
     bar.append(element("span", { class: "filled", style: `width: ${width(value)}` }));
-    bar.append(element("span", { class: "before", style: `left: ${width(before)}` }));
+    const style = `left: ${width(clean?.[k] ?? 0)}`;
+    if (clean) bar.append(element("span", { class: "before", style }));
     return element("li", {}, element("span", {}, written(value)), bar);
   });
   const zeros = n - lines.length;
@@ -410,8 +412,9 @@ function render({ model, el, offline }) {
     const matrix = { z: first, w: other, joint: product }[inspected];
     const where = sigma > 0 ? ` at σ = ${sigma.toFixed(2)}` : "";
     page.matrix.replaceChildren(heatMap(matrix, `Gram matrix of ${SHOWN[inspected]}${where}`));
-    const title = element("p", {}, `Its eigenvalues, divided by ${z.length}`);
-    page.values.replaceChildren(title, bars(after[inspected], before[inspected], z.length));
+    const [told, strokes] = sigma > 0 ? ["; strokes: without noise", before[inspected]] : ["", null];
+    const title = element("p", {}, `Its eigenvalues, divided by ${z.length}${told}`);
+    page.values.replaceChildren(title, bars(after[inspected], strokes, z.length));
     for (const [key, radio] of Object.entries(page.radios)) radio.checked = key === inspected;
     plot(after, alpha, sigma);
   });

@@ -57,6 +57,15 @@ export function integer(value) {
   return `10${raised(Math.round(Math.log10(value)))}`;
 }
 
+/** A value for reading, with two or three digits; a small one as 3.2 × 10⁻⁵. */
+export function significant(value) {
+  const size = Math.abs(value);
+  if (size >= 100) return integer(value);
+  if (size >= 1e-3 || size === 0) return value.toPrecision(3);
+  const [digits, exponent] = value.toExponential(1).split("e");
+  return `${digits} × 10${raised(exponent)}`;
+}
+
 /** 0.4213 as 42.1 %. */
 export const percent = (share) => `${(100 * share).toFixed(1)} %`;
 

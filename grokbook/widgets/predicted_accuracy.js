@@ -123,8 +123,8 @@ function build(comparisons) {
 
   const tile = (...name) => {
     const [value, beside] = [element("strong"), element("small")];
-    const node = element("div", { class: "tile" }, element("span", {}, ...name), value, beside);
-    return { node, value, beside };
+    const label = element("span", {}, ...name);
+    return { node: element("div", { class: "tile" }, label, value, beside), label, value, beside };
   };
   const crossings = LEVELS.map((level) => {
     const percents = String(100 * level);
@@ -197,6 +197,8 @@ function render({ model, el, offline }) {
       value.textContent = predicted[i];
       beside.textContent = `measured ${measured[i]}`;
     });
+    const whose = compared().seeds.length > 1 ? `${label} at once` : label;
+    page.error.label.textContent = `RMS error, ${whose}`;
     page.error.value.textContent = rootMeanSquare(chosen(), p).toFixed(3);
     page.error.beside.textContent = fit ? `of the fit ${fit.error.toFixed(3)}` : "";
     page.premise.textContent = sayPremise(impossibleSteps(p, needed), last);

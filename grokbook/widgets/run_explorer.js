@@ -1,7 +1,9 @@
 // Curves of recorded runs: the reader chooses task, trainings, metrics and seeds.
 // The page holds the runs packed by grokbook.widgets.run_explorer.encode_runs; `curveOf` unpacks.
 import { Address, flag, oneOf, someOf } from "./address.js";
-import { element, integer, onceAFrame, Panel, raised, readAlong, scale, shape } from "./plot.js";
+import {
+  element, integer, onceAFrame, Panel, raised, readAlong, scale, shape, significant,
+} from "./plot.js";
 
 const LEVELS = 2 ** 16 - 1;
 
@@ -53,15 +55,9 @@ export function nearest(steps, t) {
   return t - steps[after - 1] < steps[after] - t ? after - 1 : after;
 }
 
-/** A value for reading: percent with one decimal, anything else with three digits or more. */
-export function written(value, share) {
-  if (share) return (100 * value).toFixed(1);
-  const size = Math.abs(value);
-  if (size >= 100) return integer(value);
-  if (size >= 1e-3 || size === 0) return value.toPrecision(3);
-  const [digits, exponent] = value.toExponential(1).split("e");
-  return `${digits} · 10${raised(exponent)}`;
-}
+/** A value for reading: percent with one decimal, anything else with two digits or more. */
+export const written = (value, share) =>
+  share ? (100 * value).toFixed(1) : significant(value);
 
 /** A value at an axis: as short as can be. */
 function short(value) {
@@ -391,7 +387,7 @@ function render({ model, el, offline }) {
     const task = taskOf(model.get("task"));
     const trainings = task.trainings.map(({ label, runs }, k) => ({
       label,
-      class: `training-${k % 5}`,
+      class: `training-${k % 6}`,
       runs: runs.filter(({ seed }) => model.get("seeds").includes(seed)),
       threshold: task.threshold,
     }));

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from sphinx.application import Sphinx
 
 import grokbook
 
@@ -109,3 +110,22 @@ def test_output_of_an_example_keeps_its_bars(book, monkeypatch):
     importlib.import_module("docstring_bars").escape_bars(lines)
     assert lines == [">>> print('|x|')", "|x|", "", r"\|x\|"]
     sys.modules.pop("docstring_bars")
+
+
+def test_constants_in_the_reference(book, tmp_path, monkeypatch):
+    """A long value is left out, and a colon in the words makes no type of what is before it."""
+    source, out = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    (source / "some_constants.py").write_text(
+        'LEVEL = 0.99\n"""A level: of accuracy."""\n\n'
+        'TABLE = {n: "claim" for n in range(99)}\n"""Claims."""\n'
+    )
+    (source / "index.rst").write_text(".. automodule:: some_constants\n   :members:\n")
+    for folder in (source, book / "extensions"):
+        monkeypatch.syspath_prepend(folder)
+    extensions = {"extensions": ["plain_constants", "sphinx.ext.napoleon"]}
+    app = Sphinx(source, None, out, out, "text", extensions, status=None, warning=None)
+    app.build()
+    page = (out / "index.txt").read_text()
+    assert "LEVEL = 0.99" in page and "A level: of accuracy." in page and "Type" not in page
+    assert "TABLE" in page and "Claims." in page and "claim'" not in page

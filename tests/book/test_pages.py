@@ -70,6 +70,11 @@ def test_page_is_whole_without_a_network(read, name):
 def test_nothing_is_wider_than_a_phone(read, name):
     page = read(name, "phone").page
     assert page.evaluate("() => document.documentElement.scrollWidth") <= MODES["phone"]
+    ends = page.eval_on_selector_all(
+        ".bd-header-article button",
+        "buttons => buttons.filter(b => b.offsetWidth).map(b => b.getBoundingClientRect().right)",
+    )
+    assert max(ends) <= MODES["phone"], "the bar's last button is cut"
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -125,7 +125,7 @@ def test_the_fit_and_the_way_back(explorer):
     fitted = {name: explorer.value(name) for name in NAMES}
     assert explorer.curve() != start and fitted["L"] == 0.5 and fitted != PAPER
     error = explorer.root.locator(".tile").last.inner_text()
-    found = re.search(r"RMS error\s+([\d.]+)\s+of the fit ([\d.]+)", error).groups()
+    found = re.search(r"RMS error, .+\s+([\d.]+)\s+of the fit ([\d.]+)", error).groups()
     assert found[0] == found[1], "what Python computed is what the browser draws"
     explorer.press("The paper’s values")
     assert {name: explorer.value(name) for name in NAMES} == PAPER

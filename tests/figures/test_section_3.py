@@ -112,7 +112,7 @@ def test_figure_2_has_the_paper_s_four_panels_each_with_its_own_column(mnist, mo
         assert axes.get_yscale() == "log"
     assert [axes.get_xscale() for axes in panels] == ["log", "linear", "log", "linear"]
     assert all(len(axes.texts) == 3 for axes in panels), "moments are marked"
-    assert "sharpness Tr ∇²L from 1e+05 to" in figure.get_label()
+    assert "sharpness Tr ∇²L from 100,000 to" in figure.get_label()
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["train accuracy", "test accuracy"]
 

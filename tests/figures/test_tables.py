@@ -107,6 +107,7 @@ def test_numbers_among_objects_are_numbers():
         ([True, False], "", ["yes", "no"]),
         (["a", None], "", ["a", "–"]),
         ([0.0065, 0.01], "label", ["0.0065", "0.01"]),
+        ([1e-5, 0.1], "label", ["1\u00a0×\u00a010⁻⁵", "0.1"]),
         ([-0.0001, 0.5], "share", ["0.0 %", "50.0 %"]),
     ],
 )
@@ -135,3 +136,15 @@ def test_a_table_of_nothing_but_absent_values_says_so() -> None:
 def test_a_table_without_a_row_is_a_sentence() -> None:
     shown = tables.tables(pd.DataFrame(), "Runs of searches.")
     assert shown["text/plain"] == "Runs of searches. There is nothing to show."
+
+
+def test_no_cell_and_no_row_has_a_computers_notation():
+    strengths = pd.DataFrame(
+        {"chosen": ["strength 2.85e-05", "strength 0.1"], "p-value": ["1e-05", "0.04"]},
+        index=pd.Index(["learning rate 3e-3", "66e98875"], name="arm"),
+    )
+    for text in tables.tables(strengths, "What was chosen.").values():
+        told = text.replace("&nbsp;", " ").replace("\u00a0", " ")
+        for number in ("strength 2.85 × 10⁻⁵", "1 × 10⁻⁵", "learning rate 0.003", "66e98875"):
+            assert number in told
+        assert "e-0" not in told and "3e-3" not in told

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from grokbook.figures import theory
-from grokbook.figures.style import ROLES, png, svg
+from grokbook.figures.style import ROLES, png, side_by_side, svg
 
 TABLE = pd.DataFrame(
     {
@@ -88,6 +88,38 @@ def test_sides_along_a_run_are_medians_over_seeds() -> None:
         theory.bounds_along_run(runs[runs["step"] == 0], "left", {"right": "printed"})
     with pytest.raises(ValueError, match="There are 0 bounds"):
         theory.bounds_along_run(runs, "left", {})
+
+
+def sides(n: int) -> pd.DataFrame:
+    """Two seeds whose left sides, printed and repaired bounds are 1, 4n and 2n, times the seed."""
+    log = pd.DataFrame({"seed": [1, 1, 1, 3, 3, 3], "step": [0, 1, 10] * 2})
+    for name in ("theorem_5_9", "theorem_5_12"):
+        for form, times in (("left", 1), ("printed", 4 * n), ("repaired", 2 * n)):
+            log[f"{name}_{form}"] = times * log["seed"]
+    return log
+
+
+def test_bounds_of_both_theorems_stand_over_log_n() -> None:
+    tasks = {"MNIST": (sides(1000), 1000), "modulo addition": (sides(200), 200)}
+    figure = theory.robustness_bounds(tasks)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == [
+        "(a) Theorem 5.9, MNIST", "(b) Theorem 5.9, modulo addition",
+        "(c) Theorem 5.12, MNIST", "(d) Theorem 5.12, modulo addition",
+    ]  # fmt: skip
+    for axes, n in zip(figure.axes, (1000, 200, 1000, 200), strict=True):
+        heights = {line.get_label(): set(line.get_ydata()) for line in axes.lines}
+        assert heights == {
+            "left side": {2}, "as printed": {8 * n}, "repaired": {4 * n}, "log n": {np.log(n)},
+        }  # fmt: skip
+        assert axes.get_yscale() == "log"
+    wide = side_by_side(figure)
+    assert wide is not None, "two by two where a page is wide"
+    assert wide.axes[0].get_subplotspec().get_gridspec().ncols == 2
+    assert "modulo addition: steps 1 to 10" in figure.get_label()
+    assert "log n is 6.91" in figure.get_label() and "log n is 5.3." in figure.get_label()
+    with pytest.raises(ValueError, match="No step after 0"):
+        theory.robustness_bounds({"MNIST": (sides(9).query("step == 0"), 9)})
 
 
 def test_only_colours_of_roles_are_used_and_bytes_repeat() -> None:

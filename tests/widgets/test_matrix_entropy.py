@@ -377,6 +377,17 @@ def test_gram_matrix_and_spectrum_of_each(explorer):
 
 
 @pytest.mark.pages
+def test_strokes_on_the_bars_are_named_and_come_with_noise(explorer):
+    strokes = explorer.root.locator(".spectrum .before")
+    title = explorer.root.locator("p", has_text="Its eigenvalues")
+    assert strokes.count() == 0 and "stroke" not in title.inner_text()
+    bars = explorer.root.locator(".spectrum .bar").count()
+    explorer.slider("σ: noise").fill("0.3")
+    explorer.reader.frame()
+    assert strokes.count() == bars and "strokes: without noise" in title.inner_text()
+
+
+@pytest.mark.pages
 def test_what_w_is(explorer):
     second = explorer.root.get_by_role("combobox", name="What W is")
     assert explorer.slider("W, point 1").count() == 0 or explorer.slider("W, point 1").is_hidden()

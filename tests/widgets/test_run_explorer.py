@@ -1,6 +1,8 @@
 """The explorer of recorded runs: what it packs into the page, and what the page reads."""
 
 import math
+import re
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from grokbook.tasks.images import Digits
 from grokbook.tasks.modular import ModularAddition
 from grokbook.widgets import recorded_runs_explorer
 from grokbook.widgets import run_explorer as module
+from grokbook.widgets._front_end import HERE
 from grokbook.widgets.run_explorer import LEVELS, METRICS, Range, encode_runs
 
 COLUMNS = [column for columns in METRICS.values() for column in columns]
@@ -224,6 +227,16 @@ def reader(browser, tmp_path, runs):
     reader.context.close()
 
 
+def test_every_training_of_a_task_has_colour_and_dashes_of_its_own():
+    sheet = (HERE / "run_explorer.css").read_text(encoding="utf-8")
+    rules = re.findall(r"^\.run-explorer \.training-(\d) \{([^}]*)\}", sheet, re.MULTILINE)
+    assert [int(place) for place, _ in rules] == list(range(len(rules)))
+    assert len({rule for _, rule in rules}) == len(rules)
+    assert f"training-${{k % {len(rules)}}}" in module.RunExplorer._esm
+    most = Counter(task_of(name).title for name in EXPERIMENTS | CONTROLS)
+    assert max(most.values()) <= len(rules)
+
+
 @pytest.fixture
 def script(browser):
     """The functions of the widget's module, in a browser."""
@@ -294,7 +307,7 @@ def test_small_helpers(script):
     assert script.evaluate("widget.listed([0, 1, 2, 4, 6, 7])") == "0–2, 4, 6–7"
     written = [["0.98765", True], ["12345.6", False], ["1.5", False], ["0.0000321", False]]
     texts = script.evaluate("(all) => all.map(([v, share]) => widget.written(+v, share))", written)
-    assert texts == ["98.8", "12,346", "1.50", "3.2 · 10⁻⁵"]
+    assert texts == ["98.8", "12,346", "1.50", "3.2 × 10⁻⁵"]
 
 
 class Explorer:
