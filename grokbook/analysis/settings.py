@@ -31,7 +31,7 @@ IN_WORDS = {
     "strategy.noise_on_equals": 'noise: on the token "=", too',
     "strategy.noisy_accuracy": "noise: σ follows the accuracy under noise",
     "strategy.coefficient": "abelian degrok: coefficient of the law",
-    "strategy.test_mirrors": "abelian degrok: the law of pairs with a test pair as mirror image, too",
+    "strategy.test_mirrors": "abelian degrok: the law asked of every training pair",
 }
 """Words of the fields that a reader needs to know a training."""
 

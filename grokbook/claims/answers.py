@@ -13,16 +13,21 @@ class NotBorneOutError(AssertionError):
     """A sentence of a chapter is not true of the recorded runs."""
 
 
-def interval_told(judgement: Judgement) -> str:
+def interval_told(judgement: Judgement, digits: int | None = None) -> str:
     """Return a statement's estimate with its interval, such as "1.07 (0.85 to 1.34)".
 
-    It is "not known" if there are too few runs.
+    It is "not known" if there are too few runs. ``digits`` is the number of significant digits of
+    each, in place of two decimals: "46 (1.2 to 440)" with 2.
     """
     interval = judgement.interval
     if interval is None:
         return "not known"
-    middle = sum(interval.estimate) / 2
-    return f"{middle:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    values = (sum(interval.estimate) / 2, interval.low, interval.high)
+    if digits is None:
+        middle, low, high = (f"{value:.2f}" for value in values)
+    else:
+        middle, low, high = (f"{float(f'{value:.{digits}g}'):,g}" for value in values)
+    return f"{middle} ({low} to {high})"
 
 
 def require(sentences: Mapping[str, bool], *, strict: bool) -> str:
