@@ -42,6 +42,7 @@ _VALUES = {
     "Perturbed": "perturbed",
     "AbelianRegularized": "abelian degrok",
 }
+_OF_PAIRS = "strategy.noise_on_equals"  # an image has no token "="
 _UNSAID = ("type", "measurements.groups")  # what an experiment is; a list longer than a cell
 
 
@@ -75,13 +76,15 @@ def main_settings(experiments: Mapping[str, Experiment]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Indexed by ``setting``: the fields of :data:`IN_WORDS` that one of the experiments has, and
-        any other in which two of them differ, under its own name. A batch of the whole training
-        set is "all training points".
+        Indexed by ``setting``: the fields of :data:`IN_WORDS` that mean something on the task of
+        the experiments, and any other in which two of them differ, under its own name. A batch of
+        the whole training set is "all training points".
     """
     table = every_field(experiments)
     differ = [field for field in table.index if table.loc[field].nunique() > 1]
     chosen = [field for field in IN_WORDS if field in table.index]
+    if "dataset.p" not in table.index and _OF_PAIRS in chosen:
+        chosen.remove(_OF_PAIRS)
     table = table.loc[[*chosen, *(field for field in differ if field not in IN_WORDS)]]
     if "batch_size" in table.index:
         table.loc["batch_size"] = table.loc["batch_size"].replace("None", "all training points")

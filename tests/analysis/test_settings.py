@@ -25,8 +25,10 @@ def test_the_main_settings_are_those_of_the_fields():
     assert told["widths of the hidden layers"] == "200, 200" and told["loss"] == "squared error"
     assert table.loc["training"].tolist() == ["standard", "perturbed"]
     assert table.loc["noise: λ₁"].tolist() == ["", "0.06"]
-    batch = main_settings(of("modadd")).loc["batch size"]
-    assert set(batch) == {"all training points"}
+    modular = main_settings(of("modadd"))
+    assert set(modular.loc["batch size"]) == {"all training points"}
+    on_equals = IN_WORDS["strategy.noise_on_equals"]
+    assert on_equals in modular.index and on_equals not in table.index, "an image has no such token"
 
 
 def test_a_field_that_differs_is_named_even_without_words():
