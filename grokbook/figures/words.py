@@ -151,7 +151,7 @@ TOPICS: dict[str, dict[str, Words]] = {
         "groks": Words("networks that grok", "", "counted"),
         "end": _share("test accuracy at the end"),
     },
-    "before": {"reason": Words("reason", "", "prose")},
+    "before": {name: Words(name, "", "prose") for name in ("check", "reason")},
     "orders": {"entropy": Words("entropy at α = 1", "nats")},
     "images": {"entropy": Words("entropy", "nats")},
     "laws": {"before": Words("seeds on which the law comes first", "", "count")},
