@@ -13,18 +13,25 @@ class NotBorneOutError(AssertionError):
     """A sentence of a chapter is not true of the recorded runs."""
 
 
-def interval_told(judgement: Judgement, *, inverted: bool = False) -> str:
+def interval_told(
+    judgement: Judgement, digits: int | None = None, *, inverted: bool = False
+) -> str:
     """Return a statement's estimate with its interval, such as "1.07 (0.85 to 1.34)".
 
-    It is "not known" if there are too few runs. A ratio may be told the other way round.
+    It is "not known" if there are too few runs. ``digits`` is the number of significant digits of
+    each, in place of two decimals: "46 (1.2 to 440)" with 2. A ratio may be told ``inverted``.
     """
     interval = judgement.interval
     if interval is None:
         return "not known"
-    middle, low, high = sum(interval.estimate) / 2, interval.low, interval.high
+    values = (sum(interval.estimate) / 2, interval.low, interval.high)
     if inverted:
-        middle, low, high = 1 / middle, 1 / high, 1 / low
-    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+        values = (1 / values[0], 1 / values[2], 1 / values[1])
+    if digits is None:
+        middle, low, high = (f"{value:.2f}" for value in values)
+    else:
+        middle, low, high = (f"{float(f'{value:.{digits}g}'):,g}" for value in values)
+    return f"{middle} ({low} to {high})"
 
 
 def require(sentences: Mapping[str, bool], *, strict: bool) -> str:

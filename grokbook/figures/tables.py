@@ -24,7 +24,6 @@ NEVER = "never"
 SEED = "seed"
 SENTENCE = 40
 """Characters from which a cell is read as a sentence, across a whole card on a phone."""
-LONG = ' class="long"'
 
 
 class Table:
@@ -65,6 +64,7 @@ class Table:
             lines.append("</tr>")
         lines += ["</thead>", "<tbody>"]
         labels = self._labels()
+        prose = [self._words(column).kind == "prose" for column in self.frame.columns]
         before: list[str] = []
         under = ""
         for key, row, group in zip(labels, self.cells, self.groups, strict=True):
@@ -76,7 +76,7 @@ class Table:
                 lines += self._row_heads(key, heads, before)
                 before = key
             lines += [
-                f"<td{LONG if len(cell) > SENTENCE else ''}"
+                f"<td{_classes(prose=prose[i], long=len(cell) > SENTENCE)}"
                 f' data-label="{escape(self._label(i))}"{_side(self.frame.iloc[:, i])}>'
                 f"{_unbroken(cell)}</td>"
                 for i, cell in enumerate(row)
@@ -148,7 +148,7 @@ class Table:
         return cells
 
 
-def show_table(frame: pd.DataFrame, caption: str, topic: str = "") -> None:
+def show_table(frame: pd.DataFrame, caption: str, topic: str = "", fold: str = "") -> None:
     """Display a table: median and range over several seeds, with the single seeds folded below.
 
     Parameters
@@ -160,6 +160,8 @@ def show_table(frame: pd.DataFrame, caption: str, topic: str = "") -> None:
         One sentence: what the table holds, and of which runs.
     topic
         Topic whose words to prefer, a key of :data:`grokbook.figures.words.TOPICS`.
+    fold
+        What a reader opens to see the table; if empty, the table is open.
 
     Raises
     ------
@@ -168,7 +170,10 @@ def show_table(frame: pd.DataFrame, caption: str, topic: str = "") -> None:
     """
     from IPython.display import display
 
-    display(tables(frame, caption, topic), raw=True)
+    shown = tables(frame, caption, topic)
+    if fold:
+        shown["text/html"] = _folded(fold, shown["text/html"])
+    display(shown, raw=True)
 
 
 def tables(frame: pd.DataFrame, caption: str, topic: str = "") -> dict[str, str]:
@@ -189,11 +194,13 @@ def tables(frame: pd.DataFrame, caption: str, topic: str = "") -> dict[str, str]
     )
     order = frame.reorder_levels([*rest, SEED]).index
     each = Table(frame.reorder_levels([*rest, SEED]).loc[order], "Every seed.", topic)
-    html = (
-        f'{middle.html()}\n<details class="grokbook-seeds"><summary>Every seed</summary>\n'
-        f"{each.html()}\n</details>"
-    )
+    html = f"{middle.html()}\n{_folded('Every seed', each.html())}"
     return {"text/html": html, "text/plain": f"{middle.text()}\n\n{each.text()}"}
+
+
+def _folded(summary: str, html: str) -> str:
+    head = f'<details class="grokbook-seeds"><summary>{escape(summary)}</summary>'
+    return f"{head}\n{html}\n</details>"
 
 
 def over_seeds(frame: pd.DataFrame, topic: str = "") -> pd.DataFrame:
@@ -228,6 +235,8 @@ def _summary(values: pd.Series, kind: Words) -> str:
     missing = NEVER if kind.unit == "step" else MISSING
     if _empty(values):
         return missing
+    if kind.kind == "counted":
+        return f"{int(values.sum())} of {len(values)}"
     if not _is_number(values):
         counts = values[values.map(lambda value: _word(value) != MISSING)].value_counts()
         return "; ".join(f"{text}: {count} of {len(values)}" for text, count in counts.items())
@@ -247,6 +256,8 @@ def written(values: pd.Series, kind: str = "", missing: str = MISSING) -> list[s
     (['20,400', '809'], ['12.3 %', '100.0 %'])
     >>> written(pd.Series([146200.0, 0.00123, 193.04]), "significant")
     ['1.46 × 10⁵', '0.00123', '193']
+    >>> written(pd.Series([7e-13, 6643.2]), "step"), written(pd.Series([-0.0003, 0.17]), "decades")
+    (['before 1', '6,643'], ['0.000', '0.170'])
     """
     texts = _texts(values, kind)
     return [missing if text == MISSING else text for text in texts]
@@ -260,6 +271,12 @@ def _texts(values: pd.Series, kind: str) -> list[str]:
         return [_number(number, "{:g}") for number in numbers]
     if kind == "share":
         return [_number(100 * number, "{:.1f} %") for number in numbers]
+    if kind == "decades":
+        return [_number(number, "{:.3f}") for number in numbers]
+    if kind == "step":
+        early = [0 < number < 1 for number in numbers]
+        texts = [_number(number, "{:,.0f}") for number in numbers]
+        return ["before 1" if soon else text for soon, text in zip(early, texts, strict=True)]
     whole = all(np.isnan(number) or number == np.round(number) for number in numbers)
     if kind == "count" or (whole and pd.api.types.is_integer_dtype(values.dtype)):
         return [_number(number, "{:,.0f}") for number in numbers]
@@ -344,6 +361,11 @@ def _unbroken(cell: str) -> str:
     cell = re.sub(r"[0-9a-f]{16}(?=[0-9a-f]{8})", r"\g<0><wbr>", cell)
     cell = re.sub(r"\bC\d+(\.[\w-]+)+", lambda name: name[0].replace(".", ".<wbr>"), cell)
     return re.sub(r" (\([^()]+ to [^()]+\))$", r' <span class="range">\1</span>', cell)
+
+
+def _classes(**kinds: bool) -> str:
+    names = " ".join(name for name, so in kinds.items() if so)
+    return f' class="{names}"' if names else ""
 
 
 def _group(name: str, columns: int, *, first: bool) -> list[str]:

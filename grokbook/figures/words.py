@@ -14,15 +14,17 @@ class Words(NamedTuple):
     words: str
     unit: str = ""
     kind: str = ""
-    """How numbers are written: "count" (no decimals), "share" (in percent), "significant" (three
-    digits each), or as they come, with one number of decimals a column."""
+    """How numbers are written: "count" (no decimals), "step" (the same, and "before 1" below 1),
+    "share" (in percent), "significant" (three digits each), "decades" (three decimals), or as they
+    come, with one number of decimals a column. Over seeds, "counted" is on how many something is
+    true. A column of "prose" is wide."""
 
     def __str__(self) -> str:
         return f"{self.words} ({self.unit})" if self.unit else self.words
 
 
 def _step(words: str) -> Words:
-    return Words(words, "step", "count")
+    return Words(words, "step", "step")
 
 
 def _share(words: str) -> Words:
@@ -60,10 +62,10 @@ CATALOGUE: dict[str, Words] = _LABELS | {
     "epsilon": Words("radius ε", "", "significant"),
     "epsilon_l1": Words("radius ε with the ℓ₁ norm", "", "significant"),
     "first_layer_entropy": Words("entropy of the first layer", "nats"),
-    "norm_query": Words("norm of the query weights"),
-    "norm_key": Words("norm of the key weights"),
-    "norm_position": Words("norm of the position embedding"),
-    "norm_embedding": Words("norm of the embedding"),
+    "norm_query": Words("norm of the query weights", "", "significant"),
+    "norm_key": Words("norm of the key weights", "", "significant"),
+    "norm_position": Words("norm of the position embedding", "", "significant"),
+    "norm_embedding": Words("norm of the embedding", "", "significant"),
     "norm_squared": Words("‖W‖²", "", "significant"),
     "product": Words("‖W‖² times sharpness", "", "significant"),
     "log_n": Words("log n", "nats"),
@@ -81,8 +83,8 @@ CATALOGUE: dict[str, Words] = _LABELS | {
     "last": Words("last", "", "significant"),
     "falling": _share("share of logged steps at which it falls"),
     "rising": _share("share of logged steps at which it rises"),
-    "delay": Words("delay after half of test accuracy's rise", "decades of steps"),
-    "lag": Words("lag behind test accuracy", "decades of steps"),
+    "delay": Words("delay after half of test accuracy's rise", "decades of steps", "decades"),
+    "lag": Words("lag behind test accuracy", "decades of steps", "decades"),
     "sharpness_of_change": Words(
         "rate of change in the window over that outside", "", "significant"
     ),
@@ -145,7 +147,13 @@ TOPICS: dict[str, dict[str, Words]] = {
         "end": Words("norm at the end"),
         "fallen": _share("share of the fall that is over at test accuracy 50 %"),
     },
-    "accuracy": {"end": _share("test accuracy at the end")},
+    "accuracy": {
+        "groks": Words("networks that grok", "", "counted"),
+        "end": _share("test accuracy at the end"),
+    },
+    "before": {name: Words(name, "", "prose") for name in ("check", "reason")},
+    "orders": {"entropy": Words("entropy at α = 1", "nats")},
+    "images": {"entropy": Words("entropy", "nats")},
     "laws": {"before": Words("seeds on which the law comes first", "", "count")},
     "rare": {"delay": Words("delay, as a ratio of steps")},
     "decays": {
@@ -215,7 +223,12 @@ TOPICS: dict[str, dict[str, Words]] = {
         "weight_norm": Words("‖W‖₂", "", "significant"),
         "weight_norm_l1": Words("‖W‖₁", "", "significant"),
     },
+    "misread": {
+        "variance": _step("μ a variance"),
+        "deviation": _step("μ misread as a standard deviation"),
+    },
     "abelian": {
+        "abelian accuracy": _share("abelian accuracy"),
         "abelian_99": _step("abelian accuracy stays above 99 %"),
         "abelian_start": _share("abelian accuracy at the start"),
         "abelian_at_train_100": _share("abelian accuracy at training accuracy 100 %"),

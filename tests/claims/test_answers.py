@@ -30,3 +30,5 @@ def test_an_interval_is_told_or_said_not_to_be_known() -> None:
     interval = Interval(0.8542, 1.343, (1.06, 1.08))
     assert interval_told(SimpleNamespace(interval=interval)) == "1.07 (0.85 to 1.34)"  # type: ignore[arg-type]
     assert interval_told(SimpleNamespace(interval=None)) == "not known"  # type: ignore[arg-type]
+    wide = SimpleNamespace(interval=Interval(1.2149, 441.5, (45.57, 45.57)))
+    assert interval_told(wide, digits=2) == "46 (1.2 to 440)"  # type: ignore[arg-type]

@@ -9,6 +9,8 @@ from grokbook.figures import tables
 from grokbook.figures.tables import show_table, written
 from grokbook.figures.words import CATALOGUE, TOPICS, words
 
+KINDS = ("", "count", "step", "share", "significant", "decades", "label", "counted", "prose")
+
 
 @pytest.fixture
 def runs():
@@ -109,10 +111,36 @@ def test_numbers_among_objects_are_numbers():
         ([0.0065, 0.01], "label", ["0.0065", "0.01"]),
         ([1e-5, 0.1], "label", ["1\u00a0×\u00a010⁻⁵", "0.1"]),
         ([-0.0001, 0.5], "share", ["0.0 %", "50.0 %"]),
+        ([7.85e-13, 0.0, 1.0, 6642.8, np.nan], "step", ["before 1", "0", "1", "6,643", "–"]),
+        ([3.27e-4, -0.0336, np.inf], "decades", ["0.000", "−0.034", "∞"]),
     ],
 )
 def test_numbers_of_a_column_have_one_precision(values, kind, expected):
     assert written(pd.Series(values), kind) == expected
+
+
+def test_what_is_true_of_some_seeds_is_counted(runs):
+    index = runs.index
+    frame = pd.DataFrame({"groks": [True, True, True, False, True, False]}, index=index)
+    middle, each = page(frame, "A caption.", "accuracy").find_all("table")
+    assert [td.text for td in middle.tbody.find_all("td")] == ["3 of 3", "1 of 3"]
+    assert [td.text for td in each.tbody.find_all("td")] == ["yes"] * 3 + ["no", "yes", "no"]
+
+
+def test_a_fold_holds_the_whole_table_and_the_text_is_not_folded(monkeypatch, runs):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    show_table(runs, "A caption.", "norm", fold="Each a < b")
+    soup = BeautifulSoup(shown[0]["text/html"], "html.parser")
+    assert soup.details.summary.text == "Each a < b" and len(soup.details.find_all("table")) == 2
+    assert all(table.find_parent("details") for table in soup.find_all("table"))
+    assert shown[0]["text/plain"] == tables.tables(runs, "A caption.", "norm")["text/plain"]
+
+
+def test_prose_has_a_wide_column():
+    frame = pd.DataFrame({"reason": ["The outcome is the same."], "outcome now": ["none"]})
+    cells = page(frame, "A caption.", "before").tbody.find_all("td")
+    assert [cell.get("class") for cell in cells] == [["prose"], None]
 
 
 def test_a_table_without_a_caption_is_refused(runs):
@@ -124,7 +152,7 @@ def test_words_are_words():
     every = [*CATALOGUE.values(), *(each for topic in TOPICS.values() for each in topic.values())]
     for each in every:
         assert each.words and "_" not in each.words
-        assert each.kind in ("", "count", "share", "significant", "label")
+        assert each.kind in KINDS
     assert words("unheard of") == ("unheard of", "", "")
 
 
