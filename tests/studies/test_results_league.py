@@ -46,7 +46,7 @@ def test_the_words_are_the_numbers() -> None:
         "Sooner than AdamW tuned for as long: Abelian degrok 0.50 (0.50 to 0.50)"
     )
     assert "As soon: Perturbed training" in short
-    assert "Ratios of mean steps, over 20 seeds. AdamW at its published settings takes 3.9" in short
+    assert "over 20 seeds. AdamW at its published settings, on 10 of them, takes 3.9" in short
     assert results_league.tuning_told(drawn(published=5)) == ""
     first = results_league.standings(table).iloc[0].to_dict()
     assert first["ratio"] == "0.50 (0.50 to 0.50)" and first["rank"] == "1 (1 to 1)"
