@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
+
 from grokbook.experiments.named import experiment
 from grokbook.experiments.schema import Experiment, Measurements
 from grokbook.studies.study import Study, row_of, seed_by_seed, watched
@@ -51,3 +53,19 @@ def run_one(recipe: Experiment, column: str, level: float, limit: int, tail: int
 
 
 STUDY: Study = Study("sets", lambda _: seed_by_seed(STUDY.rules, recipe), run_one)
+
+
+def steps_of_lowest(looks: pd.DataFrame, column: str, after: int) -> pd.Series[int]:
+    """Return the step after ``after`` at which a column is lowest, by seed.
+
+    Parameters
+    ----------
+    looks : DataFrame
+        The study's table by :func:`grokbook.analysis.by_seed.unfolded`.
+    column : str
+        Such as "test_mid".
+    after : int
+        Steps.
+    """
+    late = looks[looks["step"] > after].sort_values(column)
+    return late.groupby("seed")["step"].first().astype(int)

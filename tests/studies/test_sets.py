@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from grokbook import experiment, load_runs
@@ -54,3 +55,15 @@ def test_unfolding_keeps_every_look() -> None:
     assert set(looks) == {"seed", "step", "train_pmi", "test_pmi", "train_mid", "test_mid"}
     last = looks.groupby("seed")["step"].max()
     assert last.tolist() == pytest.approx([100_000] * len(table))
+
+
+def test_the_lowest_is_found_by_seed_and_after_a_step() -> None:
+    looks = pd.DataFrame(
+        {
+            "seed": [0, 0, 0, 1, 1],
+            "step": [0, 10, 20, 10, 20],
+            "test_mid": [0.0, 0.2, 0.1, 0.1, 0.2],
+        }
+    )
+    assert sets.steps_of_lowest(looks, "test_mid", 5).to_dict() == {0: 20, 1: 10}
+    assert sets.steps_of_lowest(looks, "test_mid", -1).to_dict() == {0: 0, 1: 10}
