@@ -87,6 +87,13 @@ def test_numbers_are_what_the_cells_computed(notebook):
         assert name in values, f"never glued: {name}"
         assert unescape(value) == values[name], f"{name}: run `make notebooks`"
     assert set(values) == {name for name, _ in found}, "glued in vain"
+    names = [
+        output.metadata.scrapbook.name
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "scrapbook" in output.metadata
+    ]
+    assert len(names) == len(set(names)), "two values of one name: the later is shown for both"
 
 
 def test_figures_are_numbered_in_the_order_of_the_book(book):
