@@ -165,7 +165,7 @@ TOPICS: dict[str, dict[str, Words]] = {
     },
     "columns": {
         "name": Words("column"),
-        "meaning": Words("what it is"),
+        "meaning": Words("what it is", "", "prose"),
         "source": Words("in the paper"),
         "orders": Words("also at α"),
     },
