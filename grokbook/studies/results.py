@@ -283,11 +283,12 @@ def decays(table: pd.DataFrame) -> pd.DataFrame:
     rows = {}
     for name, arm in DECAYS.items():
         runs = table[table["arm"] == arm]
+        came = runs["endpoint"].dropna()
         if len(runs):
             rows[name] = {
                 "fit": f"{runs['train_100'].notna().sum()} of {len(runs)}",
-                "grok": f"{runs['endpoint'].notna().sum()} of {len(runs)}",
-                "step": runs["endpoint"].median(),
+                "grok": f"{len(came)} of {len(runs)}",
+                "step": came.median() if len(came) else np.nan,
                 "norm": at_end(arm_log(table, arm), "weight_norm").median(),
                 "steps": runs["steps"].max(),
             }

@@ -88,10 +88,10 @@ def test_numbers_are_what_the_cells_computed(notebook):
         assert unescape(value) == values[name], f"{name}: run `make notebooks`"
     assert set(values) == {name for name, _ in found}, "glued in vain"
     names = [
-        output.metadata.scrapbook.name
+        output["metadata"]["scrapbook"]["name"]
         for cell in notebook.cells
         for output in cell.get("outputs", [])
-        if "scrapbook" in output.metadata
+        if "scrapbook" in output.get("metadata", {})
     ]
     assert len(names) == len(set(names)), "two values of one name: the later is shown for both"
 
