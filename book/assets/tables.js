@@ -2,10 +2,11 @@
 addEventListener("DOMContentLoaded", () => {
   const wide = ".grokbook-table, .cell_output .output, .pst-scrollable-table-container, div.math";
   const look = (node) => {
-    const scrolls = node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 0;
+    const place = node.querySelector(":scope > mjx-container") ?? node; // a formula scrolls within its frame
+    const scrolls = place.scrollWidth > place.clientWidth + 1 && place.clientWidth > 0;
     if (scrolls === node.classList.contains("scrolls")) return;
     node.classList.toggle("scrolls", scrolls);
-    node.tabIndex = scrolls ? 0 : -1;
+    place.tabIndex = scrolls ? 0 : -1;
     if (!scrolls) return node.hint?.remove();
     node.hint ??= Object.assign(document.createElement("p"), {
       className: "scroll-hint",
@@ -22,6 +23,6 @@ addEventListener("DOMContentLoaded", () => {
       owners.set(each, [...(owners.get(each) ?? []), node]);
       observer.observe(each);
     }
-    node.addEventListener("scroll", () => node.hint?.remove(), { once: true });
+    node.addEventListener("scroll", () => node.hint?.remove(), { once: true, capture: true });
   }
 });

@@ -352,13 +352,12 @@ def _side(values: pd.Series) -> str:
 
 
 def _unbroken(cell: str) -> str:
-    """Return a cell as HTML with unbroken numbers and dates, and a range below its median.
+    """Return a cell as HTML with unbroken numbers, and a range below its median.
 
     A checksum may break after every sixteen digits, the name of a statement after its dots, that of
     a column after its underscores.
     """
     cell = escape(cell).replace(" %", "&nbsp;%").replace(" × ", "&nbsp;×&nbsp;")
-    cell = re.sub(r"\b\d{4}-\d\d-\d\d\b", r'<span class="whole">\g<0></span>', cell)
     cell = re.sub(r"[0-9a-f]{16}(?=[0-9a-f]{8})", r"\g<0><wbr>", cell)
     cell = re.sub(r"\bC\d+(\.[\w-]+)+", lambda name: name[0].replace(".", ".<wbr>"), cell)
     cell = re.sub(r"(?<=[a-z\d])_(?=[a-z\d&])", "_<wbr>", cell)
