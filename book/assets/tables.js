@@ -1,9 +1,11 @@
 // What is wider than its place scrolls: it says so, and can be reached by the keyboard.
 addEventListener("DOMContentLoaded", () => {
   const wide = ".grokbook-table, .cell_output .output, .pst-scrollable-table-container, div.math";
+  const over = (node) => node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 0;
   const look = (node) => {
-    const place = node.querySelector(":scope > mjx-container") ?? node; // a formula scrolls within its frame
-    const scrolls = place.scrollWidth > place.clientWidth + 1 && place.clientWidth > 0;
+    // A formula scrolls with its number, or within its frame.
+    const place = [node, ...node.querySelectorAll(":scope > mjx-container")].find(over) ?? node;
+    const scrolls = over(place);
     if (scrolls === node.classList.contains("scrolls")) return;
     node.classList.toggle("scrolls", scrolls);
     place.tabIndex = scrolls ? 0 : -1;
