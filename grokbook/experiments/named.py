@@ -238,7 +238,7 @@ FURTHER: dict[str, Recipe] = {
     "s5-standard": _s5,
     "parity-standard": _parity,
 }
-"""Ours, without runs in the book.
+"""Ours, for studies and for tasks beyond the paper's.
 
 They have labels that cannot be generalised, a norm that cannot fall, noise of constant strength
 (σ = λ₂, as adaptive noise has at the end), or other tasks."""
