@@ -65,7 +65,7 @@ COLUMNS = (
     Column(
         "law_<law>", _LAWS,
         "share of answers that obey a law of the group, in [0, 1]: identity, inverse,"
-        " associativity", source="abstract, section 4.1",
+        " associativity", source="abstract, section 7",
     ),
     Column(
         "perturbation_error", "robustness",
