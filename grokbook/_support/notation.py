@@ -22,6 +22,17 @@ def readable(text: str) -> str:
         power = int(found[2])
         if -4 < power < 6:
             return f"{Decimal(found[0]):,f}"
-        return f"{found[1]}\u00a0×\u00a010{str(power).translate(_RAISED)}"
+        return f"{found[1]}\u00a0×\u00a0{ten_to(power)}"
 
     return _SCIENTIFIC.sub(number, text)
+
+
+def ten_to(power: int) -> str:
+    """Write a power of ten.
+
+    Examples
+    --------
+    >>> ten_to(-7)
+    '10⁻⁷'
+    """
+    return f"10{str(power).translate(_RAISED)}"

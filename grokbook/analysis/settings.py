@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from grokbook._support.dotted import dotted
 from grokbook.experiments.schema import Experiment
 
 IN_WORDS = {
@@ -60,7 +61,10 @@ def every_field(experiments: Mapping[str, Experiment]) -> pd.DataFrame:
         Indexed by ``field``, such as ``optimizer.lr``, one column an experiment. It is empty where
         an experiment lacks a field that another has.
     """
-    rows = {name: _flat(each.to_dict()) for name, each in experiments.items()}
+    rows = {
+        name: {field: _text(value) for field, value in dotted(each.to_dict()).items()}
+        for name, each in experiments.items()
+    }
     table = pd.DataFrame(rows).sort_index().drop(index=list(_UNSAID), errors="ignore")
     return table.fillna("").rename_axis("field")
 
@@ -89,16 +93,6 @@ def main_settings(experiments: Mapping[str, Experiment]) -> pd.DataFrame:
     if "batch_size" in table.index:
         table.loc["batch_size"] = table.loc["batch_size"].replace("None", "all training points")
     return table.replace(_VALUES).rename(index=IN_WORDS).rename_axis("setting")
-
-
-def _flat(fields: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name, value in fields.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{before}{name}.")
-        else:
-            flat[f"{before}{name}"] = _text(value)
-    return flat
 
 
 def _text(value: Any) -> str:

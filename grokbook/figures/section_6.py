@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from grokbook.analysis.moments import median_moments, say_step
@@ -111,20 +112,15 @@ def both_sets(looks: pd.DataFrame) -> Figure:
     """
     shown = looks[looks["step"] > 0]
     with theme():
-        figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
-        grid = figure.subplots(2, squeeze=False, sharex=True)[:, 0]
+        figure, panels = _two_panels("pmi", "mid")
         words = []
-        for letter, axes, metric in zip("ab", grid, ("pmi", "mid"), strict=True):
+        for metric, axes in panels.items():
             name = metric.upper()
             for role, kind in zip(CURVES, ("train", "test"), strict=False):
                 label = {"train": "training set", "test": "test set"}[kind]
                 draw_seeds(axes, shown, f"{kind}_{metric}", role=role, label=label)
                 words.append(_range(f"{name} of the {label}", shown, f"{kind}_{metric}"))
-            axes.set(xscale="log", ylabel=f"{name} (nats)")
-            axes.set_title(f"({letter}) {name}")
-        grid[-1].set_xlabel("training step")
-        handles = grid[0].get_legend_handles_labels()[0]
-        figure.legend(handles=handles, loc="outside upper center", ncols=2)
+        _legend(figure)
         alt = (
             "PMI and MID of the training set and of the test set of MNIST against training steps"
             f" {shown['step'].min():,.0f} to {shown['step'].max():,.0f}, two panels:"
@@ -152,10 +148,9 @@ def batch_sizes(table: pd.DataFrame, default: int) -> Figure:
     one = table[(table["draws"] == 1) & (table["step"] > 0)]
     sizes = sorted({int(one["batch"].min()), default, int(one["batch"].max())})
     with theme():
-        figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
-        grid = figure.subplots(2, squeeze=False, sharex=True)[:, 0]
+        figure, panels = _two_panels("pmi", "pe")
         words = []
-        for letter, axes, column in zip("ab", grid, ("pmi", "pe"), strict=True):
+        for column, axes in panels.items():
             for role, batch in zip(CURVES, sizes, strict=False):
                 curve = one[one["batch"] == batch].set_index("step")[column].sort_index()
                 axes.plot(
@@ -165,16 +160,29 @@ def batch_sizes(table: pd.DataFrame, default: int) -> Figure:
                     f"{column.upper()}, batches of {batch}, from {curve.iloc[0]:.3g} to"
                     f" {curve.iloc[-1]:.3g}"
                 )
-            axes.set(xscale="log", ylabel=f"{column.upper()} (nats)")
-            axes.set_title(f"({letter}) {column.upper()}")
-        grid[-1].set_xlabel("training step")
-        handles = grid[0].get_legend_handles_labels()[0]
-        figure.legend(handles=handles, loc="outside upper center", ncols=3)
+        _legend(figure)
         alt = (
             f"PMI and PE with one draw of the noise against training steps {one['step'].min():,} to"
             f" {one['step'].max():,}, by batch size, two panels: {'; '.join(words)}."
         )
         return finish(figure, alt)
+
+
+def _two_panels(*metrics: str) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure with a panel for each of two metrics in nats, logarithmic in steps."""
+    figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
+    grid = figure.subplots(2, squeeze=False, sharex=True)[:, 0]
+    for letter, axes, metric in zip("ab", grid, metrics, strict=True):
+        axes.set(xscale="log", ylabel=f"{metric.upper()} (nats)")
+        axes.set_title(f"({letter}) {metric.upper()}")
+    grid[-1].set_xlabel("training step")
+    return figure, dict(zip(metrics, grid, strict=True))
+
+
+def _legend(figure: Figure) -> None:
+    """Put the names of the first panel's curves above both panels."""
+    handles = figure.axes[0].get_legend_handles_labels()[0]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
 
 
 def _range(name: str, runs: pd.DataFrame, column: str) -> str:

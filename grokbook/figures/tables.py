@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grokbook._support.notation import readable
+from grokbook._support.notation import readable, ten_to
 from grokbook.figures.words import Words, words
 
 MISSING = "–"
@@ -315,8 +315,7 @@ def _significant(number: float) -> str:
     power = int(np.floor(np.log10(abs(float(f"{number:.2e}")))))
     if -4 < power < 5:
         return _number(number, f"{{:,.{max(0, 2 - power)}f}}")
-    raised = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return _number(number / 10.0**power, "{:.2f}") + f" × 10{raised}"
+    return _number(number / 10.0**power, "{:.2f}") + f" × {ten_to(power)}"
 
 
 def _word(value: Any) -> str:

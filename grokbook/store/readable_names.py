@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from grokbook._support.dotted import dotted
 from grokbook.experiments.named import experiment
 from grokbook.experiments.names import ALL_NAMES, PRESETS
 from grokbook.experiments.schema import Experiment
@@ -32,8 +33,8 @@ def readable_name(name: str, preset: str, recipe: Experiment) -> str | None:
     >>> readable_name("modadd-standard", "paper", other)
     'modadd-standard+p=61+steps=900'
     """
-    base = _flat(experiment(name, preset, recipe.seed).to_dict())
-    now = _flat(recipe.to_dict())
+    base = dotted(experiment(name, preset, recipe.seed).to_dict())
+    now = dotted(recipe.to_dict())
     if set(base) != set(now):
         return None
     short = _short(base)
@@ -62,7 +63,7 @@ def options(found: str) -> tuple[str, str, list[str]] | None:
     if not parts or name not in ALL_NAMES or preset not in PRESETS:
         return None
     paths = {
-        short: path for path, short in _short(_flat(experiment(name, preset).to_dict())).items()
+        short: path for path, short in _short(dotted(experiment(name, preset).to_dict())).items()
     }
     arguments = []
     for part in parts:
@@ -71,17 +72,6 @@ def options(found: str) -> tuple[str, str, list[str]] | None:
             return None
         arguments += ["--" + paths[short].replace("_", "-"), *text.split(",")]
     return name, preset, arguments
-
-
-def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested fields by their dotted names."""
-    found: dict[str, Any] = {}
-    for name, value in fields.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = value
-    return found
 
 
 def _short(fields: Mapping[str, Any]) -> dict[str, str]:

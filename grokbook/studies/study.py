@@ -220,10 +220,7 @@ def record(
                     _keep(study, path, table)
                     each = (time.perf_counter() - began) / count
                     left = say_time(each * (len(missing) - count))
-                    yield (
-                        f"{count} of {len(missing)}: {row['arm']}, seed {row['seed']}"
-                        f" {row['status']} at step {row['endpoint']:.0f}; about {left} left"
-                    )
+                    yield f"{count} of {len(missing)}: {_told(row)}; about {left} left"
     except Timeout:
         raise RunError(f"The study {study.name} is being recorded by another process.") from None
     except OSError as error:
@@ -231,6 +228,15 @@ def record(
             f"The study {study.name} cannot be kept in {path.parent} ({reason(error)}); name"
             " another folder in GROKBOOK_RUNS."
         ) from error
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    come = {
+        "reached": f"at step {row['endpoint']:,.0f}",
+        "censored": f"not within {row['steps']:,} steps",
+        "diverged": f"diverged at step {row['steps']:,}",
+    }
+    return f"{row['arm']}, seed {row['seed']}: {come[row['status']]}"
 
 
 def _trained(tasks: list[tuple[Any, ...]], jobs: int, scheduler: str) -> Iterator[dict[str, Any]]:

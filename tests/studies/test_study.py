@@ -143,6 +143,16 @@ def test_a_run_ends_at_the_tail_or_is_censored_at_the_limit() -> None:
     assert (never["status"], never["steps"]) == ("censored", 60) and np.isnan(never["endpoint"])
 
 
+def test_a_run_that_does_not_come_is_told_by_its_steps(tmp_path: Path) -> None:
+    class Never(Small):
+        @property
+        def rules(self) -> dict:  # type: ignore[override]
+            return super().rules | {"endpoint": {"column": "test_accuracy", "level": 2.0}}
+
+    lines = list(record(Never("norm", SMALL.plan), root=tmp_path, arms=["a"], seeds=[100]))
+    assert lines[1].startswith("1 of 1: a, seed 100: not within 60 steps; about ")
+
+
 def test_what_is_recorded_is_not_trained_again(tmp_path: Path) -> None:
     lines = list(record(SMALL, root=tmp_path, arms=["a"]))
     assert lines[0] == "0 runs of norm are recorded; 2 to come." and len(lines) == 3
