@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from grokbook import claims, experiment, load_runs
+from grokbook import claims, experiment, load_runs, load_study
 from grokbook.analysis.moments import moments
 from grokbook.benchmarks import record, tables
 from grokbook.figures import moving
-from grokbook.studies import snapshots
+from grokbook.studies import results_league, snapshots
 from grokbook.widgets.network_explorer import kinds
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +63,16 @@ def test_early_signals_fall_on_random_labels_as_on_true_ones():
 def test_the_height_of_the_staircase_can_be_counted():
     height = claims.evaluate(["C10.modadd.height"])["C10.modadd.height"]
     assert f"on {height.on_side} of {len(height.seeds)} seeds" in " ".join(README.split())
+
+
+def test_the_papers_task_is_solved_at_the_steps_that_readme_says():
+    league = load_study("league", ROOT / "runs")
+    found = results_league.on_papers_task(league, load_runs("modadd-standard", root=ROOT / "runs"))
+    tuned, papers = (found.loc[name, "solved"] for name in ("tuned", "the paper's"))
+    assert f"at step {tuned:,.0f} instead of {papers:,.0f}" in " ".join(README.split())
+    usual = experiment("modadd-standard").optimizer
+    chosen = results_league.settings(league).loc["AdamW", "chosen"]
+    assert chosen == f"learning rate {10 * usual.lr:g}, decay {3 * usual.weight_decay:g}"
 
 
 def test_mnist_groks_without_decay_later_and_with_a_norm_that_ends_where_it_began():

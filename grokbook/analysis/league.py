@@ -158,20 +158,22 @@ def confirmed_times(table: pd.DataFrame, rules: Rules, task: str) -> pd.DataFram
     pandas.DataFrame
         Indexed by method, the earliest first: ``mean`` time in steps, cut at the limit, ``ratio``
         to that of AdamW, ``sooner``, the number of seeds on which it reached the endpoint before
-        AdamW, and ``runs``. Methods that lack a seed of the rules are left out; the seeds are too
-        few for an interval.
+        AdamW, ``came``, the number on which it reached it at all, and ``runs``. Methods that lack a
+        seed of the rules are left out; the seeds are too few for an interval.
     """
     methods = [m for m in rules["arms"] if (table["arm"] == f"{m} {task}").any()]
     arms = [f"{method} {task}" for method in methods]
     times = restricted_times(table, arms, rules["confirm"]["limit"])
     times = times.reindex(rules["confirm"]["seeds"]).set_axis(methods, axis=1).dropna(axis=1)
+    endless = restricted_times(table, arms, np.inf).set_axis(methods, axis=1)
     if BASE not in times:
-        return pd.DataFrame(columns=["mean", "ratio", "sooner", "runs"])
+        return pd.DataFrame(columns=["mean", "ratio", "sooner", "came", "runs"])
     found = pd.DataFrame(
         {
             "mean": times.mean(),
             "ratio": times.mean() / times[BASE].mean(),
             "sooner": times.lt(times[BASE], axis=0).sum(),
+            "came": endless.loc[times.index, times.columns].lt(np.inf).sum(),
             "runs": len(times),
         }
     )

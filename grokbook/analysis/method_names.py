@@ -6,7 +6,7 @@ METHODS = {
     "adamw": "AdamW",
     "perturbed": "Perturbed training",
     "abelian": "Abelian degrok",
-    "mirrored": "Mirror images, labelled",
+    "mirrored": "Labelled mirror images",
     "built-in": "Law built in",
     "grokfast-ema": "Grokfast-EMA",
     "grokfast-ma": "Grokfast-MA",

@@ -171,6 +171,7 @@ TOPICS: dict[str, dict[str, Words]] = {
     },
     "league": {
         "median": Words("steps, median", "", "count"),
+        "mean": Words("steps, mean of those cut at the limit", "", "count"),
         "ratio": Words("steps over AdamW's", "", "significant"),
         "seconds": Words("seconds over AdamW's"),
         "came": Words("runs that grok"),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grokbook.analysis.by_seed import reached, train_100
 from grokbook.analysis.league import (
     BASE,
     confirmed_times,
@@ -101,6 +102,27 @@ def tuning_told(table: pd.DataFrame) -> str:
     )
 
 
+def published_told(table: pd.DataFrame) -> str:
+    """Return a sentence on the methods at their published settings; empty without enough seeds."""
+    rules = study_rules("league")
+    found = time_ratios(table, rules)
+    untuned = found[found.index.isin([published(method) for method in METHODS])]
+    if untuned.empty:
+        return ""
+    came, runs = (untuned["came"] * untuned["runs"]).sum(), untuned["runs"].sum()
+    names = {
+        verdict: [METHODS[m] for m in METHODS if published(m) in rows.index]
+        for verdict, rows in untuned.groupby("verdict")
+    }
+    sooner = names.get("sooner", [])
+    verb = "is" if len(sooner) < 2 else "are"
+    return (
+        f"At their published settings {came:.0f} of {runs} runs of {len(untuned)} methods grok"
+        f" within {rules['setting']['limit']:,} steps, and {listed(sooner) or 'none'} {verb} sooner"
+        f" than tuned AdamW; later: {listed(names.get('later', [])) or 'none'}."
+    )
+
+
 def seeds_recorded(table: pd.DataFrame) -> int:
     """Return the number of seeds on which every tuned method is recorded."""
     return len(whole_seeds(table, study_rules("league")))
@@ -136,6 +158,61 @@ def tuning_is_worth(table: pd.DataFrame, usual: pd.DataFrame) -> str:
         f" mechanism to step {tuned:,.0f} (medians of the same seeds)."
     )
     return f"{said} No method gains as much again." if best > tuned / untuned else said
+
+
+def on_papers_task(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return when AdamW fits and solves the paper's task, with our tuned settings and the paper's.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The study's, whose networks modulo 113 are those of the paper.
+    runs : DataFrame
+        Logs of ``modadd-standard``.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``settings``, "tuned" and "the paper's": median steps at which training accuracy
+        is 1, ``fitted``, and at which 99 % of the unmirrored test pairs are answered, ``solved``;
+        ``seeds``. A run that does not come counts as never. Empty until the first is recorded.
+    """
+    tuned = table[table["arm"] == f"{BASE} at p = 113"]
+    if tuned.empty:
+        return pd.DataFrame(columns=["fitted", "solved", "seeds"])
+    endpoint = study_rules("league")["endpoint"]
+    solved = reached(runs, endpoint["column"], endpoint["level"]).came
+    rows = {
+        "tuned": (tuned["train_100"], tuned["endpoint"]),
+        "the paper's": (train_100(runs).came, solved),
+    }
+    found = {
+        name: [*(each.fillna(np.inf).median() for each in columns), len(columns[0])]
+        for name, columns in rows.items()
+    }
+    columns = ["fitted", "solved", "seeds"]
+    return pd.DataFrame(found, index=columns).T.rename_axis("settings")
+
+
+def papers_task_told(table: pd.DataFrame, runs: pd.DataFrame) -> str:
+    """Return :func:`on_papers_task` in words, and how many tuned runs do not stay at the endpoint.
+
+    Empty until something is recorded.
+    """
+    found = on_papers_task(table, runs)
+    if found.empty:
+        return ""
+    ours, papers = (found.loc[name] for name in ("tuned", "the paper's"))
+    endpoint, tail = study_rules("league")["endpoint"], study_rules("league")["setting"]["tail"]
+    large = table[table["arm"].str.endswith(" at p = 113")]
+    fell = (large[f"final_{endpoint['column']}"] < endpoint["level"]).sum()
+    return (
+        "Addition modulo 113 is the paper's own task, and its network the paper's. AdamW as tuned"
+        f" here fits it at step {ours.fitted:,.0f} and answers 99 % of the unmirrored pairs at step"
+        f" {ours.solved:,.0f}; at the paper's settings it takes {papers.fitted:,.0f} and"
+        f" {papers.solved:,.0f} steps (medians of {ours.seeds:.0f} and {papers.seeds:.0f} seeds)."
+        f" Of the {len(large)} networks trained so, {fell} are below 99 % again {tail} steps later."
+    )
 
 
 def standings(table: pd.DataFrame) -> pd.DataFrame:
@@ -221,7 +298,8 @@ def confirmed(table: pd.DataFrame, task: str) -> pd.DataFrame:
     found = confirmed_times(table, study_rules("league"), task)
     told = pd.DataFrame(
         {
-            "steps": found["mean"],
+            "came": [f"{row.came} of {row.runs}" for row in found.itertuples()],
+            "mean": found["mean"],
             "ratio": found["ratio"],
             "sooner on": [f"{row.sooner} of {row.runs} seeds" for row in found.itertuples()],
         }
@@ -230,14 +308,18 @@ def confirmed(table: pd.DataFrame, task: str) -> pd.DataFrame:
 
 
 def confirmations_told(table: pd.DataFrame) -> str:
-    """Return a sentence on which of the other tasks are recorded."""
+    """Return sentences on how far the tuned settings carry to each of the other tasks."""
     rules = study_rules("league")
-    absent = [
-        TASK_WORDS[task]
-        for task in rules["confirm"]["tasks"]
-        if not len(confirmed_times(table, rules, task))
-    ]
-    return f"Not recorded yet: {listed(absent)}." if absent else "Both are recorded."
+    told, absent = [], []
+    for task in rules["confirm"]["tasks"]:
+        found = confirmed_times(table, rules, task)
+        if len(found):
+            told.append(_carried(TASK_WORDS[task], found, rules["confirm"]["limit"]))
+        else:
+            absent.append(TASK_WORDS[task])
+    if absent:
+        told.append(f"Not recorded yet: {listed(absent)}.")
+    return " ".join(told)
 
 
 def by_seed(table: pd.DataFrame) -> pd.DataFrame:
@@ -285,6 +367,24 @@ def _tuned(table: pd.DataFrame) -> pd.DataFrame | None:
     found = time_ratios(table, study_rules("league"))
     tuned = found[found.index.isin(list(METHODS))]
     return tuned if len(tuned) else None
+
+
+def _carried(task: str, found: pd.DataFrame, limit: int) -> str:
+    """Return how many runs grok on another task, and which method is soonest there."""
+    came, runs = found["came"].sum(), found["runs"].sum()
+    count = f"{came} of {runs} runs grok within {limit:,} steps"
+    if 2 * came < runs:
+        said = f"To {task} the tuned settings do not carry over: {count}."
+    else:
+        said = f"On {task}, {count}."
+    first = str(found.index[0])
+    if first == BASE:
+        return f"{said} The lowest mean is AdamW's."
+    row = found.to_dict("index")[first]
+    return (
+        f"{said} The lowest mean is that of {METHODS[first]}, {row['ratio']:.2f} times AdamW's; it"
+        f" came before AdamW on {row['sooner']} of {row['runs']} seeds."
+    )
 
 
 def _both_ways(table: pd.DataFrame, found: pd.DataFrame, names: list[str]) -> str:

@@ -95,10 +95,11 @@ def test_what_is_published_is_compared_on_the_seeds_it_has(table: pd.DataFrame) 
 
 def test_what_confirms_has_every_seed_of_the_rules(table: pd.DataFrame) -> None:
     ends = {("adamw", 100): 800, ("adamw", 101): 700, ("quick", 100): 900, ("quick", 101): 600}
-    ends |= {("same", 100): 500}
+    ends |= {("same", 100): 500, ("never", 100): 900, ("never", 101): np.nan}
     rows = [{"arm": f"{arm} on division", "seed": s, "endpoint": e} for (arm, s), e in ends.items()]
     found = confirmed_times(pd.concat([table, pd.DataFrame(rows)]), RULES, "on division")
-    assert found.index.tolist() == ["adamw", "quick"] and found["sooner"].tolist() == [0, 1]
+    assert found.index.tolist() == ["adamw", "quick", "never"]
+    assert found["sooner"].tolist() == [0, 1, 0] and found["came"].tolist() == [2, 2, 1]
     assert found.loc["quick", "ratio"] == 1.0
     assert not len(confirmed_times(table, RULES, "on division"))
 

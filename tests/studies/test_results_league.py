@@ -1,9 +1,11 @@
 """What the league answers on tables whose order is known."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from league_tables import CHOSEN, RULES, drawn
 
+from grokbook.analysis.method_names import METHODS
 from grokbook.studies import league, results_league
 from grokbook.studies.results import Answer
 
@@ -48,6 +50,13 @@ def test_the_words_are_the_numbers() -> None:
     assert "As soon: Perturbed training" in short
     assert "over 20 seeds. AdamW at its published settings, on 10 of them, takes 3.9" in short
     assert results_league.tuning_told(drawn(published=5)) == ""
+    untuned = table[table["arm"].str.endswith("as published")]
+    assert results_league.published_told(table).startswith(
+        f"At their published settings {untuned['endpoint'].count()} of {10 * len(METHODS)} runs of"
+        f" {len(METHODS)} methods grok within 5,000 steps, and none is sooner than"
+        " tuned AdamW; later: AdamW, "
+    )
+    assert results_league.published_told(drawn(published=5)) == ""
     first = results_league.standings(table).iloc[0].to_dict()
     assert first["ratio"] == "0.50 (0.50 to 0.50)" and first["rank"] == "1 (1 to 1)"
     assert first["median"] == results_league.by_seed(table).loc["Abelian degrok"].median()
@@ -93,8 +102,46 @@ def test_the_settings_are_those_that_the_tuning_chose() -> None:
 def test_what_confirms_is_told_without_an_interval() -> None:
     found = results_league.confirmed(drawn(), "at p = 113")
     assert found.loc["Abelian degrok", "sooner on"] == "5 of 5 seeds"
-    assert found.loc["AdamW", "ratio"] == 1
+    assert found.loc["AdamW", "ratio"] == 1 and set(found["came"]) == {"5 of 5"}
     assert not len(results_league.confirmed(drawn(confirmed=False), "at p = 113"))
+
+
+def test_a_task_to_which_the_settings_do_not_carry_over_is_told() -> None:
+    table = drawn()
+    there = "The lowest mean is that of Abelian degrok, 0.52 times AdamW's; it came before AdamW on"
+    said = results_league.confirmations_told(table)
+    assert f"On addition modulo 113, 25 of 25 runs grok within 10,000 steps. {there}" in said
+    late = table["arm"].str.endswith("on division") & ~table["arm"].str.startswith("adamw")
+    said = results_league.confirmations_told(table.assign(endpoint=table["endpoint"].mask(late)))
+    assert (
+        "To division modulo 59 the tuned settings do not carry over: 5 of 25 runs grok within"
+        " 10,000 steps. The lowest mean is AdamW's."
+    ) in said
+    said = results_league.confirmations_told(drawn(confirmed=False))
+    assert said == "Not recorded yet: addition modulo 113 and division modulo 59."
+
+
+def test_the_papers_task_is_solved_by_the_tuned_settings_and_by_its_own() -> None:
+    runs = pd.DataFrame(
+        {
+            "seed": [0, 0, 0, 1, 1, 1],
+            "step": [0, 100, 9000] * 2,
+            "train_accuracy": [0.1, 1.0, 1.0] * 2,
+            "test_accuracy_unmirrored": [0.0, 0.2, 1.0, 0.0, 0.2, 0.9],
+        }
+    )
+    table = drawn().assign(train_100=75.0)
+    found = results_league.on_papers_task(table, runs)
+    assert found.loc["tuned"].tolist() == [75.0, 3102.0, 5]
+    assert found.loc["the paper's"].tolist() == [100.0, np.inf, 2], "one of two does not come"
+    again = table["arm"].eq("abelian at p = 113")
+    fell = table["final_test_accuracy_unmirrored"].mask(again, 0.5)
+    said = results_league.papers_task_told(
+        table.assign(final_test_accuracy_unmirrored=fell), runs.assign(test_accuracy_unmirrored=1.0)
+    )
+    assert "at step 3,102; at the paper's settings it takes 100 and 0 steps" in said
+    assert f"Of the 25 networks trained so, {again.sum()} are below 99 % again 500" in said
+    assert results_league.papers_task_told(drawn(confirmed=False), runs) == ""
 
 
 def test_what_is_missing_is_named() -> None:
