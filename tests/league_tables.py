@@ -31,6 +31,7 @@ def drawn(
             {
                 "arm": arm, "seed": seed, "endpoint": end if came else np.nan, "steps": steps,
                 "seconds": 0.01 * steps * (1 + 0.1 * source.random()),
+                "train_100": 75.0,
                 "final_test_accuracy": 1.0 if came else 0.4,
                 "final_test_accuracy_unmirrored": 1.0 if came else 0.4,
             }

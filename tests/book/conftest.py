@@ -53,6 +53,8 @@ def executed_on(book, tmp_path, monkeypatch):
     def execute(study: str, table) -> tuple[dict[str, str], list]:
         record = tmp_path / "runs" / "studies" / study
         write_record(record, table, {"rules_sha256": rules_checksum(study)})
+        if not (tmp_path / "runs" / "paper").exists():
+            (tmp_path / "runs" / "paper").symlink_to(BOOK.parent / "runs" / "paper")
         monkeypatch.setenv("GROKBOOK_RUNS", str(tmp_path / "runs"))
         done = papermill.execute_notebook(
             str(book / f"study_{study}.ipynb"), str(tmp_path / "out.ipynb"),
