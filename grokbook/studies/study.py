@@ -221,6 +221,9 @@ def record(
                     each = (time.perf_counter() - began) / count
                     left = say_time(each * (len(missing) - count))
                     yield f"{count} of {len(missing)}: {_told(row)}; about {left} left"
+            yield (
+                f"{len(table)} runs of {study.name} are recorded; none that you ask for is missing."
+            )
     except Timeout:
         raise RunError(f"The study {study.name} is being recorded by another process.") from None
     except OSError as error:

@@ -109,7 +109,7 @@ def test_random_labels_end_soon_after_the_last_moment_and_others_at_the_tail(tin
 
 def test_its_rows_are_scored(tiny: Tiny, tmp_path: Path) -> None:
     arms = ["grok-40", "random-40"]
-    assert len(list(record(tiny, root=tmp_path, arms=arms))) == 3
+    assert len(list(record(tiny, root=tmp_path, arms=arms))) == 4
     table = load_study("prediction", tmp_path)
     found = scores(table, tiny.rules)
     assert len(found) == len(RULES["signals"]) * len(moments(tiny.rules))
