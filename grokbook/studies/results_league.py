@@ -205,7 +205,8 @@ def papers_task_told(table: pd.DataFrame, runs: pd.DataFrame) -> str:
     ours, papers = (found.loc[name] for name in ("tuned", "the paper's"))
     endpoint, tail = study_rules("league")["endpoint"], study_rules("league")["setting"]["tail"]
     large = table[table["arm"].str.endswith(" at p = 113")]
-    fell = (large[f"final_{endpoint['column']}"] < endpoint["level"]).sum()
+    below = large[f"final_{endpoint['column']}"] < endpoint["level"]
+    fell = (below & large["endpoint"].notna()).sum()
     return (
         "Addition modulo 113 is the paper's own task, and its network the paper's. AdamW as tuned"
         f" here fits it at step {ours.fitted:,.0f} and answers 99 % of the unmirrored pairs at step"
@@ -308,13 +309,13 @@ def confirmed(table: pd.DataFrame, task: str) -> pd.DataFrame:
 
 
 def confirmations_told(table: pd.DataFrame) -> str:
-    """Return sentences on how far the tuned settings carry to each of the other tasks."""
+    """Return sentences on the tuned settings on each of the other tasks."""
     rules = study_rules("league")
     told, absent = [], []
     for task in rules["confirm"]["tasks"]:
         found = confirmed_times(table, rules, task)
         if len(found):
-            told.append(_carried(TASK_WORDS[task], found, rules["confirm"]["limit"]))
+            told.append(_on_task(TASK_WORDS[task], found, rules["confirm"]["limit"]))
         else:
             absent.append(TASK_WORDS[task])
     if absent:
@@ -369,14 +370,10 @@ def _tuned(table: pd.DataFrame) -> pd.DataFrame | None:
     return tuned if len(tuned) else None
 
 
-def _carried(task: str, found: pd.DataFrame, limit: int) -> str:
+def _on_task(task: str, found: pd.DataFrame, limit: int) -> str:
     """Return how many runs grok on another task, and which method is soonest there."""
     came, runs = found["came"].sum(), found["runs"].sum()
-    count = f"{came} of {runs} runs grok within {limit:,} steps"
-    if 2 * came < runs:
-        said = f"To {task} the tuned settings do not carry over: {count}."
-    else:
-        said = f"On {task}, {count}."
+    said = f"On {task}, {came} of {runs} runs grok within {limit:,} steps."
     first = str(found.index[0])
     if first == BASE:
         return f"{said} The lowest mean is AdamW's."

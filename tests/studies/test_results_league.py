@@ -106,7 +106,7 @@ def test_what_confirms_is_told_without_an_interval() -> None:
     assert not len(results_league.confirmed(drawn(confirmed=False), "at p = 113"))
 
 
-def test_a_task_to_which_the_settings_do_not_carry_over_is_told() -> None:
+def test_each_other_task_is_told() -> None:
     table = drawn()
     there = "The lowest mean is that of Abelian degrok, 0.52 times AdamW's; it came before AdamW on"
     said = results_league.confirmations_told(table)
@@ -114,8 +114,7 @@ def test_a_task_to_which_the_settings_do_not_carry_over_is_told() -> None:
     late = table["arm"].str.endswith("on division") & ~table["arm"].str.startswith("adamw")
     said = results_league.confirmations_told(table.assign(endpoint=table["endpoint"].mask(late)))
     assert (
-        "To division modulo 59 the tuned settings do not carry over: 5 of 25 runs grok within"
-        " 10,000 steps. The lowest mean is AdamW's."
+        "On division modulo 59, 5 of 25 runs grok within 10,000 steps. The lowest mean is AdamW's."
     ) in said
     said = results_league.confirmations_told(drawn(confirmed=False))
     assert said == "Not recorded yet: addition modulo 113 and division modulo 59."
